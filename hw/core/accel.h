@@ -1,0 +1,44 @@
+/*
+ * The accelerator contract: who executes the guest's instructions.
+ *
+ * `struct cpu` (cpu/cpu.h) is the one format of CPU state, whichever engine runs.  Nothing outside accel/ asks which
+ * accelerator is in use.
+ *
+ * Not modelled: moving a running guest from one engine to another.
+ */
+#ifndef HW_CORE_ACCEL_H
+#define HW_CORE_ACCEL_H
+
+#include "hw/core/base.h"
+
+struct machine;
+struct vcpu;
+
+/* Why vcpu_run returned. */
+enum vcpu_exit {
+    VCPU_EXIT_REQUEST,  /* a request bit the engine does not serve itself is pending (PARK, STOP) */
+    VCPU_EXIT_HALT,     /* HLT (or MWAIT) with nothing deliverable pending */
+    VCPU_EXIT_SHUTDOWN, /* triple fault */
+    VCPU_EXIT_BUDGET,   /* --max-insns is used up */
+    VCPU_EXIT_ERROR,    /* the engine failed (message already logged) */
+};
+
+struct accel_ops {
+    const char *name;  /* "interp", "jit", "kvm" */
+    const char *title;
+    bool (*init)(struct machine *m, GError **err);
+    void (*fini)(struct machine *m);
+    bool (*vcpu_init)(struct vcpu *v, GError **err); /* creates v->cpu and v->engine */
+    void (*vcpu_fini)(struct vcpu *v);
+    /* Without the lock, on the vCPU's thread, until something needs attention.  INTR, NMI, INIT, SIPI, TLB, CODE and
+       RESET requests are served inside; PARK and STOP return. */
+    enum vcpu_exit (*vcpu_run)(struct vcpu *v);
+    /* Make a running vcpu_run notice its requests (may be NULL: it polls them). */
+    void (*vcpu_kick)(struct vcpu *v);
+    void (*vcpu_reset)(struct vcpu *v); /* power-on state; vCPU not running */
+    void (*state_pull)(struct vcpu *v); /* engine -> v->cpu (may be NULL: it lives there) */
+    void (*state_push)(struct vcpu *v);
+    void (*map_changed)(struct machine *m); /* inside an aspace commit (may be NULL) */
+};
+
+#endif

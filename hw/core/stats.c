@@ -1,0 +1,163 @@
+/*
+ * machine_stats_json: the counters of a machine as one JSON object.
+ *
+ * Port ranges and regions that were given back (a moved BAR) take their counts with them.
+ *
+ * Not modelled: anything of the guest.
+ */
+#include "hw/core/machine.h"
+
+static void json_string(GString *out, const char *text)
+{
+    g_string_append_c(out, '"');
+    for (const char *p = text ? text : ""; *p; p++) {
+        unsigned char c = (unsigned char)*p;
+
+        if (c == '"' || c == '\\') {
+            g_string_append_printf(out, "\\%c", c);
+        } else if (c < 0x20) {
+            g_string_append_printf(out, "\\u%04x", c);
+        } else {
+            g_string_append_c(out, (char)c);
+        }
+    }
+    g_string_append_c(out, '"');
+}
+
+/* `"name": value`, with a comma before it when something stands there already. */
+static void json_count(GString *out, const char *name, uint64_t value)
+{
+    const char *comma = out->len && !strchr("{[", out->str[out->len - 1]) ? ", " : "";
+
+    g_string_append_printf(out, "%s\"%s\": %" G_GUINT64_FORMAT, comma, name, value);
+}
+
+static void json_name(GString *out, const char *name, const char *value)
+{
+    g_string_append_printf(out, "%s\"%s\": ", strchr("{[", out->str[out->len - 1]) ? "" : ", ",
+                           name);
+    json_string(out, value);
+}
+
+static void json_open(GString *out, const char *name)
+{
+    g_string_append_printf(out, ",\n  \"%s\": [", name);
+}
+
+static void json_row(GString *out, bool *first)
+{
+    g_string_append(out, *first ? "\n    {" : ",\n    {");
+    *first = false;
+}
+
+static void stats_vcpus(struct machine *m, GString *out)
+{
+    bool first = true;
+
+    json_open(out, "vcpus");
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        json_row(out, &first);
+        json_count(out, "id", i);
+        json_count(out, "instructions", atomic_load(&m->vcpus[i]->insns));
+        json_count(out, "halts", atomic_load(&m->vcpus[i]->halts));
+        g_string_append_c(out, '}');
+    }
+    g_string_append_c(out, ']');
+}
+
+static void stats_ports(struct machine *m, GString *out)
+{
+    bool first = true;
+
+    json_open(out, "ports");
+    for (unsigned i = 0; i < m->port_claims->len; i++) {
+        const struct port_claim *c = g_ptr_array_index(m->port_claims, i);
+
+        json_row(out, &first);
+        json_name(out, "device", c->dev->name);
+        json_count(out, "first", c->range.first);
+        json_count(out, "count", c->range.count);
+        json_count(out, "reads", c->reads);
+        json_count(out, "writes", c->writes);
+        g_string_append_c(out, '}');
+    }
+    g_string_append_c(out, ']');
+}
+
+static void stats_mmio(struct machine *m, GString *out)
+{
+    bool first = true;
+
+    json_open(out, "mmio");
+    for (unsigned i = 0; i < m->regions->len; i++) {
+        const struct region *r = g_ptr_array_index(m->regions, i);
+
+        if (r->kind != REGION_MMIO) {
+            continue;
+        }
+        json_row(out, &first);
+        json_name(out, "device", r->dev->name);
+        json_name(out, "region", r->name);
+        json_count(out, "base", r->base);
+        json_count(out, "size", r->size);
+        json_count(out, "reads", r->reads);
+        json_count(out, "writes", r->writes);
+        g_string_append_c(out, '}');
+    }
+    g_string_append_c(out, ']');
+}
+
+static void stats_disks(struct machine *m, GString *out)
+{
+    bool first = true;
+
+    json_open(out, "disks");
+    for (unsigned i = 0; i < m->blocks->len; i++) {
+        const struct block *b = g_ptr_array_index(m->blocks, i);
+
+        json_row(out, &first);
+        json_name(out, "file", b->path);
+        json_count(out, "reads", b->read_reqs);
+        json_count(out, "read_bytes", b->read_bytes);
+        json_count(out, "writes", b->write_reqs);
+        json_count(out, "write_bytes", b->write_bytes);
+        json_count(out, "flushes", b->flush_reqs);
+        g_string_append_c(out, '}');
+    }
+    g_string_append_c(out, ']');
+}
+
+static void stats_guest_errors(struct machine *m, GString *out)
+{
+    bool first = true;
+
+    json_open(out, "guest_errors");
+    for (unsigned i = 0; i < m->devices->len; i++) {
+        const struct device *dev = g_ptr_array_index(m->devices, i);
+
+        if (dev->guest_errors) {
+            json_row(out, &first);
+            json_name(out, "device", dev->name);
+            json_count(out, "count", dev->guest_errors);
+            g_string_append_c(out, '}');
+        }
+    }
+    g_string_append_c(out, ']');
+}
+
+void machine_stats_json(struct machine *m, GString *out)
+{
+    machine_assert_locked(m);
+    g_string_append(out, "{");
+    json_name(out, "accelerator", m->accel ? m->accel->name : "none");
+    json_count(out, "virtual_ns", (uint64_t)clock_now(m));
+    json_count(out, "resets", m->resets);
+    json_count(out, "unclaimed_ports", m->port_unclaimed);
+    json_count(out, "dma_errors", m->dma_errors);
+    stats_vcpus(m, out);
+    stats_ports(m, out);
+    stats_mmio(m, out);
+    stats_disks(m, out);
+    stats_guest_errors(m, out);
+    g_string_append(out, "\n}\n");
+}

@@ -1,0 +1,116 @@
+/*
+ * Images whose bytes are the medium: raw disks, ISO files, host block devices, and the data part of
+ * fixed VHDs.
+ *
+ * Reads past the file's end give zeros: a last sector that is only partly there is whole for the
+ * guest, and becomes whole in the file when the guest writes it.
+ *
+ * Not modelled: holes (no discard), direct I/O.
+ */
+#include "vhd/image.h"
+#include <errno.h>
+#include <unistd.h>
+
+int image_read(struct image *img, uint64_t off, void *buf, size_t len)
+{
+    uint8_t *at = buf;
+
+    while (len) {
+        ssize_t n = pread(img->fd, at, len, (off_t)off);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return errno;
+        }
+        if (n == 0) {
+            memset(at, 0, len);
+            return 0;
+        }
+        at += n;
+        off += (uint64_t)n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Whether the bytes are all of a medium in units of `sector` bytes; block.c has checked sectors
+ * already. */
+static bool raw_is_inside(const struct image *img, uint64_t off, size_t len, unsigned sector)
+{
+    uint64_t end = align_up(img->size, sector);
+
+    return off <= end && len <= end - off;
+}
+
+static int raw_read_at(void *opaque, uint64_t off, void *buf, size_t len)
+{
+    struct image *img = opaque;
+
+    if (!raw_is_inside(img, off, len, 4 * SECTOR_BYTES)) { /* a CD's sector */
+        return EINVAL;
+    }
+    /* A fixed VHD's footer is behind the medium: it is not the guest's to read. */
+    size_t inside = off < img->size ? MIN(len, img->size - off) : 0;
+    memset((uint8_t *)buf + inside, 0, len - inside);
+    return image_read(img, off, buf, inside);
+}
+
+static int raw_write_at(void *opaque, uint64_t off, const void *buf, size_t len)
+{
+    struct image *img = opaque;
+    const uint8_t *at = buf;
+
+    if (img->readonly) {
+        return EROFS;
+    }
+    if (!raw_is_inside(img, off, len, SECTOR_BYTES)) {
+        return EINVAL;
+    }
+    while (len) {
+        ssize_t n = pwrite(img->fd, at, len, (off_t)off);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return n < 0 ? errno : EIO;
+        }
+        at += n;
+        off += (uint64_t)n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static int raw_flush(void *opaque)
+{
+    struct image *img = opaque;
+
+    return img->readonly || fdatasync(img->fd) == 0 ? 0 : errno;
+}
+
+static void raw_close(void *opaque)
+{
+    struct image *img = opaque;
+
+    close(img->fd); /* gives up the lock */
+    g_free(img);
+}
+
+const struct block_ops raw_ops = {
+    .name = "raw",
+    .parallel = true,
+    .read_at = raw_read_at,
+    .write_at = raw_write_at,
+    .flush = raw_flush,
+    .close = raw_close,
+};
+
+const struct block_ops fixed_vhd_ops = {
+    .name = "vhd (fixed)",
+    .parallel = true,
+    .read_at = raw_read_at,
+    .write_at = raw_write_at,
+    .flush = raw_flush,
+    .close = raw_close,
+};

@@ -1,0 +1,768 @@
+/*
+ * Paging and the software TLB: walks, fills, flushes, PCID contexts.
+ *
+ * Follows: Intel SDM volume 3, chapter 4.  Accessed and dirty bits are set atomically, once the
+ * walk is known to succeed.  The translations of up to MMU_CONTEXTS PCIDs are kept, each with a TLB
+ * set of its own.
+ *
+ * Not modelled: 5-level paging, protection keys, paging-structure caches (every fill walks), memory
+ * types.
+ */
+#include "cpu/sys.h"
+
+enum {
+    PTE_P = BIT(0),
+    PTE_W = BIT(1),
+    PTE_U = BIT(2),
+    PTE_A = BIT(5),
+    PTE_D = BIT(6),
+    PTE_PS = BIT(7),
+    PTE_G = BIT(8),
+};
+#define PTE_NX   BIT64(63)
+#define PTE_ADDR 0x000ffffffffff000ull
+
+enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
+enum {
+    WALK_WRITE = 1,
+    WALK_USER = 2,
+    WALK_FETCH = 4,
+    WALK_AC = 8 /* SMAP does not apply */,
+    WALK_DEBUG = 16
+};
+
+struct walk {
+    uint64_t la;
+    unsigned access; /* WALK_* */
+    /* results */
+    uint64_t pa;
+    uint32_t error; /* of the page fault */
+    bool global, writable /* a store needs no further walk */;
+    uint64_t size; /* of the page */
+    /* the entries passed */
+    unsigned count, width;
+    uint64_t at[4], val[4];
+    uint64_t rights; /* AND of the entries' U and W bits, OR of NX */
+    bool nx;
+};
+
+static struct mmu_ctx *mmu_now(const struct cpu *c)
+{
+    return c->mmu->ctx[c->mmu->cur];
+}
+
+/* ---- physical memory ---- */
+
+/* Host address of `pa` for reads or writes, when that is RAM (writes: not ROM);
+ * c->mmu->last[write].ram is its block. */
+static uint8_t *mmu_host(struct cpu *c, uint64_t pa, bool write)
+{
+    struct mmu_range *r = &c->mmu->last[write];
+
+    if (likely(pa - r->base < r->size)) {
+        return r->host + (pa - r->base);
+    }
+    const struct flat_range *f = aspace_find(c->v->m, pa, write ? ACCESS_WRITE : ACCESS_READ);
+    if (!f || !f->host || (write && f->region->ram->readonly) ||
+        (f->base | f->size) & PAGE_OFFSET_MASK) {
+        return NULL; /* pieces of pages go the slow way */
+    }
+    *r = (struct mmu_range){
+        .base = f->base, .size = f->size, .host = f->host, .ram = f->region->ram};
+    return r->host + (pa - r->base);
+}
+
+/* A store of `len` bytes went to host address `host` of block `ram`, whose page asks to be told. */
+static void mmu_note_store(struct cpu *c, struct ram *ram, const uint8_t *host, unsigned len)
+{
+    uint64_t off = (uint64_t)(host - ram->host);
+    uint8_t flags = __atomic_load_n(&ram->page_flags[off >> PAGE_SHIFT], __ATOMIC_ACQUIRE);
+
+    if (flags & RAM_PAGE_CODE || (ram->log_dirty && !(flags & RAM_PAGE_DIRTY))) {
+        ram_mark_written(ram, off, len, c->v);
+    }
+    if (flags & RAM_PAGE_CODE && c->code_written) {
+        c->code_written(c, ram, off, len);
+    }
+}
+
+uint64_t mmu_phys_load(struct cpu *c, uint64_t pa, unsigned size)
+{
+    const uint8_t *host = mmu_host(c, pa, false);
+    uint64_t v = 0;
+
+    if (!host) {
+        return aspace_read(c->v->m, pa, size);
+    }
+    memcpy(&v, host, size);
+    return v;
+}
+
+void mmu_phys_store(struct cpu *c, uint64_t pa, uint64_t val, unsigned size)
+{
+    uint8_t *host = mmu_host(c, pa, true);
+
+    if (!host) {
+        aspace_write(c->v->m, pa, val, size, c->v);
+        return;
+    }
+    memcpy(host, &val, size);
+    mmu_note_store(c, c->mmu->last[1].ram, host, size);
+}
+
+static uint64_t entry_load(struct cpu *c, uint64_t pa, unsigned width)
+{
+    const uint8_t *host = mmu_host(c, pa, false);
+
+    if (unlikely(!host)) {
+        return aspace_read(c->v->m, pa, width);
+    }
+    return width == 8 ? __atomic_load_n((const uint64_t *)(const void *)host, __ATOMIC_RELAXED)
+                      : __atomic_load_n((const uint32_t *)(const void *)host, __ATOMIC_RELAXED);
+}
+
+/* Replace a table entry; false: it changed meanwhile. */
+static bool entry_update(struct cpu *c, uint64_t pa, uint64_t old, uint64_t new, unsigned width)
+{
+    uint8_t *host = mmu_host(c, pa, true);
+    bool ok;
+
+    if (unlikely(!host)) {
+        aspace_write(c->v->m, pa, new, width,
+                     c->v); /* page tables in ROM or in a device's memory: best effort */
+        return true;
+    }
+    if (width == 8) {
+        ok = __atomic_compare_exchange_n((uint64_t *)(void *)host, &old, new, false,
+                                         __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    } else {
+        uint32_t old32 = (uint32_t)old;
+
+        ok = __atomic_compare_exchange_n((uint32_t *)(void *)host, &old32, (uint32_t) new, false,
+                                         __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    }
+    if (ok) {
+        mmu_note_store(c, c->mmu->last[1].ram, host, width);
+    }
+    return ok;
+}
+
+/* ---- walks ---- */
+
+/* The error code but for P and RSVD. */
+static uint32_t walk_error(const struct cpu *c, const struct walk *w)
+{
+    bool id = (c->efer & EFER_NXE && c->cr4 & CR4_PAE) || c->cr4 & CR4_SMEP;
+
+    return (w->access & WALK_WRITE ? PF_W : 0) | (w->access & WALK_USER ? PF_U : 0) |
+           (w->access & WALK_FETCH && id ? PF_I : 0);
+}
+
+static bool walk_fail(const struct cpu *c, struct walk *w, uint32_t why)
+{
+    w->error = walk_error(c, w) | why;
+    return false;
+}
+
+static void walk_note(struct walk *w, uint64_t at, uint64_t val)
+{
+    w->at[w->count] = at;
+    w->val[w->count++] = val;
+    w->rights &= val;
+    w->nx |= val >> 63;
+}
+
+/* PAE and 4-level tables: 8-byte entries. */
+static bool walk_tables64(struct cpu *c, struct walk *w)
+{
+    bool is_long = cpu_is_long(c);
+    uint64_t reserved = (c->phys_mask ^ (is_long ? 0x000fffffffffffffull : 0x7fffffffffffffffull)) &
+                        ~PAGE_OFFSET_MASK;
+    uint64_t table = is_long ? c->cr3 : c->pdpte[w->la >> 30 & 3];
+    unsigned level = is_long ? 4 : 2;
+
+    reserved |= c->efer & EFER_NXE ? 0 : PTE_NX;
+    w->width = 8;
+    if (!is_long && !(table & PTE_P)) {
+        return walk_fail(c, w, 0);
+    }
+    for (;; level--) {
+        unsigned shift = PAGE_SHIFT + 9 * (level - 1);
+        uint64_t at =
+            ((table & PTE_ADDR & c->phys_mask) | (w->la >> shift & 511) << 3) & c->a20_mask;
+        uint64_t e = entry_load(c, at, 8);
+
+        if (!(e & PTE_P)) {
+            return walk_fail(c, w, 0);
+        }
+        bool leaf = level == 1 || e & PTE_PS;
+        uint64_t low = leaf && level > 1 ? (BIT64(shift) - 1) & ~(uint64_t)0x1fff : 0;
+        if (e & (reserved | low) ||
+            (leaf && (level == 4 || (level == 3 && !cpu_has(c, FEAT_PDPE1GB))))) {
+            return walk_fail(c, w, PF_P | PF_RSVD);
+        }
+        walk_note(w, at, e);
+        if (leaf) {
+            w->size = BIT64(shift);
+            w->pa = (e & PTE_ADDR & ~(w->size - 1)) | (w->la & (w->size - 1));
+            return true;
+        }
+        table = e;
+    }
+}
+
+/* Two-level tables: 4-byte entries, 4 MiB pages by CR4.PSE. */
+static bool walk_tables32(struct cpu *c, struct walk *w)
+{
+    uint64_t at = ((c->cr3 & 0xfffff000) | (w->la >> 22 & 1023) << 2) & c->a20_mask;
+    uint32_t e = (uint32_t)entry_load(c, at, 4);
+
+    w->width = 4;
+    if (!(e & PTE_P)) {
+        return walk_fail(c, w, 0);
+    }
+    if (e & PTE_PS && c->cr4 & CR4_PSE) {
+        bool pse36 = cpu_has(c, FEAT_PSE36);
+
+        if (e & (pse36 ? BIT(21) : 0x3fe000u)) {
+            return walk_fail(c, w, PF_P | PF_RSVD);
+        }
+        walk_note(w, at, e);
+        w->size = 4 * MiB;
+        w->pa =
+            (e & 0xffc00000) | (pse36 ? (uint64_t)(e >> 13 & 0xff) << 32 : 0) | (w->la & 0x3fffff);
+        return true;
+    }
+    walk_note(w, at, e);
+    at = ((e & 0xfffff000) | (w->la >> 12 & 1023) << 2) & c->a20_mask;
+    e = (uint32_t)entry_load(c, at, 4);
+    if (!(e & PTE_P)) {
+        return walk_fail(c, w, 0);
+    }
+    walk_note(w, at, e);
+    w->size = PAGE_BYTES;
+    w->pa = (e & 0xfffff000) | (w->la & PAGE_OFFSET_MASK);
+    return true;
+}
+
+/* Access rights (SDM vol. 3, 4.6). */
+static bool walk_permitted(const struct cpu *c, const struct walk *w)
+{
+    bool user_page = w->rights & PTE_U, writable = w->rights & PTE_W;
+
+    if (w->access & WALK_USER) {
+        if (!user_page) {
+            return false;
+        }
+    } else if (user_page) {
+        if (w->access & WALK_FETCH ? c->cr4 & CR4_SMEP
+                                   : (c->cr4 & CR4_SMAP && !(w->access & WALK_AC))) {
+            return false;
+        }
+    }
+    if (w->access & WALK_FETCH && w->nx) {
+        return false;
+    }
+    return !(w->access & WALK_WRITE) || writable ||
+           (!(w->access & WALK_USER) && !(c->cr0 & CR0_WP));
+}
+
+/* Set accessed and dirty bits; false: an entry changed under the walk. */
+static bool walk_mark(struct cpu *c, struct walk *w)
+{
+    for (unsigned k = 0; k < w->count; k++) {
+        uint64_t want = PTE_A | (k == w->count - 1 && w->access & WALK_WRITE ? PTE_D : 0);
+
+        if ((w->val[k] & want) != want) {
+            if (!entry_update(c, w->at[k], w->val[k], w->val[k] | want, w->width)) {
+                return false;
+            }
+            w->val[k] |= want;
+        }
+    }
+    return true;
+}
+
+/* Translate; false: page fault with w->error. */
+static bool mmu_walk(struct cpu *c, struct walk *w)
+{
+    if (!(c->cr0 & CR0_PG)) {
+        w->pa = w->la & c->phys_mask & c->a20_mask;
+        w->size = PAGE_BYTES;
+        w->writable = true;
+        w->global = false;
+        return true;
+    }
+    do {
+        w->count = 0;
+        w->rights = ~0ull;
+        w->nx = false;
+        if (!(c->cr4 & CR4_PAE ? walk_tables64(c, w) : walk_tables32(c, w))) {
+            return false;
+        }
+        if (w->access & WALK_DEBUG) {
+            break;
+        }
+        if (!walk_permitted(c, w)) {
+            return walk_fail(c, w, PF_P);
+        }
+    } while (!walk_mark(c, w));
+
+    uint64_t leaf = w->val[w->count - 1];
+    w->pa &= c->phys_mask & c->a20_mask;
+    w->global = leaf & PTE_G && c->cr4 & CR4_PGE;
+    struct walk store = *w;
+    store.access |= WALK_WRITE;
+    w->writable = leaf & PTE_D && walk_permitted(c, &store);
+    return true;
+}
+
+bool mmu_translate_debug(struct cpu *c, uint64_t la, uint64_t *pa)
+{
+    struct walk w = {.la = la, .access = WALK_DEBUG};
+
+    if (cpu_is_long(c) && !cpu_is_canonical(la)) {
+        return false;
+    }
+    if (!mmu_walk(c, &w)) {
+        return false;
+    }
+    *pa = w.pa;
+    return true;
+}
+
+bool mmu_load_pdptes(struct cpu *c, uint64_t cr3)
+{
+    uint64_t reserved =
+        ~(c->phys_mask & PTE_ADDR) & ~(uint64_t)0xe19; /* P, PWT, PCD, bits 9..11 may be set */
+    uint64_t v[4];
+
+    for (unsigned k = 0; k < 4; k++) {
+        v[k] = entry_load(c, ((cr3 & 0xffffffe0) + 8 * k) & c->a20_mask, 8);
+        if (v[k] & PTE_P && v[k] & reserved) {
+            return false;
+        }
+    }
+    memcpy(c->pdpte, v, sizeof v);
+    return true;
+}
+
+/* ---- filling ---- */
+
+/* May stores go straight to the page at `host`?  `storing`: one is about to, so a clean page
+ * becomes dirty now. */
+static bool page_takes_stores(struct cpu *c, uint64_t pa, const uint8_t *host, bool storing)
+{
+    if (mmu_host(c, pa, true) != host) {
+        return false;
+    }
+    struct ram *ram = c->mmu->last[1].ram;
+    uint8_t *flags = &ram->page_flags[(uint64_t)(host - ram->host) >> PAGE_SHIFT];
+    uint8_t now = __atomic_load_n(flags, __ATOMIC_ACQUIRE);
+
+    if (now & RAM_PAGE_CODE) {
+        return false;
+    }
+    if (ram->log_dirty && !(now & RAM_PAGE_DIRTY)) {
+        if (storing) {
+            __atomic_fetch_or(flags, RAM_PAGE_DIRTY, __ATOMIC_ACQ_REL);
+        }
+        return storing;
+    }
+    return true;
+}
+
+static void large_note(struct mmu_ctx *x, uint64_t la, uint64_t size)
+{
+    if (size > PAGE_BYTES) {
+        x->large_4m[la >> 28 & (LARGE_WORDS - 1)] |= BIT64(la >> 22 & 63);
+    }
+    if (size == GiB) {
+        x->large_1g[la >> 36 & (LARGE_WORDS - 1)] |= BIT64(la >> 30 & 63);
+    }
+}
+
+static void tlb_list(struct tlb *t, unsigned slot, bool global)
+{
+    if (!(t->in_list[slot] & BIT(global))) {
+        t->in_list[slot] |= BIT(global);
+        t->filled[global][t->nfilled[global]++] = slot;
+    }
+}
+
+static unsigned class_access(unsigned cls)
+{
+    return cls == TLB_USER ? WALK_USER : cls == TLB_KERNEL_AC ? WALK_AC : 0;
+}
+
+static struct mmu_ref mmu_fill(struct cpu *c, uint64_t la, unsigned cls, bool write)
+{
+    struct walk w = {.la = la, .access = class_access(cls) | (write ? WALK_WRITE : 0)};
+
+    if (!mmu_walk(c, &w)) {
+        cpu_raise_pf(c, la, w.error);
+    }
+
+    struct mmu_ctx *x = mmu_now(c);
+    uint8_t *host = mmu_host(c, w.pa, false);
+    if (!host) {
+        return (struct mmu_ref){.pa = w.pa};
+    }
+    unsigned slot = la >> PAGE_SHIFT & (TLB_SIZE - 1);
+    struct tlb *t = &x->tlbs[cls];
+    struct tlb_entry *e = &t->e[slot];
+    uint64_t page = la & ~PAGE_OFFSET_MASK;
+    bool direct = w.writable && page_takes_stores(c, w.pa & ~PAGE_OFFSET_MASK,
+                                                  host - (la & PAGE_OFFSET_MASK), write);
+
+    e->tag_r = page;
+    e->tag_w = direct ? page : TLB_NO_TAG(slot);
+    e->addend = (uint64_t)(uintptr_t)host - la;
+    e->pa = (w.pa & ~PAGE_OFFSET_MASK) | (w.global ? TLB_GLOBAL : 0) |
+            (w.writable ? TLB_WRITABLE : 0) | (w.size > PAGE_BYTES ? TLB_LARGE : 0);
+    tlb_list(t, slot, w.global);
+    large_note(x, la, w.size);
+    return (struct mmu_ref){.host = !write || direct ? host : NULL, .pa = w.pa};
+}
+
+struct mmu_ref mmu_ref(struct cpu *c, uint64_t la, unsigned cls, bool write)
+{
+    struct tlb_entry *e = &c->tlbs[cls].e[la >> PAGE_SHIFT & (TLB_SIZE - 1)];
+    uint64_t page = la & ~PAGE_OFFSET_MASK;
+
+    if (likely((write ? e->tag_w : e->tag_r) == page)) {
+        return (struct mmu_ref){.host = (uint8_t *)(uintptr_t)(la + e->addend),
+                                .pa = (e->pa & ~PAGE_OFFSET_MASK) | (la & PAGE_OFFSET_MASK)};
+    }
+    if (write && e->tag_r == page && e->pa & TLB_WRITABLE) {
+        uint64_t pa = e->pa & ~PAGE_OFFSET_MASK;
+        bool direct = page_takes_stores(c, pa, (uint8_t *)(uintptr_t)(page + e->addend), true);
+
+        if (direct) {
+            e->tag_w = page;
+        }
+        return (struct mmu_ref){.host = direct ? (uint8_t *)(uintptr_t)(la + e->addend) : NULL,
+                                .pa = pa | (la & PAGE_OFFSET_MASK)};
+    }
+    return mmu_fill(c, la, cls, write);
+}
+
+static void itlb_fill(struct cpu *c, struct itlb_entry *e, uint64_t la, uint64_t tag)
+{
+    struct walk w = {.la = la, .access = WALK_FETCH | (c->cpl == 3 ? WALK_USER : 0)};
+
+    if (unlikely(cpu_is_long(c) && !cpu_is_canonical(la))) {
+        cpu_raise_error(c, EXCP_GP, 0);
+    }
+    if (!mmu_walk(c, &w)) {
+        cpu_raise_pf(c, la, w.error);
+    }
+    uint64_t pa = w.pa & ~PAGE_OFFSET_MASK;
+    uint8_t *host = mmu_host(c, pa, false);
+    struct ram *ram = host ? c->mmu->last[0].ram : NULL;
+
+    *e = (struct itlb_entry){.tag = tag,
+                             .pa = pa,
+                             .host = host,
+                             .ram = ram,
+                             .global = w.global,
+                             .ram_page = host ? (uint64_t)(host - ram->host) >> PAGE_SHIFT : 0};
+    unsigned slot = la >> PAGE_SHIFT & (ITLB_SIZE - 1);
+    mmu_now(c)->itlb_used[slot >> 6] |= BIT64(slot & 63);
+    large_note(mmu_now(c), la, w.size);
+}
+
+const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la)
+{
+    uint64_t tag = (la & ~PAGE_OFFSET_MASK) | (c->cpl == 3 ? 3 : 1);
+    unsigned slot = la >> PAGE_SHIFT & (ITLB_SIZE - 1);
+    struct itlb_entry *e = &c->itlb[slot];
+    struct mmu_ctx *x = mmu_now(c);
+
+    x->fetched[la >> (PAGE_SHIFT + 6) & (FETCHED_WORDS - 1)] |= BIT64(la >> PAGE_SHIFT & 63);
+    if (unlikely(e->tag != tag)) {
+        itlb_fill(c, e, la, tag);
+    }
+    return e;
+}
+
+/* ---- contexts and flushing ---- */
+
+unsigned mmu_class(const struct cpu *c, unsigned cpl)
+{
+    return cpl == 3                                      ? TLB_USER
+           : !(c->cr4 & CR4_SMAP) || c->eflags & FLAG_AC ? TLB_KERNEL_AC
+                                                         : TLB_KERNEL;
+}
+
+void mmu_update_class(struct cpu *c)
+{
+    bool check = (c->cpl == 3 && c->cr0 & CR0_AM && c->eflags & FLAG_AC) || debug_is_armed(c);
+
+    c->tlb_class = check ? TLB_CHECKED : mmu_class(c, c->cpl);
+    c->tlb = check ? c->mmu->checked : c->tlbs[c->tlb_class].e;
+}
+
+static void tlb_clear_slot(struct tlb *t, unsigned slot)
+{
+    t->e[slot].tag_r = t->e[slot].tag_w = TLB_NO_TAG(slot);
+}
+
+static void tlb_flush_list(struct tlb *t, unsigned list, bool global)
+{
+    for (unsigned k = 0; k < t->nfilled[list]; k++) {
+        unsigned slot = t->filled[list][k];
+
+        t->in_list[slot] &= ~BIT(list);
+        if (global || !(t->e[slot].pa & TLB_GLOBAL)) {
+            tlb_clear_slot(t, slot);
+        }
+    }
+    t->nfilled[list] = 0;
+}
+
+/* Jump-cache keys of the context stop matching. */
+static void ctx_new_gen(struct cpu *c, struct mmu_ctx *x)
+{
+    x->map_gen = ++c->mmu->gen;
+    memset(x->fetched, 0, sizeof x->fetched);
+}
+
+static void ctx_flush(struct cpu *c, struct mmu_ctx *x, bool global)
+{
+    for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
+        tlb_flush_list(&x->tlbs[cls], 0, global);
+        if (global) {
+            tlb_flush_list(&x->tlbs[cls], 1, true);
+        }
+    }
+    for (unsigned word = 0; word < ITLB_SIZE / 64; word++) {
+        for (uint64_t left = x->itlb_used[word]; left; left &= left - 1) {
+            unsigned k = word * 64 + (unsigned)__builtin_ctzll(left);
+
+            if (global || !x->itlb[k].global) {
+                x->itlb[k].tag = 0;
+                x->itlb_used[word] &= ~BIT64(k & 63);
+            }
+        }
+    }
+    if (global) {
+        memset(x->large_4m, 0, sizeof x->large_4m);
+        memset(x->large_1g, 0, sizeof x->large_1g);
+    }
+    ctx_new_gen(c, x);
+}
+
+static void ctx_update_key(struct cpu *c)
+{
+    c->map_gen = mmu_now(c)->map_gen;
+    c->jkey = c->map_gen << MODE_BITS | c->mode | (c->slow ? BIT64(63) : 0);
+}
+
+static void ctx_use(struct cpu *c, unsigned n)
+{
+    struct mmu_ctx *x = c->mmu->ctx[n];
+
+    c->mmu->cur = n;
+    x->used = ++c->mmu->uses;
+    c->tlbs = x->tlbs;
+    c->itlb = x->itlb;
+    mmu_update_class(c);
+    ctx_update_key(c);
+}
+
+static struct mmu_ctx *ctx_new(struct cpu *c)
+{
+    struct mmu_ctx *x = g_new0(struct mmu_ctx, 1);
+
+    for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
+        for (unsigned slot = 0; slot < TLB_SIZE; slot++) {
+            tlb_clear_slot(&x->tlbs[cls], slot);
+        }
+    }
+    ctx_new_gen(c, x);
+    return x;
+}
+
+bool mmu_init(struct cpu *c)
+{
+    c->mmu = g_new0(struct mmu, 1);
+    for (unsigned slot = 0; slot < TLB_SIZE; slot++) {
+        c->mmu->checked[slot].tag_r = c->mmu->checked[slot].tag_w = TLB_NO_TAG(slot);
+    }
+    c->mmu->ctx[0] = ctx_new(c);
+    c->mmu->ctx[0]->valid = true;
+    c->a20_mask = atomic_load(&c->v->m->a20_mask);
+    ctx_use(c, 0);
+    return true;
+}
+
+void mmu_fini(struct cpu *c)
+{
+    if (c->mmu) {
+        for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
+            g_free(c->mmu->ctx[k]);
+        }
+        g_free(c->mmu);
+    }
+}
+
+void mmu_flush(struct cpu *c, bool global)
+{
+    struct mmu *u = c->mmu;
+
+    ctx_flush(c, mmu_now(c), global);
+    if (global) {
+        c->a20_mask = atomic_load(&c->v->m->a20_mask);
+        memset(u->last, 0, sizeof u->last);
+        for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
+            if (u->ctx[k] && k != u->cur) {
+                u->ctx[k]->valid = false;
+            }
+        }
+    }
+    ctx_update_key(c);
+}
+
+/* The context of a PCID, or of the least recently used one, emptied; *found tells which. */
+static unsigned ctx_find(struct cpu *c, uint16_t pcid, bool *found)
+{
+    struct mmu *u = c->mmu;
+    unsigned victim = 0;
+    uint64_t oldest = ~0ull;
+
+    *found = true;
+    for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
+        if (u->ctx[k] && u->ctx[k]->valid && u->ctx[k]->pcid == pcid) {
+            return k;
+        }
+        uint64_t age = !u->ctx[k] ? 1 : !u->ctx[k]->valid ? 0 : u->ctx[k]->used + 2;
+        if (age < oldest && k != u->cur) {
+            oldest = age;
+            victim = k;
+        }
+    }
+    *found = false;
+    if (!u->ctx[victim]) {
+        u->ctx[victim] = ctx_new(c);
+    }
+    ctx_flush(c, u->ctx[victim], true);
+    u->ctx[victim]->pcid = pcid;
+    u->ctx[victim]->valid = true;
+    return victim;
+}
+
+void mmu_switch_pcid(struct cpu *c, bool keep)
+{
+    uint16_t pcid = c->cr4 & CR4_PCIDE ? c->cr3 & 0xfff : 0;
+    bool found;
+    unsigned n = ctx_find(c, pcid, &found);
+
+    if (found && !keep) {
+        ctx_flush(c, c->mmu->ctx[n], false);
+    }
+    ctx_use(c, n);
+}
+
+static bool filter_has(const uint64_t *words, uint64_t region)
+{
+    return words[region >> 6 & (LARGE_WORDS - 1)] >> (region & 63) & 1;
+}
+
+/* Drop everything of a region that holds large pages, and `la` is in. */
+static void ctx_drop_region(struct cpu *c, struct mmu_ctx *x, uint64_t la, unsigned shift)
+{
+    for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
+        struct tlb *t = &x->tlbs[cls];
+
+        for (unsigned slot = 0; slot < TLB_SIZE; slot++) {
+            if (t->e[slot].tag_r >> shift == la >> shift) {
+                tlb_clear_slot(t, slot);
+            }
+        }
+    }
+    for (unsigned k = 0; k < ITLB_SIZE; k++) {
+        if (x->itlb[k].tag >> shift == la >> shift) {
+            x->itlb[k].tag = 0;
+        }
+    }
+    ctx_new_gen(c, x);
+}
+
+static void ctx_invlpg(struct cpu *c, struct mmu_ctx *x, uint64_t la)
+{
+    uint64_t page = la & ~PAGE_OFFSET_MASK;
+    unsigned slot = la >> PAGE_SHIFT & (TLB_SIZE - 1);
+
+    if (filter_has(x->large_1g, la >> 30)) {
+        ctx_drop_region(c, x, la, 30);
+        return;
+    }
+    if (filter_has(x->large_4m, la >> 22)) {
+        ctx_drop_region(c, x, la, 22);
+        return;
+    }
+    for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
+        if (x->tlbs[cls].e[slot].tag_r == page) {
+            tlb_clear_slot(&x->tlbs[cls], slot);
+        }
+    }
+    struct itlb_entry *e = &x->itlb[la >> PAGE_SHIFT & (ITLB_SIZE - 1)];
+    if ((e->tag & ~PAGE_OFFSET_MASK) == page) {
+        e->tag = 0;
+    }
+    if (x->fetched[la >> (PAGE_SHIFT + 6) & (FETCHED_WORDS - 1)] >> (la >> PAGE_SHIFT & 63) & 1) {
+        ctx_new_gen(c, x);
+    }
+}
+
+/* Also in the other contexts: they may hold the page as a global one. */
+void mmu_invlpg(struct cpu *c, uint64_t la)
+{
+    for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
+        struct mmu_ctx *x = c->mmu->ctx[k];
+
+        if (x && x->valid) {
+            ctx_invlpg(c, x, la);
+        }
+    }
+    ctx_update_key(c);
+}
+
+void mmu_invpcid(struct cpu *c, unsigned type, uint16_t pcid, uint64_t la)
+{
+    for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
+        struct mmu_ctx *x = c->mmu->ctx[k];
+
+        if (!x || !x->valid || (type < 2 && x->pcid != pcid)) {
+            continue;
+        }
+        if (type == 0) {
+            ctx_invlpg(c, x, la);
+        } else {
+            ctx_flush(c, x, type == 2);
+        }
+    }
+    ctx_update_key(c);
+}
+
+void mmu_write_protect(struct cpu *c, uint64_t pa)
+{
+    const uint8_t *host = mmu_host(c, pa & ~PAGE_OFFSET_MASK, false);
+
+    for (unsigned k = 0; k < MMU_CONTEXTS && host; k++) {
+        struct mmu_ctx *x = c->mmu->ctx[k];
+
+        for (unsigned n = 0; x && n < 2 * TLB_CLASSES; n++) {
+            struct tlb *t = &x->tlbs[n >> 1];
+
+            for (unsigned j = 0; j < t->nfilled[n & 1]; j++) {
+                struct tlb_entry *e = &t->e[t->filled[n & 1][j]];
+
+                if (e->tag_w + e->addend == (uint64_t)(uintptr_t)host) {
+                    e->tag_w = TLB_NO_TAG(t->filled[n & 1][j]);
+                }
+            }
+        }
+    }
+}

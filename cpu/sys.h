@@ -1,0 +1,239 @@
+/*
+ * Shared by the system part of the CPU (mmu, mem, seg, excp, task, op_*): descriptors, stacks of
+ * far transfers, TLB contexts.  Not for engines or integer handlers, which use cpu.h, insn.h and
+ * mem.h.
+ *
+ * Not modelled: SMM, VMX, protection keys, 5-level paging.
+ */
+#ifndef CPU_SYS_H
+#define CPU_SYS_H
+
+#include "cpu/mem.h"
+
+/* ---- TLB contexts (mmu.c) ---- */
+
+enum { MMU_CONTEXTS = 8, FETCHED_WORDS = 64, LARGE_WORDS = 4 };
+
+/*
+ * The cached translations of one PCID.  map_gen names them in jcache keys; it comes from one
+ * counter that only grows. `fetched` (a filter over pages that code was fetched from since map_gen
+ * was new) and `large_*` (filters over 4 MiB and 1 GiB regions with pages above 4 KiB) make INVLPG
+ * cheap: no bit, nothing to do.
+ */
+struct mmu_ctx {
+    struct tlb tlbs[TLB_CLASSES];
+    struct itlb_entry itlb[ITLB_SIZE];
+    uint64_t itlb_used[ITLB_SIZE / 64];
+    uint64_t map_gen;
+    uint64_t fetched[FETCHED_WORDS];
+    uint64_t large_4m[LARGE_WORDS], large_1g[LARGE_WORDS];
+    uint64_t used; /* for the choice of a victim */
+    uint16_t pcid;
+    bool valid;
+};
+
+struct mmu_range { /* copy of the flat range of RAM that was used last, dropped by every full flush
+                    */
+    uint64_t base, size;
+    uint8_t *host;
+    struct ram *ram;
+};
+
+struct mmu {
+    struct mmu_ctx *ctx[MMU_CONTEXTS];
+    unsigned cur;
+    uint64_t gen, uses;
+    struct mmu_range last[2]; /* reads, writes */
+    struct tlb_entry checked[TLB_SIZE];
+};
+
+bool mmu_init(struct cpu *c);
+void mmu_fini(struct cpu *c);
+/* Point c->tlb at the class that CPL, AC, SMAP and armed checks ask for. */
+void mmu_update_class(struct cpu *c);
+/* The class of CPL `cpl`, without checks. */
+unsigned mmu_class(const struct cpu *c, unsigned cpl);
+/* MOV CR3 with PCIDs: use (and, unless `keep`, first empty) the context of c->cr3's PCID. */
+void mmu_switch_pcid(struct cpu *c, bool keep);
+/* INVPCID types 0 to 3. */
+void mmu_invpcid(struct cpu *c, unsigned type, uint16_t pcid, uint64_t la);
+/* Load the four PAE page-directory pointers for `cr3`; false: a reserved bit is set (#GP). */
+bool mmu_load_pdptes(struct cpu *c, uint64_t cr3);
+
+struct mmu_ref {   /* one access within a page */
+    uint8_t *host; /* plain RAM that may be touched directly, else NULL */
+    uint64_t pa;
+};
+/* Translate `la` for class `cls`, filling the TLB.  Raises #PF. */
+struct mmu_ref mmu_ref(struct cpu *c, uint64_t la, unsigned cls, bool write);
+/* Physical accesses within a page, 1 to 8 bytes. */
+uint64_t mmu_phys_load(struct cpu *c, uint64_t pa, unsigned size);
+void mmu_phys_store(struct cpu *c, uint64_t pa, uint64_t val, unsigned size);
+
+/* Raise now what a supervisor store of `len` bytes (at most a page) at la would raise. */
+void mem_sys_probe(struct cpu *c, uint64_t la, unsigned len);
+
+/* ---- segments (seg.c) ---- */
+
+struct desc {
+    uint32_t lo, hi; /* the descriptor, as in memory */
+    uint32_t hi2;    /* base bits 63..32 or offset bits 63..32 of a 16-byte descriptor, else 0 */
+    uint64_t addr;   /* linear address it came from */
+};
+
+enum {
+    DESC_TSS16 = 1,
+    DESC_LDT = 2,
+    DESC_TSS16_BUSY = 3,
+    DESC_CALL16 = 4,
+    DESC_TASK_GATE = 5,
+    DESC_INT16 = 6,
+    DESC_TRAP16 = 7,
+    DESC_TSS32 = 9,
+    DESC_TSS32_BUSY = 11,
+    DESC_CALL32 = 12,
+    DESC_INT32 = 14,
+    DESC_TRAP32 = 15
+};
+
+static inline unsigned desc_attr(const struct desc *d)
+{
+    return d->hi >> 8 & 0xf0ff;
+}
+static inline unsigned desc_type(const struct desc *d) /* with S as bit 4 */
+{
+    return d->hi >> 8 & 0x1f;
+}
+static inline unsigned desc_dpl(const struct desc *d)
+{
+    return d->hi >> 13 & 3;
+}
+static inline bool desc_present(const struct desc *d)
+{
+    return d->hi & BIT(15);
+}
+static inline bool desc_is_code(const struct desc *d)
+{
+    return (d->hi & (BIT(12) | BIT(11))) == (BIT(12) | BIT(11));
+}
+static inline bool desc_is_conforming(const struct desc *d)
+{
+    return d->hi & BIT(10);
+}
+uint32_t desc_limit(const struct desc *d);
+uint64_t desc_base(const struct desc *d);
+/* Read selector's descriptor (8 bytes); false: outside its table. */
+bool desc_read(struct cpu *c, uint16_t sel, struct desc *d);
+/* Read the second half of a 16-byte descriptor; false: outside its table. */
+bool desc_read_high(struct cpu *c, uint16_t sel, struct desc *d);
+/* Fill a segment register from a descriptor, setting its accessed bit in memory where that is
+ * clear. */
+void seg_set(struct cpu *c, unsigned seg, uint16_t sel, struct desc *d);
+/* Only the accessed bit: called for every descriptor before the first register is written. */
+void desc_touch(struct cpu *c, struct desc *d);
+void seg_set_null(struct cpu *c, unsigned seg, uint16_t sel);
+/* CS from a checked descriptor; also sets CPL.  cpu_update_mode is the caller's. */
+void seg_set_cs(struct cpu *c, uint16_t sel, struct desc *d, unsigned cpl);
+/* A new SS for stack of level `cpl`: checks with errors `vec` (#TS or #GP; not present: #SS), gives
+ * the descriptor. */
+void seg_check_ss(struct cpu *c, uint16_t sel, unsigned cpl, unsigned vec, struct desc *d);
+/* Raise `vec` naming a selector (RPL cleared), and with EXT where an event is being delivered. */
+G_NORETURN void raise_sel(struct cpu *c, unsigned vec, uint16_t sel);
+/* #GP(0) unless `off` is inside code segment `d` (L: canonical). */
+void seg_check_ip(struct cpu *c, const struct desc *d, uint64_t off);
+/* Is descriptor `d` 64-bit code (in a CPU in long mode)? */
+static inline bool desc_is_long_code(const struct cpu *c, const struct desc *d)
+{
+    return cpu_is_long(c) && d->hi & BIT(21);
+}
+/* Back at an outer level: data segments more privileged than CPL become null. */
+void seg_drop_inner(struct cpu *c);
+
+/* A stack being pushed to or popped from before it is installed. */
+struct xstack {
+    uint64_t base, sp, mask;
+    uint32_t limit;
+    uint16_t attr;
+    uint16_t error; /* selector for #SS */
+    bool flat64;
+    unsigned cpl;
+};
+/* The stack now in SS:RSP. */
+void xstack_init(struct cpu *c, struct xstack *s);
+/* The stack of a new SS descriptor. */
+void xstack_init_desc(struct cpu *c, struct xstack *s, const struct desc *d, uint16_t sel,
+                      uint64_t sp, unsigned cpl);
+/* A 64-bit stack. */
+void xstack_init64(struct xstack *s, uint64_t sp, unsigned cpl);
+/* size: 0, 1, 2 for 2, 4, 8 bytes */
+void xstack_push(struct cpu *c, struct xstack *s, uint64_t val, unsigned size);
+uint64_t xstack_pop(struct cpu *c, struct xstack *s, unsigned size);
+/* Write the pointer back to RSP by the stack's width. */
+void xstack_commit(struct cpu *c, const struct xstack *s);
+
+/* ---- exceptions (excp.c) ---- */
+
+enum event_kind {
+    EVENT_FAULT,
+    EVENT_TRAP,
+    EVENT_EXT /* interrupt, NMI */,
+    EVENT_INTN,
+    EVENT_INT3 /* INT3 and INTO */,
+    EVENT_INT1,
+};
+/* Enter the handler of `vector`, with `ip` as return address.  Raises. */
+struct event {
+    unsigned vector;
+    enum event_kind kind;
+    bool has_error;
+    uint32_t error;
+    uint64_t ip;
+};
+void excp_enter_real(struct cpu *c, const struct event *ev);
+/* V86-mode INT n under VME; true: done by redirection.  Raises #GP(0) where IOPL forbids. */
+bool excp_v86_int(struct cpu *c, const struct event *ev);
+void excp_enter(struct cpu *c, const struct event *ev);
+
+/* Stack level SSn:ESPn of the TSS; long mode: RSPn (n < 4) or IST n - 3. */
+void tss_inner_stack(struct cpu *c, unsigned level, uint16_t *ss, uint64_t *sp);
+uint64_t tss_long_stack(struct cpu *c, unsigned n);
+
+/* Data breakpoints and #AC for an access that took the checked path; I/O breakpoints. */
+void debug_check_access(struct cpu *c, uint64_t la, unsigned size, bool write);
+void debug_check_io(struct cpu *c, uint16_t port, unsigned size);
+bool debug_is_armed(const struct cpu *c);
+
+/* ---- ends of handlers ---- */
+
+/* Carry on at c->ip after `i`, under whatever mode there is now. */
+static inline void sys_continue(struct cpu *c, const struct insn *i)
+{
+    c->icount += i->n;
+    c->cur = NULL;
+    if (unlikely(c->slow || c->step || c->pending_dr6)) {
+        LEAVE(c);
+    }
+    return branch_indirect(c);
+}
+
+/* End of a handler that may have changed the mode or a translation: straight on when not. */
+static inline void sys_next(struct cpu *c, const struct insn *i, uint64_t key)
+{
+    if (likely(c->jkey == key)) {
+        NEXT(c, i);
+    }
+    c->ip = insn_next_ip(c, i);
+    return sys_continue(c, i);
+}
+
+/* End of a handler that may have let an interrupt in: leaves when anything is pending. */
+static inline void sys_next_open(struct cpu *c, const struct insn *i)
+{
+    if (unlikely(vcpu_pending(c->v))) {
+        insn_commit(c, i);
+        LEAVE(c);
+    }
+    NEXT(c, i);
+}
+
+#endif

@@ -1,0 +1,241 @@
+/*
+ * CPU models, CPUID, MSRs, control registers (cpu/cpuid.c, msr.c, op_sys.c).
+ * Follows: Intel SDM volume 2, CPUID; volume 4.  Not modelled: the APIC behind its MSRs.
+ */
+#include "tests/cpu/guest.h"
+#include "cpu/model.h"
+#include "cpu/native.h"
+#include <criterion/criterion.h>
+
+Test(cpuid, every_model_and_its_signature)
+{
+    static const struct {
+        const char *name;
+        uint32_t signature, max_leaf, must_edx, must_not_edx;
+        uint8_t phys;
+    } models[] = {
+        {"486", 0x480, 1, BIT(0), BIT(4) | BIT(8) | BIT(15), 32},
+        {"pentium", 0x543, 1, BIT(4) | BIT(8) | BIT(23), BIT(15) | BIT(25), 32},
+        {"pentium3", 0x683, 2, BIT(15) | BIT(25), BIT(26), 36},
+        {"x86-64", 0x6fb, 0x16, BIT(26), 0, 40},
+        {"x86-64-v2", 0x206c1, 0x16, BIT(26), 0, 40},
+        {"x86-64-v3", 0x306c4, 0x16, BIT(26), 0, 40},
+    };
+    for (unsigned k = 0; k < ARRAY_LEN(models); k++) {
+        struct guest g;
+        uint32_t r[4];
+
+        guest_init(&g, models[k].name);
+        cpu_cpuid(g.c, 0, 0, r);
+        cr_assert_eq(r[0], models[k].max_leaf);
+        cr_assert_eq(r[1], 0x756e6547, "Genu");
+        cpu_cpuid(g.c, 1, 0, r);
+        cr_assert_eq(r[0], models[k].signature);
+        cr_assert_eq(r[3] & models[k].must_edx, models[k].must_edx, "%s: %x", models[k].name, r[3]);
+        cr_assert_eq(r[3] & models[k].must_not_edx, 0);
+        cr_assert_eq(r[2] >> 31, 0, "no hypervisor bit");
+        cr_assert_eq(g.c->phys_mask, BIT64(models[k].phys) - 1);
+        guest_free(&g);
+    }
+}
+
+Test(cpuid, leaves)
+{
+    struct guest g;
+    uint32_t r[4];
+    char brand[49] = "";
+
+    guest_init(&g, "x86-64-v3");
+    for (unsigned k = 0; k < 3; k++) {
+        cpu_cpuid(g.c, 0x80000002 + k, 0, r);
+        memcpy(brand + 16 * k, r, 16);
+    }
+    cr_assert_str_eq(brand, "Candela virtual CPU");
+    cpu_cpuid(g.c, 0x80000008, 0, r);
+    cr_assert_eq(r[0], 0x3028);
+    cpu_cpuid(g.c, 0x15, 0, r);
+    cr_assert_eq((uint64_t)r[2] * r[1] / r[0], 1000000000u);
+    cpu_cpuid(g.c, 0xd, 0, r);
+    cr_assert_eq(r[1], 576);
+    cr_assert_eq(r[2], cpu_has(g.c, FEAT_AVX) ? 832 : 576);
+    cpu_cpuid(g.c, 1, 0, r);
+    cr_assert_eq(r[2] & BIT(27), 0);
+    cpu_set_cr4(g.c, CR4_OSXSAVE);
+    cpu_cpuid(g.c, 1, 0, r);
+    cr_assert_eq(r[2] & BIT(27), BIT(27), "OSXSAVE follows CR4");
+    cpu_cpuid(g.c, 0x12345678, 0, r);
+    cr_assert_eq(r[0], 1000, "beyond the last leaf: the last leaf");
+    cpu_cpuid(g.c, 0x80000001, 0, r);
+    cr_assert_eq(r[3] & BIT(11), 0, "SYSCALL is there in 64-bit code only");
+    guest_long(&g);
+    cpu_cpuid(g.c, 0x80000001, 0, r);
+    cr_assert_eq(r[3] & BIT(11), BIT(11));
+    guest_free(&g);
+}
+
+/* Set a model on a CPU that is nothing but a model. */
+static char *try_model(const char *text, struct cpu *c)
+{
+    GError *err = NULL;
+    char *message = NULL;
+
+    if (!cpu_model_set(c, text, &err)) {
+        cr_assert_eq(err->code, CANDELA_ERROR_CONFIG);
+        message = g_strdup(err->message);
+        g_error_free(err);
+    }
+    return message;
+}
+
+Test(cpuid, model_text)
+{
+    static const struct {
+        const char *text, *error; /* error: a part of the message, NULL: fine */
+        enum feature f;
+        bool has;
+    } cases[] = {
+        {"x86-64-v3,-smap", NULL, FEAT_SMAP, false},
+        {"x86-64-v3", NULL, FEAT_SMAP, true},
+        {"x86-64,+smep", NULL, FEAT_SMEP, true},
+        {"x86-64-v3,-sse2", NULL, FEAT_AES, false}, /* dependents go along */
+        {"x86-64-v3,-sse2", NULL, FEAT_AVX2, false},
+        {"x86-64-v3,+hypervisor", NULL, FEAT_HYPERVISOR, true},
+        {"x86-65", "x86-64-v2", FEAT_FPU, false},
+        {"x86-64,+nonsense", "nonsense", FEAT_FPU, false},
+        {"x86-64,smep", "smep", FEAT_FPU, false},
+        {"x86-64,", "\"\"", FEAT_FPU, false},
+        {"", "unknown CPU model", FEAT_FPU, false},
+        {"486,+nx", "pae", FEAT_FPU, false},
+        {"x86-64,+monitor", "monitor", FEAT_FPU, false},
+        {"486,+i486", "i486", FEAT_FPU, false},
+    };
+    struct cpu *c = g_aligned_alloc0(1, sizeof *c, 64);
+
+    for (unsigned k = 0; k < ARRAY_LEN(cases); k++) {
+        char *message = try_model(cases[k].text, c);
+
+        cr_assert_eq(!!message, !!cases[k].error, "case %u: %s", k, message ? message : "accepted");
+        if (message) {
+            cr_assert(strstr(message, cases[k].error), "case %u: %s", k, message);
+        } else {
+            cr_assert_eq(cpu_has(c, cases[k].f), cases[k].has, "case %u", k);
+        }
+        g_free(message);
+    }
+    g_aligned_free(c);
+}
+
+Test(cpuid, host_features_are_needed)
+{
+    struct cpu *c = g_aligned_alloc0(1, sizeof *c, 64);
+
+    cr_assert_null(try_model("x86-64-v3", c));
+    cr_assert_eq(cpu_has(c, FEAT_AVX2), native_host_has(FEAT_AVX2));
+    char *message = try_model("x86-64,+aes", c);
+    cr_assert_eq(message == NULL, native_host_has(FEAT_AES));
+    g_free(message);
+    g_aligned_free(c);
+}
+
+Test(cpuid, msrs)
+{
+    static const struct {
+        uint32_t msr;
+        uint64_t write;
+        bool ok;
+        uint64_t read;
+    } cases[] = {
+        {0x277, 0x0001040600070406ull, true, 0x0001040600070406ull}, /* PAT */
+        {0x277, 2, false, 0},
+        {0x2ff, 0xc06, true, 0xc06},
+        {0x2ff, 0xc02, false, 0},
+        {0x250, 0x0606060606060606ull, true, 0x0606060606060606ull},
+        {0x200, 0x80000006, true, 0x80000006},
+        {0x201, 0xff80000800ull, true, 0xff80000800ull},
+        {0x201, 0x1, false, 0},
+        {0xfe, 0, false, 0},
+        {0xc0000080, 0xd01, true, 0x901}, /* LMA is not ours to write */
+        {0xc0000080, 0x2, false, 0},
+        {0xc0000082, 0x800000000000ull, false, 0},
+        {0xc0000082, 0xffff800000000000ull, true, 0xffff800000000000ull},
+        {0xc0000101, 0x1234, true, 0x1234},
+        {0xc0000103, 0x77, true, 0x77},
+        {0xc0000103, 0x100000000ull, false, 0},
+        {0x174, 0x10, true, 0x10},
+        {0x48, 1, true, 1},
+        {0x48, 0x80, false, 0},
+        {0x1234, 0, false, 0},
+        {0x1b, 0, false, 0}, /* no APIC in this machine */
+    };
+    struct guest g;
+    uint64_t v;
+
+    guest_init(&g, "x86-64-v3");
+    for (unsigned k = 0; k < ARRAY_LEN(cases); k++) {
+        cr_assert_eq(cpu_wrmsr(g.c, cases[k].msr, cases[k].write), cases[k].ok, "case %u", k);
+        if (cases[k].ok) {
+            cr_assert(cpu_rdmsr(g.c, cases[k].msr, &v));
+            cr_assert_eq(v, cases[k].read, "case %u: %" G_GINT64_MODIFIER "x", k, v);
+        }
+    }
+    cr_assert(cpu_rdmsr(g.c, 0x10a, &v));
+    cr_assert_eq(v & 3, 3, "RDCL_NO, IBRS_ALL");
+    cr_assert(cpu_wrmsr(g.c, 0x10, 5000));
+    cr_assert_eq(cpu_tsc(g.c), 5000, "time stands still here");
+    cr_assert(cpu_rdmsr(g.c, 0x3b, &v));
+    cr_assert_eq(v, 5000);
+    cr_assert(cpu_wrmsr(g.c, 0x3b, 0));
+    cr_assert_eq(cpu_tsc(g.c), 0);
+    guest_free(&g);
+}
+
+Test(cpuid, control_register_checks)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr0(g.c, CR0_PG)), EXCP_GP);
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr0(g.c, CR0_NW)), EXCP_GP);
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr4(g.c, CR4_PCIDE)), EXCP_GP, "not in long mode");
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr4(g.c, BIT(13))), EXCP_GP, "VMX");
+    guest_long(&g);
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr4(g.c, 0)), EXCP_GP, "PAE stays on in long mode");
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr0(g.c, g.c->cr0 & ~(uint64_t)CR0_PG)), EXCP_GP,
+                 "from 64-bit code");
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr3(g.c, BIT64(41))), EXCP_GP);
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr4(g.c, CR4_PAE | CR4_PCIDE)), -1);
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr0(g.c, g.c->cr0 & ~(uint64_t)CR0_PG)), EXCP_GP);
+    guest_free(&g);
+}
+
+Test(cpuid, umip_and_privileged_instructions)
+{
+    static const char codes[][8] = {
+        "\x0f\x01\x04\x25\x00\x00\x04\x00",
+        /* sgdt */ "\x0f\x00\xc0",
+        /* sldt */ "\x0f\x01\xe0", /* smsw */
+        "\x0f\x20\xc0",
+        /* mov rax,cr0 */ "\x0f\x32",
+        /* rdmsr */ "\x0f\x01\x38",
+        /* invlpg */ "\xf4",
+        "\x0f\x09",
+        /* wbinvd */ "\x0f\x06",
+        /* clts */ "\x0f\x00\xd0",
+        /* lldt */ "\x0f\x01\xf8", /* swapgs */
+        "\xfa",
+        "\x0f\x07", /* sysret */
+    };
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    for (unsigned k = 0; k < ARRAY_LEN(codes); k++) {
+        guest_long(&g);
+        g.c->cr4 |= CR4_UMIP;
+        g.c->halted = false;
+        guest_user(&g);
+        guest_code(&g, codes[k], 8);
+        guest_run(&g);
+        cr_assert_eq(guest_vector(&g), EXCP_GP, "code %u: %d", k, guest_vector(&g));
+    }
+    guest_free(&g);
+}

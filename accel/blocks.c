@@ -1,0 +1,415 @@
+/*
+ * Decoded-block cache: building, look-up, invalidation when code is written.
+ *
+ * Blocks live in one arena that is thrown away as a whole when full.  Invalidation makes every instruction of a block
+ * lead to op_block_stale, so that links, jump-cache entries and even the block being executed leave by themselves at the
+ * next instruction; nothing has to be searched for.
+ *
+ * A page with code keeps a map of its 64-byte pieces that hold decoded bytes, so that data beside code can be written
+ * (through the slow path) at little cost; a store into such a piece drops the blocks decoded from the bytes it changes.
+ *
+ * Not modelled: a store by another vCPU takes effect at this vCPU's next look at its requests, not at once.
+ */
+#include "accel/blocks.h"
+#include <sys/mman.h>
+
+enum { HASH_BITS = 16, HASH_SIZE = 1 << HASH_BITS, PIECE_SHIFT = 6 };
+#define ARENA_BYTES (48 * MiB)
+#define ARENA_SPARE (64 * KiB)
+
+struct page_code {
+    struct page_code *next; /* in the hash */
+    const uint8_t *host;    /* host address of the page */
+    struct code_block *first;
+    uint64_t pieces; /* 64-byte pieces with decoded bytes */
+};
+
+struct blocks {
+    uint8_t *arena;
+    size_t used;
+    struct code_block **hash;
+    struct page_code **pages;
+    uint64_t built, dropped, flushes;
+};
+
+struct blocks *blocks_new(void)
+{
+    struct blocks *b = g_new0(struct blocks, 1);
+
+    b->arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (b->arena == MAP_FAILED) {
+        g_free(b);
+        return NULL;
+    }
+    b->hash = g_new0(struct code_block *, HASH_SIZE);
+    b->pages = g_new0(struct page_code *, HASH_SIZE);
+    return b;
+}
+
+void blocks_free(struct blocks *b)
+{
+    if (b) {
+        munmap(b->arena, ARENA_BYTES);
+        g_free(b->hash);
+        g_free(b->pages);
+        g_free(b);
+    }
+}
+
+void blocks_flush(struct blocks *b, struct cpu *c)
+{
+    /* Page code bits stay set: a later store finds no block, and clears the bit. */
+    memset(b->hash, 0, HASH_SIZE * sizeof *b->hash);
+    memset(b->pages, 0, HASH_SIZE * sizeof *b->pages);
+    memset(c->jcache, 0, JCACHE_SIZE * sizeof *c->jcache);
+    b->used = 0;
+    b->flushes++;
+}
+
+bool blocks_full(const struct blocks *b)
+{
+    return b->used > ARENA_BYTES - ARENA_SPARE;
+}
+
+void blocks_get_stats(const struct blocks *b, struct blocks_stats *out)
+{
+    *out = (struct blocks_stats){b->built, b->dropped, b->flushes, b->used, ARENA_BYTES};
+}
+
+static unsigned hash_of(const uint8_t *host, unsigned mode)
+{
+    uint64_t v = (uint64_t)(uintptr_t)host * 0x9e3779b97f4a7c15ull + mode * 0x85ebca6bull;
+
+    return (unsigned)(v >> 40) & (HASH_SIZE - 1);
+}
+
+static const uint8_t *page_of(const uint8_t *host)
+{
+    return (const uint8_t *)((uintptr_t)host & ~(uintptr_t)PAGE_OFFSET_MASK);
+}
+
+static void *arena_take(struct blocks *b, size_t bytes)
+{
+    void *p = b->arena + b->used;
+
+    b->used = (b->used + bytes + 31) & ~(size_t)31;
+    return p;
+}
+
+static struct page_code *find_page(const struct blocks *b, const uint8_t *host)
+{
+    struct page_code *p = b->pages[hash_of(host, 0)];
+
+    while (p && p->host != host) {
+        p = p->next;
+    }
+    return p;
+}
+
+static struct page_code *get_page(struct blocks *b, const uint8_t *host)
+{
+    struct page_code *p = find_page(b, host);
+
+    if (!p) {
+        struct page_code **at = &b->pages[hash_of(host, 0)];
+
+        p = arena_take(b, sizeof *p);
+        *p = (struct page_code){.next = *at, .host = host};
+        *at = p;
+    }
+    return p;
+}
+
+/* From now on stores to the page take the slow path. */
+static void mark_code(struct cpu *c, const struct itlb_entry *it)
+{
+    if (it->ram) {
+        _Atomic uint8_t *flags = (_Atomic uint8_t *)&it->ram->page_flags[it->ram_page];
+
+        if (!(atomic_fetch_or_explicit(flags, RAM_PAGE_CODE, memory_order_acq_rel) & RAM_PAGE_CODE)) {
+            mmu_write_protect(c, it->pa);
+        }
+    }
+}
+
+/* The pieces that the bytes [from, to] of a page touch. */
+static uint64_t pieces_of(uint64_t from, uint64_t to)
+{
+    return bits(~0ull, to >> PIECE_SHIFT, from >> PIECE_SHIFT) << (from >> PIECE_SHIFT);
+}
+
+static void add_to_page(struct blocks *b, struct code_block *k, unsigned which, const uint8_t *first, unsigned len)
+{
+    struct page_code *p = get_page(b, page_of(first));
+    unsigned at = (unsigned)((uintptr_t)first & PAGE_OFFSET_MASK);
+
+    p->pieces |= pieces_of(at, at + len - 1);
+    k->page[which] = p;
+    k->page_next[which] = p->first;
+    p->first = k;
+}
+
+/*
+ * A direct branch that leaves its page cannot be linked for good: what is mapped there may change.  Where its target
+ * lies shows in page offsets, whatever the linear address.
+ */
+static void link_crossing(const struct code_block *k, struct insn *i)
+{
+    int64_t target = (int64_t)((uintptr_t)k->host & PAGE_OFFSET_MASK) + i->disp;
+
+    if (target < 0 || target >= (int64_t)PAGE_BYTES) {
+        i->link = &block_cross;
+    }
+}
+
+/* The end of a block that goes on: a jump to the next instruction. */
+static void add_next(struct code_block *k)
+{
+    struct insn *last = &k->insn[k->n];
+
+    *last = (struct insn){.fn = op_block_next, .n = k->n, .ofs = k->bytes, .disp = k->bytes, .base = R_ZERO,
+                          .index = R_ZERO};
+    link_crossing(k, last);
+}
+
+/* Decode from `host` (at most to the page's end) into k; stops before an instruction that leaves the page. */
+static void fill_block(struct cpu *c, struct code_block *k, unsigned avail)
+{
+    bool end = false;
+
+    while (!end && k->n < BLOCK_MAX && k->bytes < avail) {
+        struct insn *i = &k->insn[k->n];
+        struct decode d;
+
+        i->ofs = k->bytes;
+        i->n = k->n + 1;
+        if (cpu_decode(c, k->host + k->bytes, avail - k->bytes, i, &end, &d) == DECODE_TRUNCATED) {
+            break;
+        }
+        if (d.row && d.row->enc & (ENC_JB | ENC_JZ)) {
+            link_crossing(k, i);
+            if (k->n) {
+                op_fuse(i - 1, i);
+            }
+        }
+        k->bytes += i->len;
+        k->n++;
+    }
+    if (!end && k->n) {
+        add_next(k);
+    }
+}
+
+/* A first instruction across two pages: decoded from a copy of its bytes. */
+static bool fill_crossing(struct cpu *c, struct code_block *k, unsigned avail, uint64_t la)
+{
+    const struct itlb_entry *next = mmu_fetch(c, (la | PAGE_OFFSET_MASK) + 1);
+    uint8_t bytes[16];
+    bool end;
+    struct decode d;
+
+    if (!next->host) {
+        return false;
+    }
+    k->host2 = next->host;
+    memcpy(bytes, k->host, avail);
+    memcpy(bytes + avail, next->host, 15 - avail);
+    k->insn[0].ofs = 0;
+    k->insn[0].n = 1;
+    cpu_decode(c, bytes, 15, &k->insn[0], &end, &d);
+    k->bytes = k->insn[0].len;
+    k->n = 1;
+    if (!end) {
+        add_next(k);
+    }
+    mark_code(c, next);
+    return true;
+}
+
+static struct code_block *build(struct blocks *b, struct cpu *c, const struct itlb_entry *it, uint64_t la)
+{
+    unsigned at = la & PAGE_OFFSET_MASK, avail = PAGE_BYTES - at;
+    struct code_block *k = (struct code_block *)(b->arena + b->used);
+    struct itlb_entry page = *it; /* fetching the next page may replace the entry */
+
+    memset(k, 0, sizeof *k);
+    k->host = page.host + at;
+    k->mode = c->mode;
+    mark_code(c, &page);
+    fill_block(c, k, avail);
+    if (!k->n && !fill_crossing(c, k, avail, la)) {
+        return NULL;
+    }
+    arena_take(b, sizeof *k + (k->n + 1u) * sizeof k->insn[0]);
+    unsigned on_first = MIN(k->bytes, avail);
+    add_to_page(b, k, 0, k->host, on_first);
+    if (k->host2) {
+        add_to_page(b, k, 1, k->host2, MAX(k->bytes - on_first, 1u));
+    }
+    struct code_block **slot = &b->hash[hash_of(k->host, k->mode)];
+    k->hash_next = *slot;
+    *slot = k;
+    b->built++;
+    return k;
+}
+
+static struct code_block *find(const struct blocks *b, struct cpu *c, const uint8_t *host, uint64_t la)
+{
+    for (struct code_block *k = b->hash[hash_of(host, c->mode)]; k; k = k->hash_next) {
+        if (k->host == host && k->mode == c->mode &&
+            (!k->host2 || mmu_fetch(c, (la | PAGE_OFFSET_MASK) + 1)->host == k->host2)) {
+            return k;
+        }
+    }
+    return NULL;
+}
+
+/* Whether the fetch of [ip, ip + len) stays inside CS. */
+static bool inside_cs(const struct cpu *c, uint64_t ip, unsigned len)
+{
+    return (c->mode & MODE_CS_FLAT) || ip + len - 1 <= c->seg[SEG_CS].limit;
+}
+
+static void check_fetch(struct cpu *c, uint64_t la)
+{
+    if (!inside_cs(c, c->ip, 1) || (cpu_is_64(c) && !cpu_is_canonical(la))) {
+        cpu_raise_error(c, EXCP_GP, 0);
+    }
+}
+
+struct code_block *blocks_get(struct blocks *b, struct cpu *c, uint64_t la)
+{
+    c->cur = NULL;
+    check_fetch(c, la);
+
+    const struct itlb_entry *it = mmu_fetch(c, la);
+    if (!it->host) {
+        return NULL;
+    }
+    struct code_block *k = find(b, c, it->host + (la & PAGE_OFFSET_MASK), la);
+    if (!k) {
+        it = mmu_fetch(c, la);
+        k = build(b, c, it, la);
+    }
+    return k && inside_cs(c, c->ip, k->bytes) ? k : NULL;
+}
+
+/* Up to 15 bytes at la, crossing pages and device memory; *got how many could be fetched without a fault. */
+static unsigned fetch_bytes(struct cpu *c, uint64_t la, uint8_t bytes[16], unsigned want)
+{
+    unsigned got = 0;
+
+    while (got < want) {
+        const struct itlb_entry *it = mmu_fetch(c, la + got);
+        unsigned at = (la + got) & PAGE_OFFSET_MASK;
+        unsigned len = MIN(want - got, (unsigned)(PAGE_BYTES - at));
+
+        if (it->host) {
+            memcpy(bytes + got, it->host + at, len);
+        } else {
+            for (unsigned k = 0; k < len; k++) {
+                bytes[got + k] = (uint8_t)aspace_read(c->v->m, it->pa + at + k, 1);
+            }
+        }
+        got += len;
+    }
+    return got;
+}
+
+void blocks_single(struct cpu *c, uint64_t la, struct insn out[2])
+{
+    uint8_t bytes[16] = {0};
+    struct decode d;
+    bool end;
+    unsigned avail = MIN(15u, (unsigned)(PAGE_BYTES - (la & PAGE_OFFSET_MASK)));
+
+    c->cur = NULL;
+    check_fetch(c, la);
+    /* The next page is fetched only when the instruction reaches into it. */
+    fetch_bytes(c, la, bytes, avail);
+    out[0] = (struct insn){.n = 1};
+    if (cpu_decode(c, bytes, avail, &out[0], &end, &d) == DECODE_TRUNCATED) {
+        fetch_bytes(c, la, bytes, 15);
+        out[0] = (struct insn){.n = 1};
+        cpu_decode(c, bytes, 15, &out[0], &end, &d);
+    }
+    if (!inside_cs(c, c->ip, out[0].len)) {
+        cpu_raise_error(c, EXCP_GP, 0);
+    }
+    out[1] = (struct insn){.fn = op_block_stop, .n = 1, .ofs = out[0].len, .base = R_ZERO, .index = R_ZERO};
+}
+
+static void drop_block(struct blocks *b, struct code_block *k)
+{
+    if (!k->stale) {
+        struct code_block **at = &b->hash[hash_of(k->host, k->mode)];
+
+        while (*at != k) {
+            at = &(*at)->hash_next;
+        }
+        *at = k->hash_next;
+        k->stale = true;
+        for (unsigned n = 0; n <= k->n; n++) {
+            k->insn[n].fn = op_block_stale;
+        }
+        b->dropped++;
+    }
+}
+
+/* The bytes [*from, *to] of page p that block k was decoded from. */
+static void block_range(const struct code_block *k, const struct page_code *p, unsigned *from, unsigned *to)
+{
+    unsigned at = (unsigned)((uintptr_t)k->host & PAGE_OFFSET_MASK), end = at + k->bytes;
+
+    if (k->page[0] == p) {
+        *from = at;
+        *to = MIN(end, (unsigned)PAGE_BYTES) - 1;
+    } else {
+        *from = 0;
+        *to = MAX(end, PAGE_BYTES + 1u) - PAGE_BYTES - 1;
+    }
+}
+
+/*
+ * Drop the blocks of one page with bytes in [from, to], and only those: boot loaders keep the data of their mode
+ * switches between the instructions.
+ */
+static void drop_range(struct blocks *b, struct page_code *p, uint64_t from, uint64_t to)
+{
+    struct code_block *k = p->first, *next;
+
+    p->first = NULL;
+    p->pieces = 0;
+    for (; k; k = next) {
+        unsigned which = k->page[0] == p ? 0 : 1, first, last;
+
+        next = k->page_next[which];
+        block_range(k, p, &first, &last);
+        if (first <= to && last >= from) {
+            drop_block(b, k);
+        }
+        if (!k->stale) {
+            k->page_next[which] = p->first;
+            p->first = k;
+            p->pieces |= pieces_of(first, last);
+        }
+    }
+}
+
+void blocks_written(struct blocks *b, struct cpu *c, struct ram *ram, uint64_t off, uint64_t len)
+{
+    for (uint64_t page = off >> PAGE_SHIFT; len && page <= (off + len - 1) >> PAGE_SHIFT; page++) {
+        uint64_t start = page << PAGE_SHIFT;
+        struct page_code *p = find_page(b, ram->host + start);
+        uint64_t from = MAX(off, start) - start, to = MIN(off + len, start + PAGE_BYTES) - start - 1;
+
+        (void)c;
+        if (p && p->pieces & pieces_of(from, to)) {
+            drop_range(b, p, from, to);
+        }
+        if (!p || !p->first) {
+            atomic_fetch_and_explicit((_Atomic uint8_t *)&ram->page_flags[page], (uint8_t)~RAM_PAGE_CODE,
+                                      memory_order_acq_rel);
+        }
+    }
+}

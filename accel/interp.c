@@ -1,0 +1,434 @@
+/*
+ * The interpreter: runs decoded blocks as chains of handlers, serves interrupts and exceptions between them.
+ *
+ * Follows: docs/architecture.md section 8.  Handlers tail-call each other (cpu/insn.h); control comes back here when a
+ * request is pending, a handler asked for it, or an exception was raised (longjmp).
+ *
+ * Not modelled: cross-modifying code by other vCPUs is noticed at the next request, not at once.
+ */
+#include "accel/interp.h"
+#include "accel/blocks.h"
+#include "cpu/mem.h"
+#include "cpu/fpu.h"
+#include <inttypes.h>
+
+struct interp {
+    struct blocks *blocks;
+    struct insn single[2];
+    bool unlinked;    /* an instruction budget is set: every branch comes back to be counted */
+    uint64_t budget;  /* icount at which the run ends; 0: none */
+    uint64_t counted; /* icount already added to vcpu.insns */
+};
+
+static struct interp *interp_of(const struct cpu *c)
+{
+    return c->engine;
+}
+
+/* ---- engine handlers ---- */
+
+void op_block_next(struct cpu *c, const struct insn *i)
+{
+    return branch_direct(c, i, (c->r[R_BASE] + (uint64_t)(int64_t)i->disp) & cpu_ip_mask(c));
+}
+
+/* R_BASE is the target; whether a jump went there from an odd place (16-bit wrap) does not matter. */
+void op_block_cross(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    c->ip = c->r[R_BASE];
+    return branch_indirect(c);
+}
+
+const struct insn block_cross = {.fn = op_block_cross};
+
+void op_block_stop(struct cpu *c, const struct insn *i)
+{
+    c->ip = (c->r[R_BASE] + i->ofs) & cpu_ip_mask(c);
+    c->icount += i->n;
+}
+
+void op_block_stale(struct cpu *c, const struct insn *i)
+{
+    c->ip = (c->r[R_BASE] + i->ofs) & cpu_ip_mask(c);
+    c->icount += i->n ? i->n - 1u : 0;
+}
+
+/* ---- branches that are not linked ---- */
+
+static bool must_leave(const struct cpu *c, const struct interp *e)
+{
+    return c->slow || e->unlinked || vcpu_pending(c->v) || blocks_full(e->blocks);
+}
+
+static const struct insn *enter_block(struct cpu *c, struct interp *e, uint64_t la)
+{
+    struct code_block *k = blocks_get(e->blocks, c, la);
+
+    if (!k) {
+        return NULL;
+    }
+    if (!e->unlinked) {
+        *jcache_slot(c, la) = (struct jcache_entry){.la = la, .key = c->jkey, .first = k->insn};
+    }
+    c->r[R_BASE] = c->ip;
+    return k->insn;
+}
+
+/* No jump-cache hit at c->ip. */
+static void interp_lookup(struct cpu *c)
+{
+    struct interp *e = interp_of(c);
+
+    if (must_leave(c, e)) {
+        return;
+    }
+    const struct insn *i = enter_block(c, e, c->ip + c->cs_base);
+    if (i) {
+        return i->fn(c, i);
+    }
+}
+
+/*
+ * A direct branch without link; c->ip is the target.  Inside one page the link can be kept: whatever maps the branch
+ * there maps the target too.  IP wrap-around could break that in segments that are not flat.
+ */
+static void interp_link(struct cpu *c, const struct insn *i)
+{
+    struct interp *e = interp_of(c);
+    uint64_t la = c->ip + c->cs_base;
+    uint64_t from = c->r[R_BASE] + c->cs_base;
+
+    if (must_leave(c, e)) {
+        return;
+    }
+    bool keep = (c->mode & MODE_CS_FLAT) && !((la ^ from) >> PAGE_SHIFT);
+    struct jcache_entry *j = jcache_slot(c, la);
+    const struct insn *t = j->la == la && j->key == c->jkey ? j->first : NULL;
+
+    if (t) {
+        c->r[R_BASE] = c->ip;
+    } else {
+        t = enter_block(c, e, la);
+    }
+    if (!t) {
+        return;
+    }
+    if (keep && t->fn != op_block_stale) {
+        ((struct insn *)i)->link = t; /* blocks are ours to write; handlers see them as const */
+    }
+    return t->fn(c, t);
+}
+
+static void interp_code_written(struct cpu *c, struct ram *ram, uint64_t off, uint64_t len)
+{
+    blocks_written(interp_of(c)->blocks, c, ram, off, len);
+}
+
+/* ---- requests ---- */
+
+static void drop_stale_code(struct cpu *c, struct interp *e)
+{
+    struct machine *m = c->v->m;
+
+    vcpu_clear(c->v, VCPU_REQ_CODE);
+    g_mutex_lock(&m->stale_lock);
+    GArray *list = m->stale;
+    m->stale = g_array_new(FALSE, FALSE, sizeof(struct code_page));
+    g_mutex_unlock(&m->stale_lock);
+    for (guint n = 0; n < list->len; n++) {
+        const struct code_page *p = &g_array_index(list, struct code_page, n);
+
+        blocks_written(e->blocks, c, p->ram, p->page << PAGE_SHIFT, PAGE_BYTES);
+    }
+    g_array_free(list, TRUE);
+}
+
+static void do_reset(struct cpu *c, bool init)
+{
+    cpu_reset(c, init);
+    mmu_flush(c, true);
+    c->cur = NULL;
+    c->inhibit = false;
+    if (init && c->v->apic && c->v->apic->init) {
+        machine_lock(c->v->m);
+        c->v->apic->init(c->v->apic_dev);
+        machine_unlock(c->v->m);
+    }
+    c->halted = false;
+    c->v->wait_sipi = c->v->id != 0;
+}
+
+/* Serve what can be served here; false: return to the caller of vcpu_run. */
+static bool serve_requests(struct cpu *c, struct interp *e)
+{
+    uint32_t req = vcpu_pending(c->v);
+
+    if (req & (VCPU_REQ_PARK | VCPU_REQ_STOP)) {
+        return false;
+    }
+    if (req & VCPU_REQ_RESET) {
+        vcpu_clear(c->v, VCPU_REQ_RESET | VCPU_REQ_INIT | VCPU_REQ_SIPI | VCPU_REQ_NMI);
+        do_reset(c, false);
+    }
+    if (req & VCPU_REQ_INIT) {
+        vcpu_clear(c->v, VCPU_REQ_INIT);
+        do_reset(c, true);
+    }
+    if (req & VCPU_REQ_SIPI) {
+        vcpu_clear(c->v, VCPU_REQ_SIPI);
+        if (c->v->wait_sipi) {
+            c->v->wait_sipi = false;
+            cpu_load_seg_real(c, SEG_CS, (uint16_t)(c->v->sipi_vector << 8));
+            c->ip = 0;
+            cpu_update_mode(c);
+        }
+    }
+    if (req & VCPU_REQ_TLB) {
+        vcpu_clear(c->v, VCPU_REQ_TLB);
+        c->a20_mask = atomic_load(&c->v->m->a20_mask);
+        mmu_flush(c, true);
+    }
+    if (req & VCPU_REQ_CODE) {
+        drop_stale_code(c, e);
+    }
+    if (req & VCPU_REQ_NMI) {
+        vcpu_clear(c->v, VCPU_REQ_NMI);
+        c->nmi_pending = true;
+    }
+    return true;
+}
+
+static bool can_interrupt(const struct cpu *c)
+{
+    return (c->eflags & FLAG_IF) && (vcpu_pending(c->v) & VCPU_REQ_INTR);
+}
+
+/* Deliver what is deliverable; false: shutdown. */
+static bool take_interrupts(struct cpu *c)
+{
+    if (c->nmi_pending && !c->nmi_masked) {
+        c->nmi_pending = false;
+        c->halted = false;
+        return cpu_deliver_nmi(c);
+    }
+    if (can_interrupt(c)) {
+        int vector = vcpu_ack_intr(c->v);
+
+        if (vector >= 0) {
+            c->halted = false;
+            return cpu_deliver_interrupt(c, (unsigned)vector);
+        }
+    }
+    return true;
+}
+
+static void trace_insn(struct cpu *c)
+{
+    struct machine *m = c->v->m;
+    char text[128] = "";
+    uint8_t bytes[15];
+    unsigned len = 0, width = (c->mode & MODE_CODE) == MODE_CODE64 ? 64 : (c->mode & MODE_CODE) == MODE_CODE32 ? 32 : 16;
+
+    for (; len < sizeof bytes; len++) {
+        uint64_t pa;
+
+        if (!mmu_translate_debug(c, c->ip + c->cs_base + len, &pa)) {
+            break;
+        }
+        bytes[len] = (uint8_t)aspace_read(m, pa, 1);
+    }
+    if (m->disassemble) {
+        m->disassemble(bytes, len, c->ip, width, text, sizeof text);
+    }
+    trace_write(m, "cpu", TR_INSN, "%04x:%016" PRIx64 " %s", c->seg[SEG_CS].sel, c->ip, text);
+}
+
+/* One instruction, checked: single-step, breakpoints, traces, interrupt shadows, odd fetches. */
+static bool run_single(struct cpu *c, struct interp *e)
+{
+    bool was_slow = c->slow;
+    uint64_t key = c->jkey;
+
+    if (unlikely(c->v->m->trace_mask & TR_INSN)) {
+        trace_insn(c);
+    }
+    if (was_slow && cpu_debug_fetch(c)) {
+        return cpu_deliver_exception(c);
+    }
+    /* No jump-cache hit and no link may carry us on. */
+    c->slow = true;
+    c->jkey = ~0ull;
+    c->r[R_BASE] = c->ip;
+    blocks_single(c, c->ip + c->cs_base, e->single);
+    e->single[0].fn(c, &e->single[0]);
+    c->cur = NULL;
+    if (c->jkey == ~0ull) {
+        c->jkey = key;
+        c->slow = was_slow;
+    }
+    return !was_slow || !cpu_debug_pending(c) || cpu_deliver_exception(c);
+}
+
+static void run_blocks(struct cpu *c, struct interp *e)
+{
+    const struct insn *i;
+
+    if (unlikely(blocks_full(e->blocks))) {
+        blocks_flush(e->blocks, c);
+    }
+    i = enter_block(c, e, c->ip + c->cs_base);
+    if (i) {
+        i->fn(c, i);
+    } else {
+        c->r[R_BASE] = c->ip;
+        blocks_single(c, c->ip + c->cs_base, e->single);
+        e->single[0].fn(c, &e->single[0]);
+    }
+    c->cur = NULL;
+}
+
+/* One turn of the loop; the result is only looked at when `*leave`. */
+static enum vcpu_exit run_turn(struct cpu *c, struct interp *e, bool *leave)
+{
+    bool shadow = c->inhibit;
+
+    *leave = true;
+    if (unlikely(vcpu_pending(c->v)) && !serve_requests(c, e)) {
+        return VCPU_EXIT_REQUEST;
+    }
+    if (c->shutdown) {
+        return VCPU_EXIT_SHUTDOWN;
+    }
+    if (c->v->wait_sipi) {
+        return VCPU_EXIT_HALT;
+    }
+    if (!shadow && !take_interrupts(c)) {
+        return VCPU_EXIT_SHUTDOWN;
+    }
+    if (c->halted) {
+        return VCPU_EXIT_HALT;
+    }
+    if (e->budget && c->icount >= e->budget) {
+        return VCPU_EXIT_BUDGET;
+    }
+    *leave = false;
+    c->inhibit = false;
+    if (shadow || c->slow) {
+        *leave = !run_single(c, e);
+        return VCPU_EXIT_SHUTDOWN;
+    }
+    run_blocks(c, e);
+    return VCPU_EXIT_REQUEST;
+}
+
+/* The instructions of an abandoned block that did retire. */
+static void count_raised(struct cpu *c)
+{
+    if (c->cur && c->cur->n) {
+        c->icount += c->cur->n - 1u;
+    }
+}
+
+static enum vcpu_exit run_loop(struct cpu *c, struct interp *e)
+{
+    enum vcpu_exit exit;
+    bool leave;
+
+    if (setjmp(c->jmp)) {
+        count_raised(c);
+        if (c->jkey == ~0ull) { /* raised inside run_single */
+            cpu_update_mode(c);
+        }
+        if (!cpu_deliver_exception(c)) {
+            return VCPU_EXIT_SHUTDOWN;
+        }
+        c->cur = NULL;
+    }
+    do {
+        exit = run_turn(c, e, &leave);
+    } while (!leave);
+    return exit;
+}
+
+static enum vcpu_exit interp_run(struct vcpu *v)
+{
+    struct cpu *c = v->cpu;
+    struct interp *e = c->engine;
+
+    fpu_enter(c);
+    enum vcpu_exit exit = run_loop(c, e);
+    fpu_leave(c);
+    atomic_fetch_add_explicit(&v->insns, c->icount - e->counted, memory_order_relaxed);
+    e->counted = c->icount;
+    if (exit == VCPU_EXIT_SHUTDOWN) {
+        c->shutdown = true;
+    }
+    return exit;
+}
+
+/* ---- life ---- */
+
+static bool interp_init(struct machine *m, GError **err)
+{
+    (void)err;
+    m->fault_report = interp_fault_report;
+    return true;
+}
+
+static bool interp_vcpu_init(struct vcpu *v, GError **err)
+{
+    struct cpu *c = cpu_new(v, v->m->config.cpu_model, err);
+
+    if (!c) {
+        return false;
+    }
+    struct interp *e = g_new0(struct interp, 1);
+    e->blocks = blocks_new();
+    if (!e->blocks) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "no memory for the cache of decoded blocks");
+        g_free(e);
+        cpu_free(c);
+        return false;
+    }
+    e->budget = v->m->config.max_insns;
+    e->unlinked = e->budget != 0;
+    c->engine = e;
+    c->link = interp_link;
+    c->lookup = interp_lookup;
+    c->code_written = interp_code_written;
+    v->cpu = c;
+    v->engine = e;
+    do_reset(c, false);
+    return true;
+}
+
+static void interp_vcpu_fini(struct vcpu *v)
+{
+    struct cpu *c = v->cpu;
+    struct interp *e = v->engine;
+
+    if (e) {
+        blocks_free(e->blocks);
+        g_free(e);
+    }
+    if (c) {
+        cpu_free(c);
+    }
+    v->cpu = v->engine = NULL;
+}
+
+static void interp_vcpu_reset(struct vcpu *v)
+{
+    do_reset(v->cpu, false);
+}
+
+const struct accel_ops accel_interp = {
+    .name = "interp",
+    .title = "interpreter of decoded blocks on the software CPU",
+    .init = interp_init,
+    .vcpu_init = interp_vcpu_init,
+    .vcpu_fini = interp_vcpu_fini,
+    .vcpu_run = interp_run,
+    .vcpu_reset = interp_vcpu_reset,
+};

@@ -1,0 +1,495 @@
+/*
+ * Intel 8254 programmable interval timer and the system control port B (0x61).
+ *
+ * Follows the Intel 8254 data sheet (231164).  Nothing counts here: a counter is a start tick on an
+ * absolute clock of 1,193,182 Hz derived from virtual time, and count, output and next edge are
+ * computed from it when asked, so nothing drifts.  Only the rising edges of OUT0 (the interrupt)
+ * use a timer.
+ *
+ * When the host was late, missed ticks of a periodic counter 0 follow at up to four times the
+ * programmed rate, as long as they are not older than ten periods or a quarter of a second; older
+ * ones are lost.
+ *
+ * Not modelled: the low half of OUT0's wave (interrupts are edges), the exact counts of mode 3
+ * within an odd period and its reload after half a period, parity and channel check (bits 6 and 7
+ * of port 0x61).
+ */
+#include "hw/i8254.h"
+
+enum { CHANNELS = 3, REFRESH = 1, SPEAKER = 2 };
+enum { RW_LATCH = 0, RW_LOW = 1, RW_HIGH = 2, RW_BOTH = 3 };
+enum { PORT61_GATE2 = BIT(0), PORT61_SPEAKER = BIT(1), PORT61_WRITABLE = 0x0f };
+
+/* Edges closer together than this do nobody good and would eat the host's I/O thread. */
+#define EDGE_MIN_NS     (50 * NS_PER_US)
+#define LAG_MAX_PERIODS 10
+#define LAG_MAX_TICKS   (I8254_HZ / 4)
+
+struct channel {
+    uint64_t start;     /* tick at which the count in use was loaded */
+    uint64_t frozen;    /* ticks counted before the gate fell */
+    uint64_t switch_at; /* with `pending`: tick at which new_count replaces count */
+    uint32_t count;     /* in use: 1..65536 (10000 in BCD) */
+    uint32_t new_count;
+    uint16_t latched;
+    uint8_t mode, rw; /* as programmed; mode 0..5 */
+    uint8_t status;   /* latched status */
+    uint8_t low;      /* first byte of a two-byte write */
+    bool bcd, gate, loaded, pending;
+    bool running;    /* counting, as far as triggers go (modes 1 and 5) */
+    bool write_high; /* the second byte of a two-byte write is due */
+    bool read_high;  /* likewise reading */
+    bool count_latched, status_latched;
+    uint8_t hole[1];
+};
+
+struct i8254 {
+    struct device dev;
+    struct i8254_state {
+        struct channel ch[CHANNELS];
+        struct timer edge;  /* next rising edge of OUT0 */
+        uint64_t edge_tick; /* when it is due, nominally */
+        struct line out0;
+        uint8_t port61, hole[7];
+    } s;
+};
+
+#define C(m, ...) STATE(struct channel, m, __VA_ARGS__)
+static const struct state_field channel_state[] = {
+    C(start),
+    C(frozen),
+    C(switch_at),
+    C(count, .reset = 65536, .max = 65536),
+    C(new_count, .reset = 65536, .max = 65536),
+    C(latched),
+    C(mode, .reset = 3, .max = 5),
+    C(rw, .reset = RW_BOTH, .max = 3),
+    C(status),
+    C(low),
+    C(bcd),
+    C(gate, .reset = 1),
+    C(loaded),
+    C(pending),
+    C(running),
+    C(write_high),
+    C(read_high),
+    C(count_latched),
+    C(status_latched),
+    STATE_HOLE(struct channel, hole),
+    STATE_END,
+};
+static const struct state_field i8254_state[] = {
+    STATE_STRUCTS(struct i8254, s.ch, channel_state),
+    STATE(struct i8254, s.edge),
+    STATE(struct i8254, s.edge_tick),
+    STATE(struct i8254, s.out0),
+    STATE(struct i8254, s.port61, .max = PORT61_WRITABLE),
+    STATE_HOLE(struct i8254, s.hole),
+    STATE_END,
+};
+
+static uint64_t i8254_now(const struct i8254 *pit)
+{
+    return clock_ns_to_ticks(clock_now(pit->dev.m), I8254_HZ);
+}
+
+static bool channel_is_periodic(const struct channel *c)
+{
+    return c->mode == 2 || c->mode == 3;
+}
+
+/* Let a reload that was due by tick `t` happen. */
+static void channel_sync(struct channel *c, uint64_t t)
+{
+    if (c->pending && t >= c->switch_at) {
+        c->pending = false;
+        c->count = c->new_count;
+        c->start = c->switch_at;
+    }
+}
+
+/* Ticks counted since the load. */
+static uint64_t channel_elapsed(const struct channel *c, uint64_t t)
+{
+    if (!c->loaded || !c->running) {
+        return 0;
+    }
+    if (!c->gate && c->mode != 1 && c->mode != 5) {
+        return c->frozen;
+    }
+    return t > c->start ? t - c->start : 0;
+}
+
+/* The counting element at tick `t`, in the counter's number format.  Call channel_sync first. */
+static uint16_t channel_value(const struct channel *c, uint64_t t)
+{
+    uint32_t modulus = c->bcd ? 10000 : 65536;
+    uint64_t d = channel_elapsed(c, t);
+    uint32_t n = c->count, v;
+
+    switch (c->mode) {
+    case 2:
+        v = n - d % n;
+        break;
+    case 3: {
+        uint64_t in = d % n, half = (n + 1) / 2;
+        v = (n & ~1u) - 2 * (in < half ? in : in - half);
+        break;
+    }
+    default:
+        v = (n + modulus - d % modulus) % modulus;
+        break;
+    }
+    v %= modulus;
+    if (c->bcd) {
+        v = v % 10 | v / 10 % 10 << 4 | v / 100 % 10 << 8 | v / 1000 << 12;
+    }
+    return v;
+}
+
+/* The OUT pin at tick `t`. */
+static bool channel_out(const struct channel *c, uint64_t t)
+{
+    uint64_t d = channel_elapsed(c, t);
+
+    switch (c->mode) {
+    case 0:
+        return c->loaded && !c->write_high && d >= c->count;
+    case 1:
+        return !c->loaded || !c->running || d >= c->count;
+    case 2:
+        return !c->loaded || !c->gate || c->count == 1 || d % c->count != c->count - 1;
+    case 3:
+        return !c->loaded || !c->gate || d % c->count < (c->count + 1) / 2;
+    default: /* 4, 5: a strobe of one tick */
+        return !c->loaded || !c->running || d != c->count;
+    }
+}
+
+/* The first tick after `t` at which OUT rises, or 0: never, as things stand. */
+static uint64_t channel_next_rise(const struct channel *c, uint64_t t)
+{
+    uint64_t at;
+
+    if (!c->loaded || !c->running || (c->mode == 0 && c->write_high) ||
+        (!c->gate && c->mode != 1 && c->mode != 5)) {
+        return 0;
+    }
+    if (channel_is_periodic(c)) {
+        if (c->count == 1) {
+            return 0; /* not allowed by the data sheet: OUT stays high */
+        }
+        /* A pending count takes over at the end of a period, so the next edge is the same either
+         * way. */
+        uint64_t d = t >= c->start ? t - c->start : 0;
+        return c->start + (d / c->count + 1) * c->count;
+    }
+    at = c->start + c->count + (c->mode >= 4);
+    return at > t ? at : 0;
+}
+
+/* Program the timer for the rising edge of OUT0 after tick `after`. */
+static void i8254_arm(struct i8254 *pit, uint64_t after, int64_t not_before)
+{
+    uint64_t at = channel_next_rise(&pit->s.ch[0], after);
+
+    if (!at) {
+        timer_stop(&pit->s.edge);
+        return;
+    }
+    pit->s.edge_tick = at;
+    timer_at(&pit->s.edge, MAX(clock_ticks_to_ns(at, I8254_HZ), not_before));
+}
+
+/* A rising edge of OUT0 is due. */
+static void i8254_edge(struct device *dev, unsigned n)
+{
+    struct i8254 *pit = (struct i8254 *)dev;
+    struct channel *c = &pit->s.ch[0];
+    int64_t now = clock_now(dev->m);
+    uint64_t t = clock_ns_to_ticks(now, I8254_HZ), after = pit->s.edge_tick;
+    (void)n;
+
+    line_set(&pit->s.out0, false);
+    line_set(&pit->s.out0, true);
+    if (!channel_is_periodic(c)) {
+        i8254_arm(pit, after, 0);
+        return;
+    }
+    channel_sync(c, after);
+    uint64_t lag = MAX((uint64_t)c->count * LAG_MAX_PERIODS, LAG_MAX_TICKS);
+    if (t > after + lag) {
+        after = t - lag;
+    }
+    int64_t spacing = clock_ticks_to_ns(c->count, I8254_HZ) / 4;
+    i8254_arm(pit, after, now + MAX(spacing, EDGE_MIN_NS));
+}
+
+/* Channel `n` was reprogrammed: bring OUT0 and its timer in line. */
+static void i8254_changed(struct i8254 *pit, unsigned n, uint64_t t)
+{
+    if (n == 0) {
+        line_set(&pit->s.out0, pit->s.ch[0].mode != 0 || channel_out(&pit->s.ch[0], t));
+        i8254_arm(pit, t, 0);
+    }
+}
+
+static void channel_load(struct channel *c, uint32_t count, uint64_t t)
+{
+    uint64_t first = t + 1; /* a new count goes in with the next clock */
+
+    if (!count) {
+        count = c->bcd ? 10000 : 65536;
+    }
+    c->new_count = count;
+    c->pending = false;
+    if (c->loaded && channel_is_periodic(c) && c->gate) {
+        /* At the end of the period in progress. */
+        uint64_t from = MAX(t, c->start);
+        c->switch_at = from - (from - c->start) % c->count + c->count;
+        c->pending = true;
+        return;
+    }
+    if (c->mode == 1 || c->mode == 5) {
+        /* Used from the next trigger on. */
+        c->loaded = true;
+        c->pending = true;
+        c->switch_at = UINT64_MAX;
+        return;
+    }
+    c->count = count;
+    c->start = first;
+    c->frozen = 0;
+    c->loaded = c->running = true;
+}
+
+/* A rising edge of the gate: retriggers modes 1 and 5, reloads 2 and 3, resumes 0 and 4. */
+static void channel_set_gate(struct channel *c, bool gate, uint64_t t)
+{
+    if (c->gate == gate) {
+        return;
+    }
+    channel_sync(c, t);
+    if (!gate) {
+        c->frozen = channel_elapsed(c, t);
+        c->gate = false;
+        if (channel_is_periodic(c)) {
+            c->frozen = 0;
+        }
+        return;
+    }
+    c->gate = true;
+    if (!c->loaded) {
+        return;
+    }
+    if (c->mode == 0 || c->mode == 4) {
+        c->start = t - MIN(c->frozen, t);
+    } else {
+        c->count = c->new_count;
+        c->pending = false;
+        c->running = true;
+        c->start = t + 1;
+    }
+}
+
+static void channel_latch_count(struct channel *c, uint64_t t)
+{
+    if (!c->count_latched) {
+        c->count_latched = true;
+        c->latched = channel_value(c, t);
+    }
+}
+
+static void channel_latch_status(struct channel *c, uint64_t t)
+{
+    if (!c->status_latched) {
+        bool null = !c->loaded || c->pending || (c->running && t < c->start);
+        c->status_latched = true;
+        c->status = channel_out(c, t) << 7 | null << 6 | c->rw << 4 | c->mode << 1 | c->bcd;
+    }
+}
+
+static void i8254_write_control(struct i8254 *pit, uint8_t val, uint64_t t)
+{
+    unsigned n = val >> 6;
+
+    if (n == 3) { /* read-back */
+        for (unsigned i = 0; i < CHANNELS; i++) {
+            struct channel *c = &pit->s.ch[i];
+            if (!(val & BIT(i + 1))) {
+                continue;
+            }
+            channel_sync(c, t);
+            if (!(val & 0x20)) {
+                channel_latch_count(c, t);
+            }
+            if (!(val & 0x10)) {
+                channel_latch_status(c, t);
+            }
+        }
+        return;
+    }
+    struct channel *c = &pit->s.ch[n];
+    unsigned rw = val >> 4 & 3, mode = val >> 1 & 7;
+    if (rw == RW_LATCH) {
+        channel_sync(c, t);
+        channel_latch_count(c, t);
+        return;
+    }
+    c->rw = rw;
+    c->mode = mode > 5 ? mode - 4 : mode;
+    c->bcd = val & 1;
+    c->loaded = c->running = c->pending = false;
+    c->write_high = c->read_high = c->count_latched = c->status_latched = false;
+    c->frozen = 0;
+    trace(pit, TR_STATE, "counter %u mode %u%s", n, c->mode, c->bcd ? " BCD" : "");
+    i8254_changed(pit, n, t);
+}
+
+static uint32_t channel_from_bcd(uint16_t v)
+{
+    return (v & 15) + (v >> 4 & 15) * 10 + (v >> 8 & 15) * 100 + (v >> 12) * 1000;
+}
+
+static void i8254_write_count(struct i8254 *pit, unsigned n, uint8_t val, uint64_t t)
+{
+    struct channel *c = &pit->s.ch[n];
+    uint16_t raw;
+
+    channel_sync(c, t);
+    switch (c->rw) {
+    case RW_LOW:
+        raw = val;
+        break;
+    case RW_HIGH:
+        raw = val << 8;
+        break;
+    default:
+        if (!c->write_high) {
+            c->low = val;
+            c->write_high = true;
+            if (c->mode == 0) { /* the first byte stops the counter and OUT goes low */
+                c->loaded = false;
+                i8254_changed(pit, n, t);
+            }
+            return;
+        }
+        c->write_high = false;
+        raw = val << 8 | c->low;
+        break;
+    }
+    /* Digits above 9 can make a BCD count larger than the counter holds. */
+    uint32_t count = c->bcd ? MIN(channel_from_bcd(raw), 10000) : raw;
+    channel_load(c, count, t);
+    trace(pit, TR_STATE, "counter %u loaded with %u", n, c->new_count);
+    i8254_changed(pit, n, t);
+}
+
+static void i8254_write(struct device *dev, unsigned off, uint32_t val, unsigned size)
+{
+    struct i8254 *pit = (struct i8254 *)dev;
+    uint64_t t = i8254_now(pit);
+    (void)size;
+    if (off == 3) {
+        i8254_write_control(pit, val, t);
+    } else {
+        i8254_write_count(pit, off, val, t);
+    }
+}
+
+static uint32_t i8254_read(struct device *dev, unsigned off, unsigned size)
+{
+    struct i8254 *pit = (struct i8254 *)dev;
+    uint64_t t = i8254_now(pit);
+    (void)size;
+    if (off == 3) {
+        return 0xff; /* the control word cannot be read */
+    }
+    struct channel *c = &pit->s.ch[off];
+    if (c->status_latched) {
+        c->status_latched = false;
+        return c->status;
+    }
+    channel_sync(c, t);
+    uint16_t v = c->count_latched ? c->latched : channel_value(c, t);
+    if (c->rw == RW_BOTH && !c->read_high) {
+        c->read_high = true;
+        return v & 0xff;
+    }
+    c->read_high = c->count_latched = false;
+    return c->rw == RW_LOW ? v & 0xff : v >> 8;
+}
+
+static uint32_t port61_read(struct device *dev, unsigned off, unsigned size)
+{
+    struct i8254 *pit = (struct i8254 *)dev;
+    uint64_t t = i8254_now(pit);
+    struct channel *refresh = &pit->s.ch[REFRESH], *speaker = &pit->s.ch[SPEAKER];
+    (void)off;
+    (void)size;
+    channel_sync(refresh, t);
+    channel_sync(speaker, t);
+    /* Bit 4 toggles with every refresh request, about each 15 us. */
+    unsigned toggle = refresh->loaded ? channel_elapsed(refresh, t) / refresh->count & 1 : 0;
+    return pit->s.port61 | toggle << 4 | channel_out(speaker, t) << 5;
+}
+
+static void port61_write(struct device *dev, unsigned off, uint32_t val, unsigned size)
+{
+    struct i8254 *pit = (struct i8254 *)dev;
+    (void)off;
+    (void)size;
+    pit->s.port61 = val & PORT61_WRITABLE;
+    channel_set_gate(&pit->s.ch[SPEAKER], val & PORT61_GATE2, i8254_now(pit));
+}
+
+unsigned i8254_speaker_hz(struct device *dev)
+{
+    struct i8254 *pit = (struct i8254 *)dev;
+    struct channel *c = &pit->s.ch[SPEAKER];
+    uint8_t on = PORT61_GATE2 | PORT61_SPEAKER;
+    channel_sync(c, i8254_now(pit));
+    if ((pit->s.port61 & on) != on || !c->loaded || !channel_is_periodic(c)) {
+        return 0;
+    }
+    return I8254_HZ / c->count;
+}
+
+struct line *i8254_out0(struct device *dev)
+{
+    return &((struct i8254 *)dev)->s.out0;
+}
+
+static bool i8254_attach(struct device *dev, GError **err)
+{
+    (void)err;
+    timer_init(&((struct i8254 *)dev)->s.edge, dev, i8254_edge, 0);
+    return true;
+}
+
+/* What every BIOS sets up and some software expects without asking: the refresh counter runs. */
+static void i8254_reset(struct device *dev)
+{
+    struct i8254 *pit = (struct i8254 *)dev;
+    struct channel *refresh = &pit->s.ch[REFRESH];
+    refresh->mode = 2;
+    refresh->rw = RW_LOW;
+    channel_load(refresh, 18, i8254_now(pit));
+    pit->s.ch[SPEAKER].gate = false;
+}
+
+static const struct port_range i8254_ports[] = {
+    {.first = 0x40, .count = 4, .sizes = SIZE_1, .read = i8254_read, .write = i8254_write},
+    {.first = 0x61, .count = 1, .sizes = SIZE_1, .read = port61_read, .write = port61_write},
+    {.count = 0},
+};
+
+const struct device_ops i8254_ops = {
+    .name = "i8254",
+    .title = "Intel 8254 interval timer",
+    DEVICE_STATE(struct i8254),
+    .state = i8254_state,
+    .ports = i8254_ports,
+    .attach = i8254_attach,
+    .reset = i8254_reset,
+};

@@ -1,0 +1,166 @@
+/*
+ * What the parts of the IDE model share: the channel (ide.c), the disk's commands (ide_ata.c) and
+ * the CD drive's (atapi.c).  Nobody else includes this.
+ *
+ * Not modelled: see hw/ide.c.
+ *
+ * A command with data runs as a sequence of data phases: bytes pos..end of the buffer pass the data
+ * port in one direction, then `after` says what comes next.  Bus-master DMA (issue 3) takes the
+ * same bytes of the same phases.
+ */
+#ifndef HW_IDE_INT_H
+#define HW_IDE_INT_H
+
+#include "hw/core/machine.h"
+#include <inttypes.h>
+
+enum {
+    IDE_STAT_BSY = 0x80,
+    IDE_STAT_DRDY = 0x40,
+    IDE_STAT_DF = 0x20,
+    IDE_STAT_DSC = 0x10,
+    IDE_STAT_DRQ = 0x08,
+    IDE_STAT_ERR = 0x01,
+};
+enum { IDE_ERR_UNC = 0x40, IDE_ERR_IDNF = 0x10, IDE_ERR_ABRT = 0x04 };
+enum { IDE_DEV_DEV1 = 0x10, IDE_DEV_LBA = 0x40 };
+enum { IDE_CTL_NIEN = 0x02, IDE_CTL_SRST = 0x04, IDE_CTL_HOB = 0x80 };
+
+enum {
+    IDE_MAX_MULTI = 16,
+    IDE_BUF_SECTORS = 64, /* disk sectors moved by one request to the block layer */
+    CD_SECTOR = 2048,
+    CD_RAW_SECTOR = 2352,
+    CD_BUF_SECTORS = 16,
+    IDE_BUF_BYTES = CD_BUF_SECTORS * CD_RAW_SECTOR, /* also holds 64 * 512 */
+};
+
+enum ide_kind { IDE_NONE, IDE_DISK, IDE_CD };
+
+enum ide_phase {
+    IDE_IDLE,
+    IDE_IO,    /* BSY: a block request is under way, `io` says which */
+    IDE_IN,    /* DRQ: the guest reads the data port */
+    IDE_OUT,   /* DRQ: the guest writes the data port */
+    IDE_RESET, /* BSY: SRST held, or the last block request of before it not yet back */
+    IDE_PHASE_MAX = IDE_RESET,
+};
+
+/* What follows when a data phase's bytes are through. */
+enum ide_after {
+    IDE_AFTER_NOTHING,  /* the command is done */
+    IDE_AFTER_READ,     /* disk: next block of a read */
+    IDE_AFTER_WRITE,    /* disk: a block came in */
+    IDE_AFTER_CDB,      /* CD: the command packet is complete */
+    IDE_AFTER_CD_DATA,  /* CD: next part of the answer */
+    IDE_AFTER_CD_PARAM, /* CD: a part of a parameter list came in */
+    IDE_AFTER_MAX = IDE_AFTER_CD_PARAM,
+};
+
+/* What a block request was for. */
+enum ide_io {
+    IDE_IO_READ,
+    IDE_IO_WRITE,
+    IDE_IO_FLUSH,
+    IDE_IO_CD_READ,
+    IDE_IO_MAX = IDE_IO_CD_READ
+};
+
+enum { CD_UA_RESET = 1, CD_UA_MEDIUM = 2 }; /* pending unit attentions */
+
+struct ide_drive_state {
+    uint64_t lba;        /* next sector: of 512 bytes (disk) or 2048 (CD) */
+    uint32_t left;       /* sectors the command still has to move to or from the medium */
+    uint32_t pos;        /* next byte of the data port in buf */
+    uint32_t end;        /* where this data phase ends */
+    uint32_t filled;     /* bytes of buf that hold data of this command */
+    uint32_t io_count;   /* sectors of the request under way */
+    uint16_t cylinders;  /* the CHS translation set by INITIALIZE DEVICE PARAMETERS */
+    uint16_t byte_limit; /* PACKET: the host's byte count limit */
+    uint16_t cd_unit;    /* PACKET: bytes per sector given to the guest, 2048 or 2352 */
+    uint8_t heads, sectors;
+    /* task file; hob: the previous values (48-bit commands) */
+    uint8_t error, feature, nsector, lbal, lbam, lbah, status, command;
+    uint8_t hob_feature, hob_nsector, hob_lbal, hob_lbam, hob_lbah;
+    uint8_t phase, after, io;
+    bool intrq;          /* interrupt pending, before nIEN and device selection */
+    uint8_t multi;       /* SET MULTIPLE MODE: sectors per block, 0: disabled */
+    uint8_t drq_sectors; /* sectors per data phase of the present command */
+    uint8_t power;       /* what CHECK POWER MODE gives: 0xff active, 0x80 idle, 0 standby */
+    bool write_cache, look_ahead;
+    /* CD drive */
+    uint8_t sense_key, asc, ascq;
+    uint8_t attention;   /* CD_UA_* */
+    uint8_t media_event; /* GET EVENT STATUS: 0 none, 1 eject request, 2 new medium, 3 removed */
+    bool locked, tray_open;
+    uint8_t cdb[12];
+    uint8_t hole[3];
+    uint8_t buf[IDE_BUF_BYTES];
+};
+
+struct ide_channel;
+
+/* The wiring of one drive; nothing here is guest-visible state. */
+struct ide_drive {
+    enum ide_kind kind;
+    unsigned unit; /* 0 master, 1 slave */
+    unsigned row;  /* of config.drives and machine.drives */
+    struct ide_channel *chan;
+    struct ide_drive_state *s;
+    struct block *blk; /* NULL: CD drive without a medium */
+    struct block_req req;
+    uint16_t cylinders; /* default CHS translation, as IDENTIFY reports it */
+    uint8_t heads, sectors;
+    char serial[21];
+};
+
+struct ide_channel {
+    struct device dev;
+    uint64_t channel; /* property */
+    struct ide_drive drive[2];
+    struct ide_channel_state {
+        struct line irq;
+        uint8_t select; /* device/head register, common to both drives */
+        uint8_t devctl;
+        uint8_t hole[6];
+        struct ide_drive_state drive[2];
+    } s;
+};
+
+/* ide.c: for the command sets. */
+
+/* Raise INTRQ of the drive (the line follows selection and nIEN). */
+void ide_raise(struct ide_drive *d);
+/* End the command: good status, INTRQ. */
+void ide_done(struct ide_drive *d);
+/* End the command with `error` in the error register, INTRQ. */
+void ide_fail(struct ide_drive *d, uint8_t error);
+/* Open a data phase over bytes pos..end of the buffer; INTRQ when `irq`. */
+void ide_data_phase(struct ide_drive *d, enum ide_phase phase, enum ide_after after, uint32_t pos,
+                    uint32_t end, bool irq);
+/* Submit `count` 512-byte sectors to or from byte `at` of the buffer (bounds are the caller's); BSY
+ * until done. */
+void ide_submit(struct ide_drive *d, enum ide_io io, uint64_t sector, uint32_t count, uint32_t at);
+/* The task file as after a reset: signature, diagnostic code 1. */
+void ide_set_signature(struct ide_drive *d);
+
+/* ide_ata.c */
+void ata_attach(struct ide_drive *d);
+void ata_reset(struct ide_drive *d);
+void ata_command(struct ide_drive *d, uint8_t command);
+void ata_data_end(struct ide_drive *d);
+void ata_io_done(struct ide_drive *d, int error);
+/* Text into an IDENTIFY string: bytes swapped within words, padded with blanks. */
+void ata_put_string(uint8_t *to, const char *text, unsigned len);
+
+/* The answer to IDENTIFY PACKET DEVICE. */
+void ata_identify_packet(struct ide_drive *d);
+
+/* atapi.c */
+void atapi_reset(struct ide_drive *d, bool hard);
+void atapi_command(struct ide_drive *d, uint8_t command);
+void atapi_data_end(struct ide_drive *d);
+void atapi_io_done(struct ide_drive *d, int error);
+bool atapi_change_medium(struct ide_drive *d, struct block *blk, bool force, struct block **old);
+
+#endif

@@ -1,0 +1,158 @@
+/*
+ * The local APIC's timer: one-shot, periodic, TSC deadline.
+ *
+ * Follows the Intel SDM volume 3A, section 11.5.4.  The counter is computed from virtual time; a
+ * core timer runs only while an interrupt can come of it.
+ *
+ * Not modelled: see hw/lapic.c.
+ */
+#include "hw/lapic_int.h"
+
+#define TICK_NS (NS_PER_SEC / LAPIC_BUS_HZ)
+/* Interrupts closer together than this would eat the host's I/O thread. */
+#define PERIOD_MIN_NS (50 * NS_PER_US)
+
+static uint64_t lapic_tick_ns(const struct lapic *l)
+{
+    unsigned d = (l->s.divide & 3) | (l->s.divide >> 1 & 4);
+    return TICK_NS * (d == 7 ? 1 : 2u << d);
+}
+
+static uint64_t lapic_now(const struct lapic *l)
+{
+    return (uint64_t)clock_now(l->dev.m);
+}
+
+uint32_t lapic_current_count(const struct lapic *l)
+{
+    uint32_t lvt = l->s.lvt[LVT_TIMER];
+    if (!l->s.counting || !l->s.initial || (lvt & LVT_DEADLINE)) {
+        return 0;
+    }
+    uint64_t ticks = (lapic_now(l) - l->s.count_start) / lapic_tick_ns(l);
+    if (lvt & LVT_PERIODIC) {
+        return l->s.initial - ticks % l->s.initial;
+    }
+    return ticks >= l->s.initial ? 0 : l->s.initial - ticks;
+}
+
+/* Program the core timer for the next interrupt; `not_before` keeps periodic ones apart. */
+static void lapic_arm(struct lapic *l, uint64_t not_before)
+{
+    uint32_t lvt = l->s.lvt[LVT_TIMER];
+
+    timer_stop(&l->s.timer);
+    if (lvt & LVT_MASKED) {
+        return;
+    }
+    if (lvt & LVT_DEADLINE) {
+        if (l->s.tsc_deadline) {
+            timer_at(&l->s.timer, (int64_t)MIN(l->s.tsc_deadline, (uint64_t)INT64_MAX));
+        }
+        return;
+    }
+    if (!l->s.counting || !l->s.initial) {
+        return;
+    }
+    uint64_t period = l->s.initial * lapic_tick_ns(l), now = lapic_now(l);
+    uint64_t done = (now - l->s.count_start) / period;
+    if (!(lvt & LVT_PERIODIC)) {
+        if (!done && !l->s.fired) {
+            timer_at(&l->s.timer, (int64_t)(l->s.count_start + period));
+        }
+        return;
+    }
+    /* Periods that passed while nothing could be delivered merge into one interrupt, as in IRR. */
+    l->s.fired = MAX(l->s.fired, done);
+    uint64_t next = l->s.count_start + (l->s.fired + 1) * period;
+    timer_at(&l->s.timer, (int64_t)MAX(next, not_before));
+}
+
+void lapic_timer_fire(struct device *dev, unsigned n)
+{
+    struct lapic *l = (struct lapic *)dev;
+    uint32_t lvt = l->s.lvt[LVT_TIMER];
+    (void)n;
+
+    if (lvt & LVT_DEADLINE) {
+        l->s.tsc_deadline = 0;
+    } else {
+        l->s.fired++;
+    }
+    lapic_local(l, LVT_TIMER);
+    if ((lvt & LVT_PERIODIC) && !(lvt & LVT_DEADLINE)) {
+        lapic_arm(l, lapic_now(l) + PERIOD_MIN_NS);
+    }
+}
+
+/* Before the timer's set-up changes: an interrupt that is due but still on its way comes now. */
+void lapic_timer_settle(struct lapic *l)
+{
+    if (l->s.timer.armed && l->s.timer.deadline <= clock_now(l->dev.m)) {
+        timer_stop(&l->s.timer);
+        lapic_timer_fire(&l->dev, 0);
+    }
+}
+
+void lapic_write_initial(struct lapic *l, uint32_t val)
+{
+    if (l->s.lvt[LVT_TIMER] & LVT_DEADLINE) {
+        return;
+    }
+    l->s.initial = val;
+    l->s.count_start = lapic_now(l);
+    l->s.fired = 0;
+    l->s.counting = val != 0;
+    lapic_arm(l, 0);
+}
+
+/* What is left of the count goes on at the new speed. */
+void lapic_write_divide(struct lapic *l, uint32_t val)
+{
+    lapic_timer_settle(l);
+    uint32_t left = lapic_current_count(l);
+    l->s.divide = val & 11;
+    if (left) {
+        l->s.count_start = lapic_now(l) - (l->s.initial - left) * lapic_tick_ns(l);
+        l->s.fired = 0;
+    } else {
+        l->s.counting = false;
+    }
+    lapic_arm(l, 0);
+}
+
+void lapic_write_lvt_timer(struct lapic *l, uint32_t val)
+{
+    uint32_t old = l->s.lvt[LVT_TIMER];
+
+    lapic_timer_settle(l);
+    if (val & LVT_DEADLINE) {
+        val &= ~LVT_PERIODIC;
+    }
+    if ((old ^ val) & LVT_DEADLINE) { /* changing to or from deadline mode disarms */
+        l->s.tsc_deadline = 0;
+        l->s.counting = false;
+    } else if (((old ^ val) & LVT_PERIODIC) && l->s.counting) {
+        uint32_t left = lapic_current_count(l);
+        l->s.count_start = lapic_now(l) - (l->s.initial - left) * lapic_tick_ns(l);
+        l->s.counting = left != 0;
+        l->s.fired = 0;
+    }
+    l->s.lvt[LVT_TIMER] = val;
+    lapic_arm(l, 0);
+}
+
+void lapic_write_tsc_deadline(struct lapic *l, uint64_t val)
+{
+    lapic_timer_settle(l);
+    if (!(l->s.lvt[LVT_TIMER] & LVT_DEADLINE)) {
+        return;
+    }
+    l->s.tsc_deadline = val;
+    if (val && val <= lapic_now(l) && !(l->s.lvt[LVT_TIMER] & LVT_MASKED)) {
+        timer_stop(&l->s.timer); /* in the past: no detour over the I/O thread */
+        lapic_timer_fire(&l->dev, 0);
+        return;
+    }
+    lapic_arm(l, 0);
+}

@@ -1,0 +1,293 @@
+/*
+ * The board: an i440FX + PIIX4 class PC.  Devices in order, RAM, firmware, and every interrupt
+ * wire.
+ *
+ * The order below is the order of creation, attach, reset and snapshot.  "fw_cfg" comes first,
+ * because "pc" fills it while it attaches; "pci" comes before its functions, whose reset hooks
+ * build on the bus's.
+ *
+ * Not modelled: the x87 error line (IRQ 13), NMI sources, the turbo switch, a second I/O APIC.
+ */
+#include "hw/pc.h"
+#include "hw/debugcon.h"
+#include "hw/fdc.h"
+#include "hw/ferr.h"
+#include "hw/firmware.h"
+#include "hw/fw_cfg.h"
+#include "hw/i440fx.h"
+#include "hw/i8042.h"
+#include "hw/i8237.h"
+#include "hw/i8254.h"
+#include "hw/i8259.h"
+#include "hw/ide.h"
+#include "hw/ioapic.h"
+#include "hw/lapic.h"
+#include "hw/pci.h"
+#include "hw/piix.h"
+#include "hw/port80.h"
+#include "hw/port92.h"
+#include "hw/ps2.h"
+#include "hw/rtc.h"
+#include "hw/uart.h"
+#include "hw/vga.h"
+
+/* Who drives an ISA interrupt line: they are ORed. */
+enum pc_source { SOURCE_ISA, SOURCE_PIRQ, SOURCE_SCI, SOURCES };
+#define PC_IRQ(source, irq) ((source) << 8 | (irq))
+
+struct pc {
+    struct device dev;
+    struct device *pic, *ioapic;
+    struct ram *ram;
+    struct region below_vga, above_1m, above_4g;
+    struct firmware firmware;
+    struct pc_state {
+        uint16_t irq[SOURCES]; /* levels by source, a bit per IRQ */
+        uint8_t hole[2];
+    } s;
+};
+
+static const struct state_field pc_state[] = {
+    STATE_ARRAY(struct pc, s.irq),
+    STATE_HOLE(struct pc, s.hole),
+    STATE_END,
+};
+
+bool pc_has_apic(const struct vm_config *c)
+{
+    const char *model = c->cpu_model ? c->cpu_model : "";
+
+    return !(g_str_has_prefix(model, "486") || strstr(model, ",-apic"));
+}
+
+/* Interrupts ----------------------------------------------------------------------------------- */
+
+static unsigned pc_irq_level(const struct pc *pc, unsigned irq)
+{
+    unsigned any = 0;
+
+    for (unsigned i = 0; i < SOURCES; i++) {
+        any |= pc->s.irq[i];
+    }
+    return (any >> irq) & 1;
+}
+
+/* Sink of every ISA interrupt: to both controllers.  The timer is on pin 2 of the I/O APIC, as the
+ * MADT says. */
+static void pc_irq_sink(void *opaque, int n, bool level)
+{
+    struct pc *pc = opaque;
+    unsigned source = (unsigned)n >> 8, irq = n & 15, before = pc_irq_level(pc, irq), after;
+
+    pc->s.irq[source] =
+        (uint16_t)(level ? pc->s.irq[source] | BIT(irq) : pc->s.irq[source] & ~BIT(irq));
+    after = pc_irq_level(pc, irq);
+    if (before == after) {
+        return;
+    }
+    i8259_set_irq(pc->pic, (int)irq, after);
+    if (pc->ioapic) {
+        ioapic_set_irq(pc->ioapic, irq == 0 ? 2 : (int)irq, after);
+    }
+}
+
+/* INTR of a processor without a local APIC. */
+static void pc_intr_sink(void *opaque, int n, bool level)
+{
+    struct machine *m = opaque;
+
+    if (m->vcpus && m->vcpus[n]) {
+        vcpu_intr(m->vcpus[n], level);
+    }
+}
+
+static void pc_connect(struct pc *pc, struct line *line, int irq)
+{
+    line_connect(line, pc_irq_sink, pc, PC_IRQ(SOURCE_ISA, irq));
+}
+
+/* Devices -------------------------------------------------------------------------------------- */
+
+static bool pc_new_apics(struct pc *pc, GError **err)
+{
+    struct machine *m = pc->dev.m;
+
+    if (!pc_has_apic(&m->config)) {
+        line_connect(i8259_intr(pc->pic), pc_intr_sink, m, 0);
+        return true;
+    }
+    pc->ioapic = device_new(m, &ioapic_ops, "ioapic");
+    for (unsigned i = 0; i < m->config.cpus; i++) {
+        char name[16], id[8];
+        struct device *lapic;
+
+        g_snprintf(name, sizeof name, "lapic%u", i);
+        g_snprintf(id, sizeof id, "%u", i);
+        lapic = device_new(m, &lapic_ops, name);
+        if (!device_set(lapic, "id", id, err)) {
+            return false;
+        }
+        if (i == 0) {
+            line_connect(i8259_intr(pc->pic), lapic_set_lint0, lapic, 0);
+        }
+    }
+    return true;
+}
+
+static void pc_new_chipset(struct pc *pc)
+{
+    struct machine *m = pc->dev.m;
+    struct device *pci = device_new(m, &pci_ops, "pci"), *piix, *pm;
+
+    pci_place(device_new(m, &i440fx_ops, "i440fx"), PCI_DEVFN(0, 0));
+    piix = device_new(m, &piix_ops, "piix");
+    pci_place(piix, PCI_DEVFN(1, 0));
+    pci_place(device_new(m, &piix_ide_ops, "piix_ide"), PCI_DEVFN(1, 1));
+    pm = device_new(m, &piix_pm_ops, "piix_pm");
+    pci_place(pm, PCI_DEVFN(1, 3));
+    for (unsigned i = 0; i < 4; i++) {
+        line_connect(pci_pirq(pci, i), piix_pirq_sink, piix, (int)i);
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        line_connect(piix_isa_irq(piix, i), pc_irq_sink, pc, PC_IRQ(SOURCE_PIRQ, (int)i));
+    }
+    line_connect(piix_pm_sci(pm), pc_irq_sink, pc, PC_IRQ(SOURCE_SCI, PIIX_SCI_IRQ));
+}
+
+static void pc_new_legacy(struct pc *pc)
+{
+    struct machine *m = pc->dev.m;
+    struct device *kbc, *ps2;
+
+    device_new(m, &i8237_ops, "i8237");
+    device_new(m, &port80_ops, "port80");
+    pc_connect(pc, i8254_out0(device_new(m, &i8254_ops, "i8254")), 0);
+    pc_connect(pc, rtc_irq(device_new(m, &rtc_ops, "rtc")), 8);
+    device_new(m, &port92_ops, "port92");
+    kbc = device_new(m, &i8042_ops, "i8042");
+    ps2 = device_new(m, &ps2_ops, "ps2");
+    i8042_connect(kbc, ps2);
+    pc_connect(pc, i8042_irq(kbc, 0), 1);
+    pc_connect(pc, i8042_irq(kbc, 1), 12);
+    device_new(m, &debugcon_ops, "debugcon");
+    pc_connect(pc, fdc_irq(device_new(m, &fdc_ops, "fdc")), 6);
+    pc_connect(pc, ferr_irq(device_new(m, &ferr_ops, "ferr")), 13);
+}
+
+/* A numbered device on fixed ports: two properties and a wire. */
+static bool pc_new_uarts(struct pc *pc, GError **err)
+{
+    static const struct {
+        const char *name, *base, *index;
+        int irq;
+    } uarts[VM_SERIALS] = {{"uart0", "0x3f8", "0", 4}, {"uart1", "0x2f8", "1", 3}};
+
+    for (unsigned i = 0; i < ARRAY_LEN(uarts); i++) {
+        struct device *uart = device_new(pc->dev.m, &uart_ops, uarts[i].name);
+
+        if (!device_set(uart, "base", uarts[i].base, err) ||
+            !device_set(uart, "index", uarts[i].index, err)) {
+            return false;
+        }
+        pc_connect(pc, uart_irq(uart), uarts[i].irq);
+    }
+    return true;
+}
+
+static bool pc_new_ide(struct pc *pc, GError **err)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct device *ide = device_new(pc->dev.m, &ide_ops, i ? "ide1" : "ide0");
+
+        if (!device_set(ide, "channel", i ? "1" : "0", err)) {
+            return false;
+        }
+        pc_connect(pc, ide_irq(ide), 14 + (int)i);
+    }
+    return true;
+}
+
+static bool pc_build(struct machine *m, GError **err)
+{
+    struct device *vga;
+    struct pc *pc;
+
+    if (m->config.cpus < 1 || m->config.cpus > VM_MAX_CPUS) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
+                    "%u processors: a machine has 1 to %d", m->config.cpus, VM_MAX_CPUS);
+        return false;
+    }
+    device_new(m, &fw_cfg_ops, "fw_cfg");
+    pc = (struct pc *)device_new(m, &pc_ops, "pc");
+    pc_new_chipset(pc);
+    pc->pic = device_new(m, &i8259_ops, "i8259");
+    if (!pc_new_apics(pc, err)) {
+        return false;
+    }
+    pc_new_legacy(pc);
+    if (!pc_new_uarts(pc, err) || !pc_new_ide(pc, err)) {
+        return false;
+    }
+    vga = device_new(m, &vga_ops, "vga");
+    if (vga->ops->pci) {
+        pci_place(vga, PCI_DEVFN(2, 0));
+    }
+    return true;
+}
+
+/* Memory --------------------------------------------------------------------------------------- */
+
+/* 0xa0000-0xfffff belongs to the VGA, the firmware and the host bridge's shadowing. */
+static bool pc_map_ram(struct pc *pc, GError **err)
+{
+    struct machine *m = pc->dev.m;
+    uint64_t low = pc_low_memory(&m->config), high = m->config.memory - low;
+
+    pc->ram = ram_new(m, "ram", m->config.memory, err);
+    if (!pc->ram) {
+        return false;
+    }
+    i440fx_set_ram(device_find(m, "i440fx"), pc->ram);
+    aspace_begin(m);
+    region_init_ram(&pc->below_vga, "ram-640k", pc->ram, 0, 0xa0000);
+    region_add(m, &pc->below_vga, 0, 0);
+    if (low > MiB) {
+        region_init_ram(&pc->above_1m, "ram-low", pc->ram, MiB, low - MiB);
+        region_add(m, &pc->above_1m, MiB, 0);
+    }
+    if (high) {
+        region_init_ram(&pc->above_4g, "ram-high", pc->ram, low, high);
+        region_add(m, &pc->above_4g, 4 * GiB, 0);
+    }
+    aspace_commit(m);
+    return true;
+}
+
+static bool pc_attach(struct device *dev, GError **err)
+{
+    struct pc *pc = (struct pc *)dev;
+    struct machine *m = dev->m;
+    uint64_t memory = m->config.memory;
+
+    if (memory < VM_MIN_MEMORY || memory > VM_MAX_MEMORY || memory % (64 * KiB)) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
+                    "memory of %" G_GUINT64_FORMAT
+                    " bytes: it must be 1 MiB to 64 GiB, in steps of 64 KiB",
+                    memory);
+        return false;
+    }
+    return pc_map_ram(pc, err) && firmware_map(m, &pc->firmware, err) && pc_configure(m, err);
+}
+
+const struct device_ops pc_ops = {
+    .name = "pc",
+    .title = "The board: memory, firmware, interrupt wiring",
+    DEVICE_STATE(struct pc),
+    .state = pc_state,
+    .attach = pc_attach,
+};
+
+const struct board pc_board = {
+    .name = "i440fx-piix4",
+    .build = pc_build,
+};

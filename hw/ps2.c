@@ -1,0 +1,569 @@
+/*
+ * A PS/2 keyboard (101/104/105 keys) and a PS/2 wheel mouse (standard, IntelliMouse, IntelliMouse
+ * Explorer).
+ *
+ * Follows the IBM PS/2 technical reference (keyboard, mouse) and Microsoft's description of the
+ * wheel mice.
+ *
+ * Every queue is bounded and every write into one checks for room.  Replies to commands have a
+ * queue of their own that goes first and is emptied by the next command.  A key stroke goes in
+ * whole or not at all; makes leave room for the breaks of the keys that are down.  Pointer motion
+ * is summed up, not queued: one packet waits at a time, except that a change of buttons gets a
+ * packet of its own while there is room.
+ *
+ * Not modelled: typematic repeat (whoever calls input_key repeats the key, as hosts do; the rate is
+ * stored), per-key types of scan code set 3 (commands 0xfb-0xfd), sampling rates of the mouse (a
+ * packet follows as soon as the one before was read), the power-on self-test codes (the firmware
+ * finds idle devices).
+ */
+#include "hw/ps2.h"
+#include "hw/i8042.h"
+
+enum { QUEUE_BYTES = 64, REPLY_BYTES = 8, BREAK_RESERVE = 24 };
+enum { HID_PAUSE = 0x48 };
+enum { ACK = 0xfa, RESEND = 0xfe, BAT_OK = 0xaa, ECHO = 0xee };
+
+struct queue {
+    uint8_t bytes[QUEUE_BYTES];
+    uint8_t reply[REPLY_BYTES];
+    uint8_t head, len;
+    uint8_t reply_head, reply_len;
+    uint8_t last; /* sent last, for RESEND */
+    uint8_t hole[3];
+};
+
+struct ps2 {
+    struct device dev;
+    struct ps2_state {
+        struct queue q[PS2_PORTS];
+        /* keyboard */
+        uint8_t down[32]; /* keys held, by HID usage */
+        uint8_t kbd_command, leds, typematic, set, set3_types;
+        bool scanning;
+        /* mouse */
+        uint8_t mouse_command, rate, resolution, id, knock[3], buttons, sent_buttons;
+        bool streaming, remote, wrap, double_scale;
+        uint8_t hole;
+        uint32_t dx, dy, dz; /* summed motion, two's complement */
+    } s;
+    struct device *i8042;
+};
+
+#define Q(m, ...) STATE(struct queue, m, __VA_ARGS__)
+static const struct state_field queue_state[] = {
+    STATE_ARRAY(struct queue, bytes),
+    STATE_ARRAY(struct queue, reply),
+    Q(head, .max = QUEUE_BYTES - 1),
+    Q(len, .max = QUEUE_BYTES),
+    Q(reply_head, .max = REPLY_BYTES - 1),
+    Q(reply_len, .max = REPLY_BYTES),
+    Q(last),
+    STATE_HOLE(struct queue, hole),
+    STATE_END,
+};
+#define F(m, ...) STATE(struct ps2, s.m, __VA_ARGS__)
+static const struct state_field ps2_state[] = {
+    STATE_STRUCTS(struct ps2, s.q, queue_state),
+    STATE_ARRAY(struct ps2, s.down),
+    F(kbd_command),
+    F(leds, .max = 7),
+    F(typematic, .reset = 0x2b),
+    F(set, .reset = 2, .max = 3),
+    F(set3_types),
+    F(scanning, .reset = 1),
+    F(mouse_command),
+    F(rate, .reset = 100),
+    F(resolution, .reset = 2, .max = 3),
+    F(id, .max = 4),
+    STATE_ARRAY(struct ps2, s.knock),
+    F(buttons),
+    F(sent_buttons),
+    F(streaming),
+    F(remote),
+    F(wrap),
+    F(double_scale),
+    STATE_HOLE(struct ps2, s.hole),
+    F(dx),
+    F(dy),
+    F(dz),
+    STATE_END,
+};
+
+/* ---- queues ---- */
+
+static unsigned queue_room(const struct queue *q)
+{
+    return QUEUE_BYTES - q->len;
+}
+
+/* All of the bytes, or none: callers look at queue_room when they care. */
+static bool queue_put(struct queue *q, const uint8_t *bytes, unsigned n)
+{
+    if (n > queue_room(q)) {
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        q->bytes[(q->head + q->len) % QUEUE_BYTES] = bytes[i];
+        q->len++;
+    }
+    return true;
+}
+
+static void queue_reply(struct queue *q, uint8_t byte)
+{
+    if (q->reply_len < REPLY_BYTES) {
+        q->reply[(q->reply_head + q->reply_len) % REPLY_BYTES] = byte;
+        q->reply_len++;
+    }
+}
+
+static void queue_clear(struct queue *q)
+{
+    q->len = q->reply_len = 0;
+}
+
+static void ps2_notify(struct ps2 *p, unsigned port)
+{
+    if (p->i8042 && ps2_has_data(&p->dev, port)) {
+        i8042_notify(p->i8042, port);
+    }
+}
+
+bool ps2_has_data(struct device *dev, unsigned port)
+{
+    const struct queue *q = &((struct ps2 *)dev)->s.q[port & 1];
+    return q->len || q->reply_len;
+}
+
+/* ---- keyboard ---- */
+
+static bool key_is_down(const struct ps2 *p, unsigned hid)
+{
+    return p->s.down[hid >> 3] & BIT(hid & 7);
+}
+
+/* In set 3 a key has a type; as a whole (0xf7-0xfa) or by default: modifiers make and break, the
+ * rest repeats. */
+static bool key_breaks(const struct ps2 *p, unsigned hid)
+{
+    if (p->s.set != 3) {
+        return true;
+    }
+    switch (p->s.set3_types) {
+    case 0xf7: /* all typematic */
+    case 0xf9: /* all make only */
+        return false;
+    case 0xf8: /* all make and break */
+    case 0xfa: /* all typematic, make and break */
+        return true;
+    default:
+        return hid >= 0xe0 || hid == 0x39;
+    }
+}
+
+static void ps2_key(struct device *dev, unsigned hid, bool down)
+{
+    struct ps2 *p = (struct ps2 *)dev;
+    struct queue *q = &p->s.q[PS2_KEYBOARD];
+    uint8_t codes[PS2_KEY_MAX_CODES];
+
+    if (hid > 0xff || (!down && !key_is_down(p, hid))) {
+        return;
+    }
+    if (down && hid == HID_PAUSE && key_is_down(p, hid)) {
+        return; /* the one key that does not repeat */
+    }
+    struct ps2_mods mods = {
+        .ctrl = key_is_down(p, 0xe0) || key_is_down(p, 0xe4),
+        .shift = key_is_down(p, 0xe1) || key_is_down(p, 0xe5),
+        .alt = key_is_down(p, 0xe2) || key_is_down(p, 0xe6),
+    };
+    unsigned n = ps2_key_codes(hid, p->s.set, down, mods, codes);
+    if (down && p->s.scanning && n && queue_room(q) < n + BREAK_RESERVE) {
+        trace(dev, TR_STATE, "key %#x dropped: the guest does not read", hid);
+        return;
+    }
+    if (down) {
+        p->s.down[hid >> 3] |= BIT(hid & 7);
+    } else {
+        p->s.down[hid >> 3] &= ~BIT(hid & 7);
+    }
+    if (!n || !p->s.scanning || (!down && !key_breaks(p, hid))) {
+        return;
+    }
+    queue_put(q, codes, n);
+    ps2_notify(p, PS2_KEYBOARD);
+}
+
+static unsigned ps2_keys_queued(struct device *dev)
+{
+    return ((struct ps2 *)dev)->s.q[PS2_KEYBOARD].len;
+}
+
+static void kbd_defaults(struct ps2 *p)
+{
+    p->s.q[PS2_KEYBOARD].len = 0;
+    p->s.typematic = 0x2b;
+    p->s.set = 2;
+    p->s.set3_types = 0;
+    p->s.kbd_command = 0;
+}
+
+/* The parameter of the command before.  False: it is a new command after all. */
+static bool kbd_parameter(struct ps2 *p, uint8_t val)
+{
+    struct queue *q = &p->s.q[PS2_KEYBOARD];
+    uint8_t command = p->s.kbd_command;
+
+    p->s.kbd_command = 0;
+    if (!command || (val & 0x80 && command < 0xfb)) {
+        return false;
+    }
+    queue_reply(q, ACK);
+    switch (command) {
+    case 0xed:
+        p->s.leds = val & 7;
+        trace(p, TR_STATE, "LEDs %u", p->s.leds);
+        break;
+    case 0xf0:
+        if (val == 0) {
+            queue_reply(q, p->s.set);
+        } else if (val <= 3) {
+            p->s.set = val;
+            trace(p, TR_STATE, "scan code set %u", p->s.set);
+        }
+        break;
+    case 0xf3:
+        p->s.typematic = val & 0x7f;
+        break;
+    default: /* 0xfb-0xfd: a list of keys that ends with a command */
+        p->s.kbd_command = val < 0xed ? command : 0;
+        break;
+    }
+    return true;
+}
+
+static void kbd_write(struct ps2 *p, uint8_t val)
+{
+    struct queue *q = &p->s.q[PS2_KEYBOARD];
+
+    q->reply_len = 0;
+    if ((p->s.kbd_command < 0xfb || val < 0xed) && kbd_parameter(p, val)) {
+        return;
+    }
+    p->s.kbd_command = 0;
+    switch (val) {
+    case 0xee:
+        queue_reply(q, ECHO);
+        return;
+    case RESEND:
+        queue_reply(q, q->last);
+        return;
+    case 0xed:
+    case 0xf0:
+    case 0xf3:
+    case 0xfb ... 0xfd:
+        queue_reply(q, ACK);
+        p->s.kbd_command = val;
+        return;
+    case 0xf2:
+        queue_reply(q, ACK);
+        queue_reply(q, 0xab);
+        queue_reply(q, 0x83);
+        return;
+    case 0xf4:
+        q->len = 0;
+        p->s.scanning = true;
+        break;
+    case 0xf5:
+        kbd_defaults(p);
+        p->s.scanning = false;
+        break;
+    case 0xf6:
+        kbd_defaults(p);
+        p->s.scanning = true;
+        break;
+    case 0xf7 ... 0xfa:
+        p->s.set3_types = val;
+        break;
+    case 0xff:
+        kbd_defaults(p);
+        p->s.scanning = true;
+        p->s.leds = 0;
+        queue_reply(q, ACK);
+        queue_reply(q, BAT_OK);
+        return;
+    default:
+        queue_reply(q, RESEND);
+        return;
+    }
+    queue_reply(q, ACK);
+}
+
+/* ---- mouse ---- */
+
+/* 2:1 scaling: small movements smaller, large ones doubled. */
+static int mouse_scale(const struct ps2 *p, int v)
+{
+    static const uint8_t small[6] = {0, 1, 1, 3, 6, 9};
+    int size = ABS(v);
+    if (!p->s.double_scale || p->s.remote) {
+        return v;
+    }
+    size = size < 6 ? small[size] : 2 * size;
+    return v < 0 ? -size : size;
+}
+
+static bool mouse_moved(const struct ps2 *p)
+{
+    return p->s.dx || p->s.dy || (p->s.dz && p->s.id) || p->s.buttons != p->s.sent_buttons;
+}
+
+/* Take up to 255 counts (127 before doubling) from a sum. */
+static int mouse_take(const struct ps2 *p, uint32_t *sum)
+{
+    int limit = p->s.double_scale ? 127 : 255;
+    int v = CLAMP((int32_t)*sum, -limit, limit);
+    *sum -= (uint32_t)v;
+    return mouse_scale(p, v);
+}
+
+static unsigned mouse_packet(struct ps2 *p, uint8_t *out)
+{
+    int dx = mouse_take(p, &p->s.dx), dy = mouse_take(p, &p->s.dy);
+    int dz = CLAMP((int32_t)p->s.dz, -8, 7);
+
+    p->s.dz -= (uint32_t)dz;
+    p->s.sent_buttons = p->s.buttons;
+    out[0] = 8 | (p->s.buttons & 7) | (dx < 0) << 4 | (dy < 0) << 5;
+    out[1] = dx;
+    out[2] = dy;
+    if (!p->s.id) {
+        p->s.dz = 0;
+        return 3;
+    }
+    out[3] = p->s.id == 4 ? (dz & 15) | (p->s.buttons >> 3 & 3) << 4 : dz;
+    return 4;
+}
+
+/* Make packets of what has been summed up: when none waits, or for a click while there is room. */
+static void mouse_stream(struct ps2 *p)
+{
+    struct queue *q = &p->s.q[PS2_MOUSE];
+    uint8_t packet[4];
+    bool click = p->s.buttons != p->s.sent_buttons;
+
+    if (!p->s.streaming || p->s.remote || p->s.wrap || !mouse_moved(p)) {
+        return;
+    }
+    if (q->len && !(click && queue_room(q) >= sizeof packet)) {
+        return;
+    }
+    queue_put(q, packet, mouse_packet(p, packet));
+    ps2_notify(p, PS2_MOUSE);
+}
+
+static void mouse_add(uint32_t *sum, int v)
+{
+    int64_t total = (int64_t)(int32_t)*sum + v;
+    *sum = (uint32_t)(int32_t)CLAMP(total, -4096, 4096);
+}
+
+static void ps2_pointer(struct device *dev, int dx, int dy, int wheel, unsigned buttons)
+{
+    struct ps2 *p = (struct ps2 *)dev;
+    /* On the wire up is positive and turning the wheel towards the user is positive. */
+    mouse_add(&p->s.dx, dx);
+    mouse_add(&p->s.dy, -CLAMP(dy, -4096, 4096));
+    mouse_add(&p->s.dz, -CLAMP(wheel, -4096, 4096));
+    p->s.buttons = buttons & 31;
+    mouse_stream(p);
+}
+
+static void mouse_defaults(struct ps2 *p)
+{
+    p->s.rate = 100;
+    p->s.resolution = 2;
+    p->s.streaming = p->s.remote = p->s.double_scale = p->s.wrap = false;
+    p->s.dx = p->s.dy = p->s.dz = 0;
+}
+
+/* The rates 200, 100, 80 turn a mouse into an IntelliMouse, then 200, 200, 80 into an Explorer. */
+static void mouse_set_rate(struct ps2 *p, uint8_t rate)
+{
+    uint8_t *k = p->s.knock;
+    p->s.rate = rate;
+    k[0] = k[1];
+    k[1] = k[2];
+    k[2] = rate;
+    if (k[0] == 200 && k[1] == 100 && k[2] == 80) {
+        p->s.id = MAX(p->s.id, 3);
+    } else if (k[0] == 200 && k[1] == 200 && k[2] == 80 && p->s.id >= 3) {
+        p->s.id = 4;
+    }
+}
+
+static void mouse_status(struct ps2 *p)
+{
+    struct queue *q = &p->s.q[PS2_MOUSE];
+    uint8_t b = p->s.buttons;
+    queue_reply(q, p->s.remote << 6 | p->s.streaming << 5 | p->s.double_scale << 4 | (b & 1) << 2 |
+                       (b & 4) >> 1 | (b & 2) >> 1);
+    queue_reply(q, p->s.resolution);
+    queue_reply(q, p->s.rate);
+}
+
+static void mouse_command(struct ps2 *p, uint8_t val)
+{
+    struct queue *q = &p->s.q[PS2_MOUSE];
+    uint8_t packet[4];
+
+    queue_reply(q, ACK);
+    switch (val) {
+    case 0xe6:
+    case 0xe7:
+        p->s.double_scale = val & 1;
+        break;
+    case 0xe8:
+    case 0xf3:
+        p->s.mouse_command = val;
+        break;
+    case 0xe9:
+        mouse_status(p);
+        break;
+    case 0xea:
+        p->s.remote = false;
+        break;
+    case 0xeb:
+        for (unsigned i = 0, n = mouse_packet(p, packet); i < n; i++) {
+            queue_reply(q, packet[i]);
+        }
+        break;
+    case 0xec:
+        p->s.wrap = false;
+        break;
+    case 0xee:
+        p->s.wrap = true;
+        break;
+    case 0xf0:
+        p->s.remote = true;
+        break;
+    case 0xf2:
+        queue_reply(q, p->s.id);
+        break;
+    case 0xf4:
+        p->s.streaming = true;
+        p->s.dx = p->s.dy = p->s.dz = 0;
+        p->s.sent_buttons = p->s.buttons;
+        break;
+    case 0xf5:
+        p->s.streaming = false;
+        break;
+    case 0xf6:
+        mouse_defaults(p);
+        break;
+    case 0xff:
+        mouse_defaults(p);
+        p->s.id = 0;
+        memset(p->s.knock, 0, sizeof p->s.knock);
+        queue_reply(q, BAT_OK);
+        queue_reply(q, 0x00);
+        break;
+    default:
+        q->reply_len = 0;
+        queue_reply(q, RESEND);
+        break;
+    }
+}
+
+static void mouse_write(struct ps2 *p, uint8_t val)
+{
+    struct queue *q = &p->s.q[PS2_MOUSE];
+    uint8_t command = p->s.mouse_command;
+
+    if (val == RESEND) {
+        q->reply_len = 0;
+        queue_reply(q, q->last);
+        return;
+    }
+    queue_clear(q); /* what was about to be sent is out of date */
+    p->s.mouse_command = 0;
+    if (p->s.wrap && val != 0xec && val != 0xff) {
+        queue_reply(q, val);
+    } else if (command == 0xf3) {
+        mouse_set_rate(p, val);
+        queue_reply(q, ACK);
+    } else if (command == 0xe8) {
+        p->s.resolution = val & 3;
+        queue_reply(q, ACK);
+    } else {
+        mouse_command(p, val);
+    }
+}
+
+/* ---- the wire to the 8042 ---- */
+
+void ps2_write(struct device *dev, unsigned port, uint8_t value)
+{
+    struct ps2 *p = (struct ps2 *)dev;
+    trace(dev, TR_IO, "%s command %#x", port == PS2_KEYBOARD ? "keyboard" : "mouse", value);
+    if (port == PS2_KEYBOARD) {
+        kbd_write(p, value);
+    } else {
+        mouse_write(p, value);
+    }
+    ps2_notify(p, port);
+}
+
+uint8_t ps2_take(struct device *dev, unsigned port)
+{
+    struct ps2 *p = (struct ps2 *)dev;
+    struct queue *q = &p->s.q[port & 1];
+    uint8_t v;
+
+    if (q->reply_len) {
+        v = q->reply[q->reply_head];
+        q->reply_head = (q->reply_head + 1) % REPLY_BYTES;
+        q->reply_len--;
+    } else if (q->len) {
+        v = q->bytes[q->head];
+        q->head = (q->head + 1) % QUEUE_BYTES;
+        q->len--;
+    } else {
+        return 0;
+    }
+    if (v != RESEND) {
+        q->last = v;
+    }
+    if (port == PS2_MOUSE && !q->len && !q->reply_len) {
+        mouse_stream(p);
+    }
+    return v;
+}
+
+void ps2_set_controller(struct device *dev, struct device *i8042)
+{
+    ((struct ps2 *)dev)->i8042 = i8042;
+}
+
+static const struct input_ops ps2_input = {
+    .key = ps2_key,
+    .pointer = ps2_pointer,
+    .keys_queued = ps2_keys_queued,
+};
+
+static bool ps2_attach(struct device *dev, GError **err)
+{
+    (void)err;
+    dev->m->input = &ps2_input;
+    dev->m->input_dev = dev;
+    return true;
+}
+
+const struct device_ops ps2_ops = {
+    .name = "ps2",
+    .title = "PS/2 keyboard and wheel mouse",
+    DEVICE_STATE(struct ps2),
+    .state = ps2_state,
+    .attach = ps2_attach,
+};

@@ -1,0 +1,40 @@
+/*
+ * The PS/2 keyboard and mouse (hw/ps2.c), one device "ps2" behind the 8042.  It sets m->input at
+ * attach.
+ *
+ * Ports: 0 keyboard, 1 mouse.
+ *
+ * Not modelled: see hw/ps2.c.
+ */
+#ifndef HW_PS2_H
+#define HW_PS2_H
+
+#include "hw/core/machine.h"
+
+extern const struct device_ops ps2_ops;
+
+enum { PS2_KEYBOARD = 0, PS2_MOUSE = 1, PS2_PORTS = 2 };
+
+/* The 8042 side: called by i8042_connect. */
+void ps2_set_controller(struct device *dev, struct device *i8042);
+/* A byte from the controller to a device.  Replies become readable before this returns.  Lock held.
+ */
+void ps2_write(struct device *dev, unsigned port, uint8_t value);
+/* Whether the device has a byte to send; `inhibit`ed devices keep it. */
+bool ps2_has_data(struct device *dev, unsigned port);
+/* Take the next byte (0 when there is none). */
+uint8_t ps2_take(struct device *dev, unsigned port);
+
+/* hw/ps2_keys.c: the codes key `hid` (USB usage page 7) sends in scan code set 1, 2 or 3. */
+enum { PS2_KEY_MAX_CODES = 10 };
+enum ps2_key_class { PS2_KEY_TYPEMATIC, PS2_KEY_MAKE_BREAK, PS2_KEY_MAKE_ONLY };
+struct ps2_mods {
+    bool ctrl, alt, shift; /* PrintScreen and Pause send other codes with these held */
+};
+/* Returns the number of bytes put into `out` (at most PS2_KEY_MAX_CODES); 0: the key does not exist
+ * or is silent. */
+unsigned ps2_key_codes(unsigned hid, unsigned set, bool down, struct ps2_mods mods, uint8_t *out);
+/* Scan code set 2 byte -> set 1 byte, as the 8042's translation (0xf0 is handled by the caller). */
+uint8_t ps2_translate(uint8_t set2);
+
+#endif

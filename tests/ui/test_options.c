@@ -1,0 +1,323 @@
+/*
+ * The options of `candela run`: what each sets, what is refused and how, drives' places.
+ */
+#include "ui/drive.h"
+#include "ui/options.h"
+#include <criterion/criterion.h>
+
+/* Parse words separated by blanks ('_' in a word stands for a blank). */
+static bool parse_words(struct options *o, const char *line, GError **err)
+{
+    g_auto(GStrv) words = g_strsplit(line, " ", -1);
+    int n = *line ? (int)g_strv_length(words) : 0;
+
+    options_init(o);
+    return options_parse(o, n, words, err);
+}
+
+static void parse_good(struct options *o, const char *line)
+{
+    GError *err = NULL;
+
+    cr_assert(parse_words(o, line, &err), "'%s': %s", line, err ? err->message : "?");
+    cr_assert_null(err);
+    cr_assert_eq(o->answer->len, 0, "'%s' printed: %s", line, o->answer->str);
+}
+
+Test(options, defaults_are_those_of_the_manual)
+{
+    struct options o;
+
+    parse_good(&o, "");
+    cr_expect_eq(o.vm.memory, 512 * MiB);
+    cr_expect_eq(o.vm.cpus, 1);
+    cr_expect_str_eq(o.vm.cpu_model, "x86-64-v3");
+    cr_expect_str_eq(o.vm.accel, "auto");
+    cr_expect_eq(o.vm.debug_exit_port, -1);
+    cr_expect_null(o.vm.serial[0]);
+    cr_expect_eq(o.max_time_ms, 0);
+    cr_expect_not(options_has_image(&o));
+    options_clear(&o);
+}
+
+Test(options, one_dash_two_dashes_and_equals_are_the_same)
+{
+    static const char *const lines[] = {"-m 64",       "--m 64",       "-memory 64",
+                                        "--memory 64", "--memory=64M", "-m=64"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(lines); i++) {
+        struct options o;
+
+        parse_good(&o, lines[i]);
+        cr_expect_eq(o.vm.memory, 64 * MiB, "%s", lines[i]);
+        options_clear(&o);
+    }
+}
+
+Test(options, every_option_sets_its_field)
+{
+    struct options o;
+
+    parse_good(
+        &o, "-m 2G --accel interp -cpu 486,+fpu -boot dc,menu=on -kernel k -initrd i -append a=b "
+            "-bios b -serial stdio -serial null -debugcon file:d -debug-exit 0x501,qemu "
+            "-display none -monitor pty -rtc base=localtime -no-reboot -no-shutdown "
+            "--on-triple-fault pause --max-time 1.5 --max-insns 1000 --screen s.png --expect A "
+            "--type b\\n --expect-serial C --trace io,irq -d excp --log-file l --stats j -q");
+    cr_expect_eq(o.vm.memory, 2 * GiB);
+    cr_expect_str_eq(o.vm.accel, "interp");
+    cr_expect_str_eq(o.vm.cpu_model, "486,+fpu");
+    cr_expect_str_eq(o.vm.boot_order, "dc");
+    cr_expect(o.vm.boot_menu);
+    cr_expect_str_eq(o.vm.kernel, "k");
+    cr_expect_str_eq(o.vm.initrd, "i");
+    cr_expect_str_eq(o.vm.append, "a=b");
+    cr_expect_str_eq(o.vm.bios, "b");
+    cr_expect_str_eq(o.vm.serial[0], "stdio");
+    cr_expect_str_eq(o.vm.serial[1], "null");
+    cr_expect_str_eq(o.vm.debugcon, "file:d");
+    cr_expect_eq(o.vm.debug_exit_port, 0x501);
+    cr_expect(o.vm.debug_exit_qemu);
+    cr_expect_str_eq(o.monitor, "pty");
+    cr_expect_str_eq(o.vm.rtc_base, "localtime");
+    cr_expect(o.vm.no_reboot && o.vm.no_shutdown && o.quiet);
+    cr_expect_eq(o.vm.on_triple_fault, TRIPLE_FAULT_PAUSE);
+    cr_expect_eq(o.max_time_ms, 1500);
+    cr_expect_eq(o.vm.max_insns, 1000);
+    cr_expect_str_eq(o.screen, "s.png");
+    cr_expect_str_eq(o.stats, "j");
+    cr_expect_str_eq(o.vm.log_file, "l");
+    cr_expect_eq(o.vm.trace_mask, 1 | 2 | 128);
+    cr_assert_eq(o.steps->len, 3);
+    static const enum step_kind kinds[] = {STEP_EXPECT, STEP_TYPE, STEP_EXPECT_SERIAL};
+    static const char *const texts[] = {"A", "b\\n", "C"};
+    for (unsigned i = 0; i < 3; i++) {
+        const struct script_step *s = &g_array_index(o.steps, struct script_step, i);
+        cr_expect_eq(s->kind, kinds[i]);
+        cr_expect_str_eq(s->text, texts[i]);
+    }
+    options_clear(&o);
+}
+
+Test(options, debug_exit_takes_a_port_only_when_one_follows)
+{
+    struct options o;
+
+    parse_good(&o, "-debug-exit -no-reboot");
+    cr_expect_eq(o.vm.debug_exit_port, 0xf4);
+    cr_expect(o.vm.no_reboot);
+    options_clear(&o);
+    parse_good(&o, "-debug-exit 0x80 -no-reboot");
+    cr_expect_eq(o.vm.debug_exit_port, 0x80);
+    cr_expect_not(o.vm.debug_exit_qemu);
+    options_clear(&o);
+}
+
+Test(options, nographic_puts_com1_and_the_monitor_on_the_terminal)
+{
+    struct options o;
+
+    parse_good(&o, "-nographic");
+    cr_expect_str_eq(o.vm.serial[0], "mon:stdio");
+    options_clear(&o);
+    parse_good(&o, "-nographic -serial null");
+    cr_expect_str_eq(o.vm.serial[0], "null");
+    options_clear(&o);
+}
+
+Test(options, drives_get_their_places)
+{
+    static const struct {
+        const char *line;
+        int place[4]; /* IDE index of each drive in order, -1: no drive, 100 + n: floppy n */
+    } cases[] = {
+        {"-hda a -hdb b -hdc c -hdd d", {0, 1, 2, 3}},
+        {"-cdrom c", {2, -1}},
+        {"-hdc x -cdrom c", {2, 3, -1}},
+        {"-cdrom c -hdc x", {3, 2, -1}},
+        {"-cdrom a -cdrom b -cdrom c", {2, 3, 1, -1}},
+        {"-drive file=a -drive file=b", {0, 1, -1}},
+        {"-drive file=a,index=3 -drive file=b,media=cdrom", {3, 2, -1}},
+        {"-drive media=cdrom", {2, -1}},
+        {"-fda a -fdb b", {100, 101, -1}},
+        {"-drive file=a,if=floppy -drive file=b,if=floppy", {100, 101, -1}},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        struct options o;
+
+        parse_good(&o, cases[i].line);
+        cr_expect(options_has_image(&o));
+        for (unsigned n = 0; n < 4 && cases[i].place[n] >= 0; n++) {
+            const struct drive_config *d = &o.vm.drives[n];
+            int at = (int)d->index + (d->interface == DRIVE_FLOPPY ? 100 : 0);
+
+            cr_expect(d->used, "%s", cases[i].line);
+            cr_expect_eq(at, cases[i].place[n], "%s: drive %u at %d", cases[i].line, n, at);
+        }
+        options_clear(&o);
+    }
+}
+
+Test(options, the_long_form_of_a_drive_sets_everything)
+{
+    struct options o;
+    const struct drive_config *d = &o.vm.drives[0];
+
+    parse_good(&o, "-drive file=a,,b.vhd,if=ide,index=1,media=disk,format=vhd,readonly=on");
+    cr_expect_str_eq(d->file, "a,b.vhd");
+    cr_expect_eq(d->index, 1);
+    cr_expect_eq(d->format, DRIVE_FORMAT_VHD);
+    cr_expect(d->readonly);
+    options_clear(&o);
+}
+
+/* Each is a usage error; the message holds the text. */
+Test(options, wrong_words_are_refused_with_what_would_be_right)
+{
+    static const struct {
+        const char *line, *says;
+    } cases[] = {
+        {"-cdrm x", "-cdrom"},
+        {"--memroy 5", "-memory"},
+        {"-zzzzzzzzzz", "--help"},
+        {"--", NULL},
+        {"-- x", "'x'"},
+        {"foo", "'foo'"},
+        {"-", "'-'"},
+        {"-m", "SIZE"},
+        {"-m 0", "more than 0"},
+        {"-m -1", "negative"},
+        {"-m 65G", "64G"},
+        {"-m 17592186044416G", "too large"},
+        {"-m 512K", "at least 1M"},
+        {"-m 1025K", "64K"},
+        {"-m abc", "512M"},
+        {"--accel kvn", "interp"},
+        {"-hda", "FILE"},
+        {"-hda=", "image"},
+        {"-hda a -hda b", "primary master"},
+        {"-fda a -drive file=b,if=floppy,index=0", "drive A"},
+        {"-fda a -fdb b -drive file=c,if=floppy", "2 floppy"},
+        {"-hda a -hdb b -hdc c -hdd d -cdrom e", "place"},
+        {"-drive x", "KEY=VALUE"},
+        {"-drive fil=x", "file"},
+        {"-drive file=x,if=scsi", "ide, floppy"},
+        {"-drive file=x,index=4", "at most 3"},
+        {"-drive file=x,if=floppy,index=2", "0 and 1"},
+        {"-drive file=x,if=floppy,media=cdrom", "if=ide"},
+        {"-drive file=x,format=qcow2", "raw, vhd"},
+        {"-drive file=x,readonly=maybe", "on nor off"},
+        {"-drive if=ide", "file=FILE"},
+        {"-boot x", "floppy"},
+        {"-boot cc", "twice"},
+        {"-boot order=", "empty"},
+        {"-boot once=d", "menu="},
+        {"-boot menu=2", "on nor off"},
+        {"-initrd x", "-kernel"},
+        {"-append x", "-kernel"},
+        {"-serial foo", "stdio"},
+        {"-serial file:", "PATH"},
+        {"-serial tcp:host", "HOST:PORT"},
+        {"-serial tcp:host:99999", "65535"},
+        {"-serial tcp:host:1,foo", "nowait"},
+        {"-serial null -serial null -serial null", "two serial ports"},
+        {"-serial stdio -monitor stdio", "mon:stdio"},
+        {"-serial stdio -serial mon:stdio", "once"},
+        {"-monitor mon:stdio", "-monitor stdio"},
+        {"-debugcon foo", "unknown endpoint"},
+        {"-debug-exit 0x10000", "port"},
+        {"-debug-exit 0xf4,foo", "qemu"},
+        {"-display sdl", "none"},
+        {"-rtc foo", "base=utc"},
+        {"-rtc base=", "base=utc"},
+        {"--on-triple-fault foo", "reset, pause, exit"},
+        {"--max-time 0", "above 0"},
+        {"--max-time x", "seconds"},
+        {"--max-insns 0", "more than 0"},
+        {"--max-insns x", "number"},
+        {"--screen x.bmp", ".png"},
+        {"--type a\\q", "\\n"},
+        {"--type \\{f13}", "f13"},
+        {"--type \\{f1", "}"},
+        {"--type \xc3\xa4", "ASCII"},
+        {"--expect=", "empty"},
+        {"--trace io,foo", "irq"},
+        {"-d", "CAT"},
+        {"-q=1", "no value"},
+        {"--no-reboot=yes", "no value"},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        struct options o;
+        GError *err = NULL;
+        bool good = parse_words(&o, cases[i].line, &err);
+
+        cr_expect_eq(good, cases[i].says == NULL, "'%s'", cases[i].line);
+        if (cases[i].says && err) {
+            cr_expect_eq(err->code, (int)CANDELA_ERROR_CONFIG, "'%s'", cases[i].line);
+            cr_expect(strstr(err->message, cases[i].says), "'%s' says: %s", cases[i].line,
+                      err->message);
+            cr_expect_null(strchr(err->message, '\n'), "'%s': more than a line", cases[i].line);
+        }
+        g_clear_error(&err);
+        options_clear(&o);
+    }
+}
+
+Test(options, lists_answer_help)
+{
+    static const struct {
+        const char *line, *has;
+    } cases[] = {
+        {"-cpu help", "x86-64-v3"},
+        {"--accel help", "interp"},
+        {"-d help", "irq"},
+        {"--trace help", "irq"},
+        {"-serial help", "pty"},
+        {"-monitor help", "unix:"},
+        {"-debugcon help", "file:"},
+        {"-drive help", "readonly="},
+        {"-boot help", "floppy"},
+        {"-rtc help", "localtime"},
+        {"-display help", "none"},
+        {"--on-triple-fault help", "pause"},
+        {"-debug-exit help", "0xf4"},
+        {"-m help", "64G"},
+        {"--help", "--expect-serial"},
+        {"-h", "Exit codes"},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        struct options o;
+
+        cr_expect(parse_words(&o, cases[i].line, NULL), "%s", cases[i].line);
+        cr_expect(strstr(o.answer->str, cases[i].has), "%s: %s", cases[i].line, o.answer->str);
+        options_clear(&o);
+    }
+}
+
+Test(options, help_names_every_option)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    options_help(text);
+    for (unsigned i = 0; options_name(i); i++) {
+        g_autofree char *name = g_strconcat("-", options_name(i), NULL);
+        cr_expect(strstr(text->str, name), "%s is missing", name);
+    }
+}
+
+Test(options, the_manual_names_every_option)
+{
+    g_autofree char *text = NULL, *plain = NULL;
+    g_auto(GStrv) parts = NULL;
+
+    cr_assert(g_file_get_contents(TESTS_DIR "/../docs/man/candela.1", &text, NULL, NULL));
+    parts = g_strsplit(text, "\\-", -1); /* a dash is written with a backslash */
+    plain = g_strjoinv("-", parts);
+    for (unsigned i = 0; options_name(i); i++) {
+        g_autofree char *name = g_strconcat("-", options_name(i), NULL);
+        cr_expect(strstr(plain, name), "%s is missing", name);
+    }
+}

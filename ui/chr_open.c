@@ -1,0 +1,311 @@
+/*
+ * Opening the host ends of byte streams, by kind.
+ *
+ * Standard input and output may be shared with other programs, so their flags are left alone: a
+ * terminal or pipe is opened a second time for non-blocking writes, and where that fails, small
+ * writes follow a poll.
+ */
+#define _GNU_SOURCE
+#include "ui/chr_int.h"
+#include "ui/output.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static bool chr_error(struct chr_host *h, GError **err, const char *verb)
+{
+    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: %s%s%s: %s", h->what, verb,
+                h->path ? " " : "", h->path ? h->path : "", g_strerror(errno));
+    return false;
+}
+
+static void chr_note(struct chr_host *h, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+
+static void chr_note(struct chr_host *h, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    g_autofree char *text = g_strdup_vprintf(fmt, args);
+    va_end(args);
+    if (h->note) {
+        h->note(text);
+    }
+}
+
+/* Standard output, without blocking writes where the system lets us. */
+static void open_stdout(struct chr_host *h)
+{
+    struct stat st;
+
+    h->out_fd = STDOUT_FILENO;
+    if (fstat(STDOUT_FILENO, &st)) {
+        h->out_fd = -1;
+    } else if (S_ISSOCK(st.st_mode)) {
+        h->is_socket = false; /* it is not ours to close; poll before each piece */
+        h->piecewise = true;
+    } else if (S_ISFIFO(st.st_mode) || isatty(STDOUT_FILENO)) {
+        int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+        if (fd >= 0) {
+            h->out_fd = fd;
+        } else {
+            h->piecewise = true;
+        }
+    }
+}
+
+static void open_stdio(struct chr_host *h)
+{
+    struct termios raw;
+
+    open_stdout(h);
+    h->in_fd = STDIN_FILENO;
+    h->escapes = h->mux;
+    if (isatty(STDIN_FILENO) && !tcgetattr(STDIN_FILENO, &h->termios)) {
+        raw = h->termios;
+        cfmakeraw(&raw);
+        raw.c_oflag |=
+            OPOST | (h->termios.c_oflag & ONLCR); /* our own messages come out straight */
+        if (!tcsetattr(STDIN_FILENO, TCSANOW, &raw)) {
+            h->have_termios = true;
+            h->escapes = true;
+            chr_note(h, "%s is on this terminal: Ctrl-A x quits, Ctrl-A h helps", h->what);
+        }
+    }
+}
+
+static bool open_file(struct chr_host *h, GError **err)
+{
+    h->out_fd = open(h->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+    h->own_fds = true;
+    return h->out_fd >= 0 || chr_error(h, err, "cannot write");
+}
+
+/* Opened for both directions a named pipe neither blocks nor ends. */
+static bool open_pipe(struct chr_host *h, GError **err)
+{
+    g_autofree char *in = g_strconcat(h->path, ".in", NULL);
+    g_autofree char *out = g_strconcat(h->path, ".out", NULL);
+    bool two = g_file_test(in, G_FILE_TEST_EXISTS) && g_file_test(out, G_FILE_TEST_EXISTS);
+    int flags = O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+    struct stat st;
+
+    h->own_fds = true;
+    h->in_fd = open(two ? in : h->path, flags);
+    h->out_fd = two ? open(out, flags) : h->in_fd;
+    if (h->in_fd < 0 || h->out_fd < 0) {
+        return chr_error(h, err, "cannot open the named pipe");
+    }
+    if (fstat(h->in_fd, &st) || (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE,
+                    "%s: %s is no named pipe (mkfifo %s.in %s.out makes them)", h->what, h->path,
+                    h->path, h->path);
+        return false;
+    }
+    return true;
+}
+
+static bool open_pty(struct chr_host *h, GError **err)
+{
+    char name[128];
+    struct termios raw;
+    int slave;
+
+    h->in_fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    h->out_fd = h->in_fd;
+    h->own_fds = true;
+    if (h->in_fd < 0 || grantpt(h->in_fd) || unlockpt(h->in_fd) ||
+        ptsname_r(h->in_fd, name, sizeof name)) {
+        return chr_error(h, err, "cannot make a pseudo-terminal");
+    }
+    /* Raw from the start; and once it has been open, the system says when nobody has it open. */
+    slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (slave >= 0) {
+        if (!tcgetattr(slave, &raw)) {
+            cfmakeraw(&raw);
+            tcsetattr(slave, TCSANOW, &raw);
+        }
+        close(slave);
+    }
+    chr_note(h, "%s is %s", h->what, name);
+    return true;
+}
+
+/* Sockets ------------------------------------------------------------------------------------- */
+
+int chr_accept_peer(struct chr_host *h)
+{
+    int fd = accept4(h->listen_fd, NULL, NULL, SOCK_CLOEXEC), one = 1;
+
+    if (fd >= 0 && h->kind == CHR_TCP) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    }
+    return fd;
+}
+
+/* A socket file that nobody serves any more is in the way; one that is served is not ours. */
+static bool remove_stale_socket(const struct sockaddr_un *addr)
+{
+    struct stat st;
+    int fd;
+    bool stale;
+
+    if (lstat(addr->sun_path, &st) || !S_ISSOCK(st.st_mode)) {
+        return false;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    stale = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 &&
+            errno == ECONNREFUSED;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return stale && !unlink(addr->sun_path);
+}
+
+static bool open_unix(struct chr_host *h, GError **err)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (strlen(h->path) >= sizeof addr.sun_path) {
+        close(fd);
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE,
+                    "%s: %s: too long for a socket's name; at most %zu characters", h->what,
+                    h->path, sizeof addr.sun_path - 1);
+        return false;
+    }
+    g_strlcpy(addr.sun_path, h->path, sizeof addr.sun_path);
+    if (!h->server) {
+        h->in_fd = fd;
+        return (fd >= 0 && !connect(fd, (struct sockaddr *)&addr, sizeof addr)) ||
+               chr_error(h, err, "cannot connect to");
+    }
+    h->listen_fd = fd;
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof addr) &&
+        (errno != EADDRINUSE || !remove_stale_socket(&addr) ||
+         bind(fd, (struct sockaddr *)&addr, sizeof addr))) {
+        h->listen_fd = -1; /* not ours: it must not be unlinked */
+        chr_error(h, err, "cannot listen at");
+        close(fd);
+        return false;
+    }
+    return (fd >= 0 && !chmod(h->path, 0600) && !listen(fd, 1)) ||
+           chr_error(h, err, "cannot listen at");
+}
+
+static int tcp_open_one(struct chr_host *h, const struct addrinfo *a)
+{
+    int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol), one = 1, error;
+
+    if (fd < 0) {
+        return -1;
+    }
+    if (h->server) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        if (!bind(fd, a->ai_addr, a->ai_addrlen) && !listen(fd, 1)) {
+            return fd;
+        }
+    } else if (!connect(fd, a->ai_addr, a->ai_addrlen)) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        return fd;
+    }
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static bool open_tcp(struct chr_host *h, GError **err)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
+    const char *name = *h->path ? h->path : "127.0.0.1";
+    int failed = getaddrinfo(name, h->service, &hints, &list), fd = -1;
+
+    if (failed) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: %s: %s", h->what, name,
+                    gai_strerror(failed));
+        return false;
+    }
+    for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
+        fd = tcp_open_one(h, a);
+    }
+    freeaddrinfo(list);
+    if (fd < 0) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: cannot %s %s port %s: %s", h->what,
+                    h->server ? "listen at" : "connect to", name, h->service, g_strerror(errno));
+        return false;
+    }
+    *(h->server ? &h->listen_fd : &h->in_fd) = fd;
+    return true;
+}
+
+/* Ctrl-C ends the program while it waits here, though the run has the signal blocked. */
+static int accept_interruptible(struct chr_host *h)
+{
+    sigset_t set, old;
+    int fd;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_UNBLOCK, &set, &old);
+    fd = chr_accept_peer(h);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return fd;
+}
+
+static bool open_socket(struct chr_host *h, GError **err)
+{
+    h->own_fds = true;
+    h->is_socket = true;
+    if (!(h->kind == CHR_UNIX ? open_unix(h, err) : open_tcp(h, err))) {
+        return false;
+    }
+    if (h->server && !h->nowait) {
+        chr_note(h, "%s waits for a connection at %s%s%s", h->what, h->path, h->service ? ":" : "",
+                 h->service ? h->service : "");
+        h->in_fd = accept_interruptible(h);
+        if (h->in_fd < 0) {
+            return chr_error(h, err, "cannot accept at");
+        }
+    }
+    h->out_fd = h->in_fd;
+    return true;
+}
+
+bool chr_open_endpoint(struct chr_host *h, GError **err)
+{
+    switch (h->kind) {
+    case CHR_STDIO:
+        open_stdio(h);
+        return true;
+    case CHR_STDOUT:
+        open_stdout(h);
+        return true;
+    case CHR_FILE:
+        return open_file(h, err);
+    case CHR_PIPE:
+        return open_pipe(h, err);
+    case CHR_PTY:
+        return open_pty(h, err);
+    case CHR_UNIX:
+    case CHR_TCP:
+        return open_socket(h, err);
+    default:
+        return true;
+    }
+}
+
+bool chr_host_check_path(struct chr_host *h, GError **err)
+{
+    return h->kind != CHR_FILE || output_check(h->what, h->path, err);
+}

@@ -1,0 +1,258 @@
+/*
+ * candela doctor: what this host offers, and what to do about what it lacks.
+ *
+ * Not here yet: displays, audio, networking (their steps of the plan).
+ */
+#include "config.h"
+#include "hw/core/config.h"
+#include "ui/commands.h"
+#include "ui/parse.h"
+#include "ui/run.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <json-glib/json-glib.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+enum verdict { GOOD, LIMITED, MISSING };
+
+struct finding {
+    const char *what;
+    enum verdict verdict;
+    char *found; /* what there is */
+    char *to_do; /* NULL: nothing */
+};
+
+/* The two calls that need no more than a number (linux/kvm.h belongs to accel/kvm.c). */
+enum { KVM_GET_API_VERSION_CALL = 0xae00, KVM_CREATE_VM_CALL = 0xae01, KVM_API = 12 };
+
+static void find_kvm_open(struct finding *f, int fd)
+{
+    int api = ioctl(fd, KVM_GET_API_VERSION_CALL, 0), vm;
+
+    if (api != KVM_API) {
+        f->verdict = LIMITED;
+        f->found = g_strdup_printf("/dev/kvm speaks API %d, not %d", api, KVM_API);
+        return;
+    }
+    vm = ioctl(fd, KVM_CREATE_VM_CALL, 0);
+    if (vm < 0) {
+        f->verdict = LIMITED;
+        f->found = g_strdup_printf("/dev/kvm opens, but makes no machine: %s", g_strerror(errno));
+        f->to_do = g_strdup("another hypervisor may hold the processor; end it, or see dmesg");
+        return;
+    }
+    close(vm);
+    f->found = g_strdup("usable; this version does not use it yet: guests run on the software CPU");
+}
+
+static void find_kvm(struct finding *f)
+{
+    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+    f->what = "kvm";
+    if (fd >= 0) {
+        find_kvm_open(f, fd);
+        close(fd);
+        return;
+    }
+    f->verdict = LIMITED;
+    if (errno == ENOENT) {
+        f->found = g_strdup("no /dev/kvm: guests run on the software CPU");
+        f->to_do =
+            g_strdup("enable virtualisation in the firmware set-up (or nested virtualisation "
+                     "where this host is itself a guest), then modprobe kvm_intel or kvm_amd");
+    } else if (errno == EACCES) {
+        f->found = g_strdup("/dev/kvm: permission denied: you are not in group kvm");
+        f->to_do = g_strdup("sudo adduser $USER kvm, then log in again");
+    } else {
+        f->found = g_strdup_printf("/dev/kvm: %s", g_strerror(errno));
+    }
+}
+
+static void find_file(struct finding *f, const char *what, const char *path, enum verdict without)
+{
+    struct stat st;
+
+    f->what = what;
+    if (!access(path, R_OK) && !stat(path, &st)) {
+        f->found = g_strdup_printf("%s, %lld KiB", path, (long long)st.st_size / 1024);
+        return;
+    }
+    f->verdict = without;
+    f->found = g_strdup_printf("%s: %s", path, g_strerror(errno));
+    f->to_do = g_strdup("install the Debian package seabios (apt-get install seabios), or give an "
+                        "image with -bios FILE");
+}
+
+static void find_cpu(struct finding *f)
+{
+    g_autoptr(GString) missing = g_string_new(NULL);
+
+    f->what = "processor";
+#define CHECK(name)                                                                                \
+    if (!__builtin_cpu_supports(name)) {                                                           \
+        g_string_append_printf(missing, " %s", name);                                              \
+    }
+    __builtin_cpu_init();
+    CHECK("sse3")
+    CHECK("ssse3")
+    CHECK("sse4.1")
+    CHECK("sse4.2")
+    CHECK("popcnt")
+    CHECK("avx")
+    CHECK("avx2")
+    CHECK("bmi")
+    CHECK("bmi2")
+    CHECK("fma")
+    CHECK("aes")
+    CHECK("pclmul")
+#undef CHECK
+    if (!missing->len) {
+        f->found = g_strdup("has what guests of model x86-64-v3 use");
+        return;
+    }
+    f->verdict = LIMITED;
+    f->found = g_strdup_printf("lacks:%s", missing->str);
+    f->to_do = g_strdup("guests cannot use these either: choose an older model, such as -cpu "
+                        "x86-64");
+}
+
+static void find_memory(struct finding *f)
+{
+    struct sysinfo info = {0};
+    struct rlimit limit = {0};
+    uint64_t total, unused;
+    void *p;
+
+    f->what = "memory";
+    sysinfo(&info);
+    total = (uint64_t)info.totalram * info.mem_unit;
+    unused = ((uint64_t)info.freeram + info.bufferram) * info.mem_unit;
+    f->found = g_strdup_printf("%" G_GUINT64_FORMAT " MiB, %" G_GUINT64_FORMAT " MiB free",
+                               total >> 20, unused >> 20);
+    p = mmap(NULL, VM_MAX_MEMORY, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p != MAP_FAILED) {
+        munmap(p, VM_MAX_MEMORY);
+        return;
+    }
+    f->verdict = LIMITED;
+    getrlimit(RLIMIT_AS, &limit);
+    f->to_do = g_strdup(limit.rlim_cur != RLIM_INFINITY
+                            ? "large guests cannot be mapped: raise the limit (ulimit -v unlimited)"
+                            : "large guests cannot be mapped: see vm.overcommit_memory");
+}
+
+static void find_firmware(struct finding *f)
+{
+    find_file(f, "firmware", CANDELA_BIOS_FILE, MISSING);
+}
+
+static void find_vga_bios(struct finding *f)
+{
+    find_file(f, "video BIOS", CANDELA_VGABIOS_FILE, LIMITED);
+}
+
+static void find_terminal(struct finding *f)
+{
+    bool in = isatty(STDIN_FILENO), out = isatty(STDOUT_FILENO);
+
+    f->what = "terminal";
+    f->found = g_strdup(in && out ? "-nographic can use this one"
+                                  : "standard input or output is no terminal: -nographic takes and "
+                                    "gives plain bytes");
+}
+
+static void (*const finders[])(struct finding *f) = {
+    find_kvm, find_firmware, find_vga_bios, find_cpu, find_memory, find_terminal,
+};
+
+static const char *const verdicts[] = {"ok", "limited", "missing"};
+
+static void doctor_print(const struct finding *list, unsigned count)
+{
+    printf("Candela %s on this host:\n", CANDELA_VERSION);
+    for (unsigned i = 0; i < count; i++) {
+        printf("  %-8s %-11s %s\n", verdicts[list[i].verdict], list[i].what, list[i].found);
+        if (list[i].to_do) {
+            printf("  %-8s %-11s to do: %s\n", "", "", list[i].to_do);
+        }
+    }
+}
+
+static void doctor_print_json(const struct finding *list, unsigned count)
+{
+    g_autoptr(JsonBuilder) b = json_builder_new();
+    g_autoptr(JsonGenerator) gen = json_generator_new();
+    JsonNode *root;
+
+    json_builder_begin_object(b);
+    json_builder_set_member_name(b, "version");
+    json_builder_add_string_value(b, CANDELA_VERSION);
+    json_builder_set_member_name(b, "findings");
+    json_builder_begin_array(b);
+    for (unsigned i = 0; i < count; i++) {
+        json_builder_begin_object(b);
+        json_builder_set_member_name(b, "what");
+        json_builder_add_string_value(b, list[i].what);
+        json_builder_set_member_name(b, "verdict");
+        json_builder_add_string_value(b, verdicts[list[i].verdict]);
+        json_builder_set_member_name(b, "found");
+        json_builder_add_string_value(b, list[i].found);
+        json_builder_set_member_name(b, "to_do");
+        json_builder_add_string_value(b, list[i].to_do); /* NULL: null */
+        json_builder_end_object(b);
+    }
+    json_builder_end_array(b);
+    json_builder_end_object(b);
+    root = json_builder_get_root(b);
+    json_generator_set_root(gen, root);
+    json_generator_set_pretty(gen, TRUE);
+    g_autofree char *text = json_generator_to_data(gen, NULL);
+    printf("%s\n", text);
+    json_node_unref(root);
+}
+
+int command_doctor(int argc, char *const *argv)
+{
+    static const char *const options[] = {"--json", "--help", NULL};
+    struct finding list[ARRAY_LEN(finders)] = {0};
+    bool json = false;
+
+    for (int i = 0; i < argc; i++) {
+        const char *word =
+            g_str_has_prefix(argv[i], "--") ? argv[i] + 2 : argv[i] + (*argv[i] == '-');
+        const char *nearest = parse_nearest(argv[i], options);
+
+        if (!strcmp(word, "help") || !strcmp(word, "h")) {
+            puts("Usage: candela doctor [--json]\nSays what this host offers and what to do about "
+                 "what it lacks.");
+            return EXIT_GOOD;
+        }
+        if (strcmp(word, "json") || argv[i][0] != '-') {
+            fprintf(stderr, "candela: doctor: unknown option '%s'%s%s (candela doctor --help)\n",
+                    argv[i], nearest ? "; nearest: " : "", nearest ? nearest : "");
+            return EXIT_USAGE;
+        }
+        json = true;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(finders); i++) {
+        finders[i](&list[i]);
+    }
+    if (json) {
+        doctor_print_json(list, ARRAY_LEN(list));
+    } else {
+        doctor_print(list, ARRAY_LEN(list));
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(list); i++) {
+        g_free(list[i].found);
+        g_free(list[i].to_do);
+    }
+    return EXIT_GOOD;
+}

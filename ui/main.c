@@ -1,0 +1,113 @@
+/*
+ * candela: the subcommands.  Each stands in its own file; here is only the table.
+ */
+#include "config.h"
+#include "ui/commands.h"
+#include "ui/parse.h"
+#include "ui/run.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static const struct subcommand {
+    const char *name, *help;
+    int (*run)(int argc, char *const *argv);
+} subcommands[] = {
+    {"run", "run a machine: candela run [options]", command_run},
+    {"demo", "run the built-in lab guest, which reports what its PC is made of", command_demo},
+    {"doctor", "say what this host offers and what to do about what it lacks", command_doctor},
+};
+
+static void print_usage(FILE *to)
+{
+    fprintf(to, "Usage: candela COMMAND [options]\n\n");
+    for (unsigned i = 0; i < ARRAY_LEN(subcommands); i++) {
+        fprintf(to, "  %-8s %s\n", subcommands[i].name, subcommands[i].help);
+    }
+    fprintf(to, "  %-8s %s\n", "help", "this text; candela help COMMAND: the command's");
+    fprintf(to, "\ncandela --version prints the version; man candela says more.\n");
+}
+
+static const struct subcommand *find_subcommand(const char *name)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(subcommands); i++) {
+        if (!strcmp(subcommands[i].name, name)) {
+            return &subcommands[i];
+        }
+    }
+    return NULL;
+}
+
+static int unknown_subcommand(const char *name)
+{
+    const char *names[ARRAY_LEN(subcommands) + 2] = {"help"};
+    const char *nearest;
+
+    for (unsigned i = 0; i < ARRAY_LEN(subcommands); i++) {
+        names[i + 1] = subcommands[i].name;
+    }
+    nearest = parse_nearest(name, names);
+    if (name[0] == '-') {
+        fprintf(stderr,
+                "candela: '%s': a command comes first, as in: candela run %s (candela "
+                "--help lists them)\n",
+                name, name);
+    } else {
+        fprintf(stderr, "candela: unknown command '%s'%s%s (candela --help lists them)\n", name,
+                nearest ? "; nearest: " : "", nearest ? nearest : "");
+    }
+    return EXIT_USAGE;
+}
+
+static int command_help(int argc, char **argv)
+{
+    const struct subcommand *sub = argc > 0 ? find_subcommand(argv[0]) : NULL;
+    char *const ask[] = {"--help", NULL};
+
+    if (argc == 0 || !strcmp(argv[0], "help")) {
+        print_usage(stdout);
+        return EXIT_GOOD;
+    }
+    return sub ? sub->run(1, ask) : unknown_subcommand(argv[0]);
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+    return !strcmp(word, a) || !strcmp(word, b) || !strcmp(word, c);
+}
+
+/* A file opened later must not become standard output: a disk would get what is printed. */
+static bool fill_standard_fds(void)
+{
+    for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
+        if (fd > STDERR_FILENO) {
+            close(fd);
+            return true;
+        }
+    }
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    const struct subcommand *sub;
+
+    if (!fill_standard_fds()) {
+        return EXIT_RUN;
+    }
+    signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write */
+    if (argc < 2) {
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (is_one_of(argv[1], "--help", "-h", "-help") || !strcmp(argv[1], "help")) {
+        return command_help(argc - 2, argv + 2);
+    }
+    if (is_one_of(argv[1], "--version", "-version", "version")) {
+        printf("candela %s\n", CANDELA_VERSION);
+        return EXIT_GOOD;
+    }
+    sub = find_subcommand(argv[1]);
+    return sub ? sub->run(argc - 2, argv + 2) : unknown_subcommand(argv[1]);
+}

@@ -1,0 +1,21 @@
+/*
+ * What a machine starts from: disks, kernel, firmware, option ROMs; opened and read before it is
+ * built.
+ */
+#ifndef CANDELA_UI_MEDIA_H
+#define CANDELA_UI_MEDIA_H
+
+#include "hw/core/machine.h"
+
+/*
+ * Fill m->drives, kernel, initrd, bios_image, vga_bios_image and the option ROMs from m->config.
+ * Nothing is changed on disk.  FILE, FORMAT or CONFIG errors that start with the file or option.
+ * `note`: a line for people, or NULL.
+ */
+bool media_open(struct machine *m, void (*note)(const char *text), GError **err);
+/* Whether the host can map that much memory; FILE error (exit code 3).*/
+bool media_check_memory(uint64_t bytes, GError **err);
+/* Read a whole file of at most `max` bytes; larger ones are refused unread. */
+GBytes *media_read(const char *option, const char *path, uint64_t max, GError **err);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * The monitor: commands typed at a machine while it runs.
+ */
+#ifndef CANDELA_UI_MONITOR_H
+#define CANDELA_UI_MONITOR_H
+
+#include "hw/core/machine.h"
+
+struct monitor;
+
+/* A monitor at the stream `c` (it becomes its front end).  `echo`: a person types without a
+ * terminal's line editing. */
+struct monitor *monitor_new(struct machine *m, struct chr *c, bool echo);
+/* Print the greeting and the prompt when a peer is there.  Lock held. */
+void monitor_start(struct monitor *mon);
+void monitor_free(struct monitor *mon);
+
+/* Run one command line and append what it prints; lock held. */
+void monitor_execute(struct machine *m, const char *line, GString *out);
+
+#endif

@@ -1,0 +1,797 @@
+/*
+ * The options of `candela run`: one table gives parsing, help, lists and the nearest name.
+ *
+ * An option is written with one dash or two, its value as the next word or behind an equals sign.
+ */
+#include "ui/options.h"
+#include "accel/accel.h"
+#include "cpu/cpu.h"
+#include "ui/chr_host.h"
+#include "ui/drive.h"
+#include "ui/parse.h"
+#include "ui/script.h"
+
+struct option_row;
+typedef bool option_set(struct options *o, const struct option_row *row, const char *opt,
+                        const char *val, GError **err);
+
+enum { NO_ARG, ARG, OPTIONAL_ARG };
+
+struct option_row {
+    const char *names[4]; /* without dashes; the first is the one shown, NULL-ended unless full */
+    const char *arg;      /* as shown in the help; NULL: none */
+    const char *help;
+    option_set *set;
+    size_t offset; /* of the char * or bool that set_string and set_flag fill */
+    void (*list)(
+        GString *out); /* what the value `help` answers; NULL: it is a value as any other */
+    int takes;
+    bool two;       /* the first name is shown with two dashes */
+    unsigned extra; /* the setter's own */
+};
+
+/* Setters ------------------------------------------------------------------------------------- */
+
+static void string_put(char **to, const char *val)
+{
+    g_free(*to);
+    *to = g_strdup(val);
+}
+
+static bool set_string(struct options *o, const struct option_row *row, const char *opt,
+                       const char *val, GError **err)
+{
+    if (!*val) {
+        return parse_fail(err, "%s needs a value: %s", opt, row->arg);
+    }
+    string_put((char **)((char *)o + row->offset), val);
+    return true;
+}
+
+static bool set_append(struct options *o, const struct option_row *row, const char *opt,
+                       const char *val, GError **err)
+{
+    (void)row;
+    (void)opt;
+    (void)err;
+    string_put(&o->vm.append, val);
+    return true;
+}
+
+static bool set_flag(struct options *o, const struct option_row *row, const char *opt,
+                     const char *val, GError **err)
+{
+    (void)opt;
+    (void)val;
+    (void)err;
+    *(bool *)((char *)o + row->offset) = true;
+    return true;
+}
+
+static bool set_memory(struct options *o, const struct option_row *row, const char *opt,
+                       const char *val, GError **err)
+{
+    uint64_t size;
+
+    (void)row;
+    if (!parse_size(val, MiB, &size, err)) {
+        g_prefix_error(err, "%s: ", opt);
+        return false;
+    }
+    if (size > VM_MAX_MEMORY) {
+        return parse_fail(err, "%s %s: more than a machine can have; at most 64G", opt, val);
+    }
+    if (size < VM_MIN_MEMORY) {
+        return parse_fail(err, "%s %s: too little for a PC; at least 1M", opt, val);
+    }
+    if (size % (64 * KiB)) {
+        return parse_fail(err, "%s %s: must be a multiple of 64K", opt, val);
+    }
+    o->vm.memory = size;
+    return true;
+}
+
+static bool set_accel(struct options *o, const struct option_row *row, const char *opt,
+                      const char *val, GError **err)
+{
+    const char *why;
+
+    (void)row;
+    (void)opt;
+    if (!accel_choose(val, &why, err)) {
+        return false;
+    }
+    string_put(&o->vm.accel, val);
+    return true;
+}
+
+static bool set_drive(struct options *o, const struct option_row *row, const char *opt,
+                      const char *val, GError **err)
+{
+    struct drive_request *r;
+
+    (void)row;
+    r = drive_parse(opt, val, err);
+    if (r) {
+        g_ptr_array_add(o->drives, r);
+    }
+    return r != NULL;
+}
+
+enum { PLACE_CD = 16, PLACE_FLOPPY = 32 };
+
+static bool set_medium(struct options *o, const struct option_row *row, const char *opt,
+                       const char *val, GError **err)
+{
+    struct drive_request *r;
+
+    if (!*val) {
+        return parse_fail(err, "%s needs the name of an image file", opt);
+    }
+    r = drive_request_new(opt, val, row->extra & PLACE_FLOPPY ? DRIVE_FLOPPY : DRIVE_IDE,
+                          row->extra & PLACE_CD ? DRIVE_CDROM : DRIVE_DISK);
+    r->has_index = !(row->extra & PLACE_CD);
+    r->config.index = row->extra & 3;
+    g_ptr_array_add(o->drives, r);
+    return true;
+}
+
+static bool boot_check_order(const char *opt, const char *order, GError **err)
+{
+    for (const char *p = order; *p; p++) {
+        if (!strchr("acdn", *p)) {
+            return parse_fail(err,
+                              "%s %s: '%c' is no device; use a (floppy), c (disk), d (CD), "
+                              "n (network)",
+                              opt, order, *p);
+        }
+        if (strchr(p + 1, *p)) {
+            return parse_fail(err, "%s %s: '%c' stands twice", opt, order, *p);
+        }
+    }
+    return *order || parse_fail(err, "%s: the order is empty; for example -boot dc", opt);
+}
+
+static bool set_boot(struct options *o, const struct option_row *row, const char *opt,
+                     const char *val, GError **err)
+{
+    g_auto(GStrv) words = parse_commas(val);
+
+    (void)row;
+    for (char **w = words; *w; w++) {
+        if (g_str_has_prefix(*w, "menu=")) {
+            if (!parse_switch(*w + 5, &o->vm.boot_menu, err)) {
+                g_prefix_error(err, "%s %s: ", opt, val);
+                return false;
+            }
+            continue;
+        }
+        const char *order = g_str_has_prefix(*w, "order=") ? *w + 6 : *w;
+        if (strchr(order, '=')) {
+            return parse_fail(err, "%s %s: unknown key '%s'; there are order= and menu=", opt, val,
+                              *w);
+        }
+        if (!boot_check_order(opt, order, err)) {
+            return false;
+        }
+        string_put(&o->vm.boot_order, order);
+    }
+    return true;
+}
+
+static bool set_serial(struct options *o, const struct option_row *row, const char *opt,
+                       const char *val, GError **err)
+{
+    (void)row;
+    if (!chr_host_check(val, err)) {
+        g_prefix_error(err, "%s %s: ", opt, val);
+        return false;
+    }
+    if (o->serials >= VM_SERIALS) {
+        return parse_fail(err, "%s %s: there are only two serial ports, COM1 and COM2", opt, val);
+    }
+    string_put(&o->vm.serial[o->serials++], val);
+    return true;
+}
+
+static bool set_endpoint(struct options *o, const struct option_row *row, const char *opt,
+                         const char *val, GError **err)
+{
+    if (!chr_host_check(val, err)) {
+        g_prefix_error(err, "%s %s: ", opt, val);
+        return false;
+    }
+    string_put((char **)((char *)o + row->offset), val);
+    return true;
+}
+
+static bool set_debug_exit(struct options *o, const struct option_row *row, const char *opt,
+                           const char *val, GError **err)
+{
+    uint64_t port = 0xf4;
+    g_auto(GStrv) words = g_strsplit(val ? val : "0xf4", ",", -1);
+
+    (void)row;
+    for (char **w = words; *w; w++) {
+        if (!strcmp(*w, "qemu")) {
+            o->vm.debug_exit_qemu = true;
+        } else if (w != words || !parse_number(*w, 0xfffc, &port, NULL)) {
+            return parse_fail(err, "%s: '%s' is neither a port (such as 0xf4) nor 'qemu'", opt, *w);
+        }
+    }
+    o->vm.debug_exit_port = (int)port;
+    return true;
+}
+
+static bool set_display(struct options *o, const struct option_row *row, const char *opt,
+                        const char *val, GError **err)
+{
+    (void)o;
+    (void)row;
+    if (!strcmp(val, "none")) {
+        return true;
+    }
+    return parse_fail(err,
+                      "%s: unknown display '%s'; this version has only none (the screen can "
+                      "be written with --screen FILE)",
+                      opt, val);
+}
+
+static bool set_rtc(struct options *o, const struct option_row *row, const char *opt,
+                    const char *val, GError **err)
+{
+    (void)row;
+    if (!g_str_has_prefix(val, "base=") || !val[5]) {
+        return parse_fail(err, "%s %s: give base=utc, base=localtime or base=2026-07-30T12:00:00",
+                          opt, val);
+    }
+    string_put(&o->vm.rtc_base, val + 5);
+    return true;
+}
+
+static const char *const fault_words[] = {"reset", "pause", "exit", NULL};
+
+static bool set_fault(struct options *o, const struct option_row *row, const char *opt,
+                      const char *val, GError **err)
+{
+    int n = parse_choice("policy", val, fault_words, err);
+
+    (void)row;
+    if (n < 0) {
+        g_prefix_error(err, "%s: ", opt);
+        return false;
+    }
+    o->vm.on_triple_fault = (enum triple_fault)n;
+    return true;
+}
+
+static bool set_max_time(struct options *o, const struct option_row *row, const char *opt,
+                         const char *val, GError **err)
+{
+    (void)row;
+    if (!parse_seconds(val, &o->max_time_ms, err)) {
+        g_prefix_error(err, "%s: ", opt);
+        return false;
+    }
+    return true;
+}
+
+static bool set_max_insns(struct options *o, const struct option_row *row, const char *opt,
+                          const char *val, GError **err)
+{
+    (void)row;
+    if (!parse_number(val, INT64_MAX, &o->vm.max_insns, err)) {
+        g_prefix_error(err, "%s: ", opt);
+        return false;
+    }
+    return o->vm.max_insns > 0 || parse_fail(err, "%s: must be more than 0", opt);
+}
+
+static bool set_screen(struct options *o, const struct option_row *row, const char *opt,
+                       const char *val, GError **err)
+{
+    (void)row;
+    if (!g_str_has_suffix(val, ".png") && !g_str_has_suffix(val, ".txt")) {
+        return parse_fail(err, "%s %s: the name must end in .png (picture) or .txt (text)", opt,
+                          val);
+    }
+    string_put(&o->screen, val);
+    return true;
+}
+
+static bool set_step(struct options *o, const struct option_row *row, const char *opt,
+                     const char *val, GError **err)
+{
+    struct script_step step = {.kind = (enum step_kind)row->extra};
+
+    if (!*val) {
+        return parse_fail(err, "%s: the text is empty", opt);
+    }
+    if (step.kind == STEP_TYPE && !script_check_keys(val, err)) {
+        g_prefix_error(err, "%s: ", opt);
+        return false;
+    }
+    step.text = g_strdup(val);
+    g_array_append_val(o->steps, step);
+    return true;
+}
+
+static bool set_trace(struct options *o, const struct option_row *row, const char *opt,
+                      const char *val, GError **err)
+{
+    uint32_t mask = 0;
+
+    (void)row;
+    if (!trace_parse(val, &mask, err)) {
+        g_prefix_error(err, "%s: ", opt);
+        return false;
+    }
+    o->vm.trace_mask |= mask;
+    return true;
+}
+
+/* Lists --------------------------------------------------------------------------------------- */
+
+static void list_memory(GString *out)
+{
+    g_string_append(out, "SIZE: MiB, or with K, M or G; from 1M to 64G, 512M by default\n");
+}
+
+static void list_boot(GString *out)
+{
+    g_string_append(out, "-boot ORDER or -boot order=ORDER,menu=on|off\n"
+                         "  a  floppy\n  c  disk\n  d  CD or DVD\n  n  network\n"
+                         "ORDER is tried from left to right; cda by default\n");
+}
+
+static void list_display(GString *out)
+{
+    g_string_append(out, "none      no window\n");
+}
+
+static void list_rtc(GString *out)
+{
+    g_string_append(out, "base=utc               the host's time in UTC (default)\n"
+                         "base=localtime         the host's time in its time zone\n"
+                         "base=2026-07-30T12:00:00  that time when the machine starts\n");
+}
+
+static void list_fault(GString *out)
+{
+    g_string_append(out, "reset     as a PC does (default)\n"
+                         "pause     hold the machine; look at it in the monitor\n"
+                         "exit      end the run with exit code 5\n");
+}
+
+static void list_debug_exit(GString *out)
+{
+    g_string_append(out, "-debug-exit [PORT[,qemu]]: port 0xf4 by default\n"
+                         "a write of V ends the run with exit code 64 + (V & 63);\n"
+                         "with qemu: (V << 1) | 1\n");
+}
+
+/* The table ----------------------------------------------------------------------------------- */
+
+#define AT(member) .offset = offsetof(struct options, member)
+
+static const struct option_row rows[] = {
+    {{"memory", "m"},
+     "SIZE",
+     "memory: MiB, or with K, M, G; 512M by default",
+     .two = true,
+     .set = set_memory,
+     .list = list_memory,
+     .takes = ARG},
+    {{"accel"},
+     "NAME",
+     "who runs the guest's instructions; auto by default",
+     .two = true,
+     .set = set_accel,
+     .list = accel_help,
+     .takes = ARG},
+    {{"cpu-model", "cpu"},
+     "NAME[,+F,-F]",
+     "processor, and features to add or take away; x86-64-v3",
+     .two = true,
+     .set = set_string,
+     AT(vm.cpu_model),
+     .list = cpu_model_help,
+     .takes = ARG},
+    {{"hda"}, "FILE", "disk on the primary master", .set = set_medium, .takes = ARG, .extra = 0},
+    {{"hdb"}, "FILE", "disk on the primary slave", .set = set_medium, .takes = ARG, .extra = 1},
+    {{"hdc"}, "FILE", "disk on the secondary master", .set = set_medium, .takes = ARG, .extra = 2},
+    {{"hdd"}, "FILE", "disk on the secondary slave", .set = set_medium, .takes = ARG, .extra = 3},
+    {{"cdrom"},
+     "FILE",
+     "CD or DVD on the first free place from the secondary master on",
+     .set = set_medium,
+     .takes = ARG,
+     .extra = PLACE_CD},
+    {{"fda"},
+     "FILE",
+     "floppy in drive A",
+     .set = set_medium,
+     .takes = ARG,
+     .extra = PLACE_FLOPPY | 0},
+    {{"fdb"},
+     "FILE",
+     "floppy in drive B",
+     .set = set_medium,
+     .takes = ARG,
+     .extra = PLACE_FLOPPY | 1},
+    {{"drive"},
+     "KEY=VALUE,...",
+     "a drive in the long form; -drive help lists the keys",
+     .set = set_drive,
+     .list = drive_help,
+     .takes = ARG},
+    {{"boot"},
+     "ORDER[,menu=on]",
+     "letters of a, c, d, n; cda by default",
+     .set = set_boot,
+     .list = list_boot,
+     .takes = ARG},
+    {{"kernel"},
+     "FILE",
+     "Linux bzImage, or a Multiboot 1 ELF image",
+     .set = set_string,
+     AT(vm.kernel),
+     .takes = ARG},
+    {{"initrd"},
+     "FILE",
+     "initial RAM disk, or the Multiboot module",
+     .set = set_string,
+     AT(vm.initrd),
+     .takes = ARG},
+    {{"append"}, "TEXT", "the kernel's command line", .set = set_append, .takes = ARG},
+    {{"bios"},
+     "FILE",
+     "firmware image instead of SeaBIOS",
+     .set = set_string,
+     AT(vm.bios),
+     .takes = ARG},
+    {{"serial"},
+     "DEV",
+     "COM1, the second time COM2; none by default",
+     .set = set_serial,
+     .list = chr_host_help,
+     .takes = ARG},
+    {{"debugcon"},
+     "DEV",
+     "debug console: port 0xe9, and the firmware's log",
+     .set = set_endpoint,
+     AT(vm.debugcon),
+     .list = chr_host_help,
+     .takes = ARG},
+    {{"debug-exit"},
+     "[PORT[,qemu]]",
+     "port (0xf4) by which the guest ends the run: 64 + (V & 63)",
+     .set = set_debug_exit,
+     .list = list_debug_exit,
+     .takes = OPTIONAL_ARG},
+    {{"display"},
+     "none",
+     "none is the only one of this version",
+     .set = set_display,
+     .list = list_display,
+     .takes = ARG},
+    {{"nographic"},
+     NULL,
+     "no window; COM1 and the monitor on the terminal (Ctrl-A h helps)",
+     .set = set_flag,
+     AT(nographic),
+     .takes = NO_ARG},
+    {{"monitor"},
+     "DEV",
+     "the monitor on a character device",
+     .set = set_endpoint,
+     AT(monitor),
+     .list = chr_host_help,
+     .takes = ARG},
+    {{"rtc"},
+     "base=WHEN",
+     "the clock's time: utc (default), localtime or a date",
+     .set = set_rtc,
+     .list = list_rtc,
+     .takes = ARG},
+    {{"no-reboot"},
+     NULL,
+     "a reset by the guest ends the run",
+     .set = set_flag,
+     AT(vm.no_reboot),
+     .takes = NO_ARG},
+    {{"no-shutdown"},
+     NULL,
+     "power-off by the guest only holds it",
+     .set = set_flag,
+     AT(vm.no_shutdown),
+     .takes = NO_ARG},
+    {{"on-triple-fault"},
+     "reset|pause|exit",
+     "reset by default; exit: exit code 5",
+     .two = true,
+     .set = set_fault,
+     .list = list_fault,
+     .takes = ARG},
+    {{"max-time"},
+     "SECONDS",
+     "end the run then, with exit code 6",
+     .two = true,
+     .set = set_max_time,
+     .takes = ARG},
+    {{"max-insns"},
+     "N",
+     "end the run after N instructions, with exit code 6",
+     .two = true,
+     .set = set_max_insns,
+     .takes = ARG},
+    {{"screen"},
+     "FILE",
+     "write the screen at the end: .png (picture) or .txt (text)",
+     .two = true,
+     .set = set_screen,
+     .takes = ARG},
+    {{"expect"},
+     "TEXT",
+     "wait until the text stands on the screen; the last one ends the run",
+     .two = true,
+     .set = set_step,
+     .takes = ARG,
+     .extra = STEP_EXPECT},
+    {{"expect-serial"},
+     "TEXT",
+     "the same for text from COM1",
+     .two = true,
+     .set = set_step,
+     .takes = ARG,
+     .extra = STEP_EXPECT_SERIAL},
+    {{"type"},
+     "TEXT",
+     "type: \\n Enter, \\e Esc, \\t Tab, \\b, \\\\, \\{f12}, @5s waits",
+     .two = true,
+     .set = set_step,
+     .takes = ARG,
+     .extra = STEP_TYPE},
+    {{"trace", "d"},
+     "CAT,...",
+     "trace these categories; -d help lists them",
+     .two = true,
+     .set = set_trace,
+     .list = trace_help,
+     .takes = ARG},
+    {{"log-file", "D"},
+     "FILE",
+     "where traces go; stderr by default",
+     .two = true,
+     .set = set_string,
+     AT(vm.log_file),
+     .takes = ARG},
+    {{"stats"},
+     "FILE",
+     "write counters as JSON at the end",
+     .two = true,
+     .set = set_string,
+     AT(stats),
+     .takes = ARG},
+    {{"quiet", "q"},
+     NULL,
+     "no messages but errors",
+     .two = true,
+     .set = set_flag,
+     AT(quiet),
+     .takes = NO_ARG},
+    {{"help", "h"}, NULL, "this text", .two = true, .takes = NO_ARG},
+};
+
+const char *options_name(unsigned n)
+{
+    return n < ARRAY_LEN(rows) ? rows[n].names[0] : NULL;
+}
+
+/* The short name first, dashes as people type them. */
+static void option_spell(const struct option_row *row, GString *out)
+{
+    for (unsigned i = ARRAY_LEN(row->names); i-- > 0;) {
+        if (row->names[i]) {
+            g_string_append_printf(out, "%s%s%s", out->len ? ", " : "",
+                                   row->two && i == 0 ? "--" : "-", row->names[i]);
+        }
+    }
+    if (row->arg) {
+        g_string_append_printf(out, " %s", row->arg);
+    }
+}
+
+void options_help(GString *out)
+{
+    g_string_append(out, "Usage: candela run [options]\n\n"
+                         "Each option may have one dash or two; a value may follow '='.  DEV, and "
+                         "every value with\na list, answers 'help': -serial help.\n\n");
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        g_autoptr(GString) left = g_string_new(NULL);
+
+        option_spell(&rows[i], left);
+        if (left->len > 29) {
+            g_string_append_printf(out, "  %s\n%33s%s\n", left->str, "", rows[i].help);
+        } else {
+            g_string_append_printf(out, "  %-30s %s\n", left->str, rows[i].help);
+        }
+    }
+    g_string_append(
+        out, "\nExit codes: 0 the guest powered off or the last expectation held, 1 run-time "
+             "error, 2 usage,\n3 bad medium or configuration, 4 no such accelerator here, 5 "
+             "triple fault (policy exit), 6 a\nbudget ran out, 7 an expectation failed, 64 "
+             "and more: chosen by the guest.\n");
+}
+
+/* Parsing ------------------------------------------------------------------------------------- */
+
+static const struct option_row *option_find(const char *name)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        for (unsigned n = 0; n < ARRAY_LEN(rows[i].names) && rows[i].names[n]; n++) {
+            if (!strcmp(rows[i].names[n], name)) {
+                return &rows[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool option_unknown(const char *word, const char *name, GError **err)
+{
+    const char *names[ARRAY_LEN(rows) * 4 + 1];
+    const char *nearest;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        for (unsigned n = 0; n < ARRAY_LEN(rows[i].names) && rows[i].names[n]; n++) {
+            names[count++] = rows[i].names[n];
+        }
+    }
+    names[count] = NULL;
+    nearest = parse_nearest(name, names);
+    if (nearest) {
+        return parse_fail(err, "unknown option '%s'; nearest: -%s (candela run --help lists all)",
+                          word, nearest);
+    }
+    return parse_fail(err, "unknown option '%s' (candela run --help lists all)", word);
+}
+
+static bool option_stray(const char *word, GError **err)
+{
+    if (g_file_test(word, G_FILE_TEST_IS_REGULAR)) {
+        return parse_fail(err,
+                          "'%s' stands alone: give a disk with -hda, a CD with -cdrom, a floppy "
+                          "with -fda, a kernel with -kernel",
+                          word);
+    }
+    return parse_fail(err,
+                      "'%s' is no option, and machines by name come with a later version (candela "
+                      "run --help)",
+                      word);
+}
+
+/* Whether `word` can be the value of an option that may stand without one. */
+static bool is_optional_value(const char *word)
+{
+    return word && (g_ascii_isdigit(*word) || !strcmp(word, "help") || !strcmp(word, "qemu"));
+}
+
+/* One option at argv[*at]; moves *at past it. */
+static bool option_take(struct options *o, int argc, char *const *argv, int *at, GError **err)
+{
+    const char *word = argv[(*at)++];
+    const char *bare = word + (g_str_has_prefix(word, "--") ? 2 : 1);
+    const char *eq = strchr(bare, '=');
+    g_autofree char *name = eq ? g_strndup(bare, (gsize)(eq - bare)) : g_strdup(bare);
+    g_autofree char *opt = eq ? g_strndup(word, (gsize)(eq - word)) : g_strdup(word);
+    const struct option_row *row = option_find(name);
+    const char *val = eq ? eq + 1 : NULL;
+
+    if (!row) {
+        return option_unknown(opt, name, err);
+    }
+    if (row->takes == NO_ARG && val) {
+        return parse_fail(err, "%s takes no value", opt);
+    }
+    if (!val && row->takes != NO_ARG && *at < argc &&
+        (row->takes == ARG || is_optional_value(argv[*at]))) {
+        val = argv[(*at)++];
+    }
+    if (row->takes == ARG && !val) {
+        return parse_fail(err, "%s needs a value: %s", opt, row->arg);
+    }
+    if (!row->set) {
+        options_help(o->answer);
+        return true;
+    }
+    if (val && row->list && !strcmp(val, "help")) {
+        row->list(o->answer);
+        return true;
+    }
+    return row->set(o, row, opt, val, err);
+}
+
+static bool is_stdio(const char *dev)
+{
+    return dev && (!strcmp(dev, "stdio") || !strcmp(dev, "mon:stdio"));
+}
+
+/* What can be judged only when all options are known. */
+static bool options_finish(struct options *o, GError **err)
+{
+    unsigned stdios;
+
+    if (o->nographic && !o->serials) {
+        o->vm.serial[0] = g_strdup(is_stdio(o->monitor) ? "none" : "mon:stdio");
+    }
+    stdios = (unsigned)is_stdio(o->vm.serial[0]) + is_stdio(o->vm.serial[1]) +
+             is_stdio(o->vm.debugcon) + is_stdio(o->monitor);
+    if (stdios > 1) {
+        return parse_fail(err, "the terminal (stdio) can be used once; -serial mon:stdio shares it "
+                               "between COM1 and the monitor");
+    }
+    if (o->monitor && g_str_has_prefix(o->monitor, "mon:")) {
+        return parse_fail(err, "-monitor %s: mon: is for -serial; write -monitor stdio",
+                          o->monitor);
+    }
+    if (!o->vm.kernel && (o->vm.initrd || o->vm.append)) {
+        return parse_fail(err, "%s needs -kernel FILE", o->vm.initrd ? "-initrd" : "-append");
+    }
+    return drive_place_all(o, err);
+}
+
+bool options_parse(struct options *o, int argc, char *const *argv, GError **err)
+{
+    int at = 0;
+
+    while (at < argc) {
+        if (!strcmp(argv[at], "--")) {
+            at++;
+            return at == argc ? options_finish(o, err) : option_stray(argv[at], err);
+        }
+        if (argv[at][0] != '-' || !argv[at][1]) {
+            return option_stray(argv[at], err);
+        }
+        if (!option_take(o, argc, argv, &at, err)) {
+            return false;
+        }
+        if (o->answer->len) {
+            return true;
+        }
+    }
+    return options_finish(o, err);
+}
+
+bool options_has_image(const struct options *o)
+{
+    return o->drives->len || o->vm.kernel || o->vm.bios;
+}
+
+static void step_clear(gpointer data)
+{
+    g_free(((struct script_step *)data)->text);
+}
+
+void options_init(struct options *o)
+{
+    memset(o, 0, sizeof *o);
+    vm_config_init(&o->vm);
+    o->drives = g_ptr_array_new_with_free_func((GDestroyNotify)drive_request_free);
+    o->steps = g_array_new(FALSE, FALSE, sizeof(struct script_step));
+    g_array_set_clear_func(o->steps, step_clear);
+    o->answer = g_string_new(NULL);
+}
+
+void options_clear(struct options *o)
+{
+    vm_config_clear(&o->vm);
+    g_ptr_array_unref(o->drives);
+    g_array_unref(o->steps);
+    g_free(o->screen);
+    g_free(o->stats);
+    g_free(o->monitor);
+    g_string_free(o->answer, TRUE);
+    memset(o, 0, sizeof *o);
+}

@@ -1,0 +1,442 @@
+/*
+ * One run of a machine: check and open everything, build, run, wait for its end, write what was
+ * asked for.
+ *
+ * Nothing on disk is created or changed before the machine is built.
+ */
+#include "ui/run.h"
+#include "accel/accel.h"
+#include "hw/pc.h"
+#include "ui/chr_host.h"
+#include "ui/disas.h"
+#include "ui/media.h"
+#include "ui/monitor.h"
+#include "ui/output.h"
+#include "ui/screen.h"
+#include "ui/script.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { HOSTS = VM_SERIALS + 2, HOST_DEBUGCON = VM_SERIALS, HOST_MONITOR };
+
+struct run {
+    const struct options *o;
+    struct machine *m;
+    struct chr_host *hosts[HOSTS]; /* COM1, COM2, debug console, monitor */
+    struct monitor *monitor;
+    struct script *script;
+    FILE *log;
+    int64_t begun; /* host microseconds */
+    int signal;    /* that ended the run, or 0 */
+    bool timed_out;
+    int end_fd; /* eventfd: the machine ended */
+};
+
+static void run_note(const char *text)
+{
+    fprintf(stderr, "candela: %s\n", text);
+}
+
+static void run_quiet(const char *text)
+{
+    (void)text;
+}
+
+int exit_code_of(const GError *err)
+{
+    if (err->domain != CANDELA_ERROR) {
+        return EXIT_RUN;
+    }
+    switch (err->code) {
+    case CANDELA_ERROR_CONFIG:
+        return EXIT_USAGE;
+    case CANDELA_ERROR_FILE:
+    case CANDELA_ERROR_FORMAT:
+    case CANDELA_ERROR_SNAPSHOT:
+        return EXIT_CONFIG;
+    case CANDELA_ERROR_ACCEL:
+        return EXIT_ACCEL;
+    default:
+        return EXIT_RUN;
+    }
+}
+
+int run_report(GError *err)
+{
+    int code = err ? exit_code_of(err) : EXIT_RUN;
+
+    fprintf(stderr, "candela: %s\n", err ? err->message : "failed without saying why");
+    g_clear_error(&err);
+    return code;
+}
+
+/* Before the run ------------------------------------------------------------------------------- */
+
+static bool run_check_outputs(const struct run *r, GError **err)
+{
+    const struct options *o = r->o;
+
+    return (!o->screen || output_check("--screen", o->screen, err)) &&
+           (!o->stats || output_check("--stats", o->stats, err)) &&
+           (!o->vm.log_file || output_check("--log-file", o->vm.log_file, err));
+}
+
+static bool run_new_host(struct run *r, unsigned n, const char *spec, const char *what,
+                         GError **err)
+{
+    GError *why = NULL;
+
+    if (!spec) {
+        return true;
+    }
+    r->hosts[n] = chr_host_new(spec, what, &why);
+    if (why) {
+        g_propagate_error(err, why);
+        return false;
+    }
+    return !r->hosts[n] || chr_host_check_path(r->hosts[n], err);
+}
+
+static bool run_expects_serial(const struct options *o)
+{
+    for (unsigned i = 0; i < o->steps->len; i++) {
+        if (g_array_index(o->steps, struct script_step, i).kind == STEP_EXPECT_SERIAL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool run_new_hosts(struct run *r, GError **err)
+{
+    const struct vm_config *c = &r->o->vm;
+
+    if (!run_new_host(r, 0, c->serial[0], "COM1", err) ||
+        !run_new_host(r, 1, c->serial[1], "COM2", err) ||
+        !run_new_host(r, HOST_DEBUGCON, c->debugcon, "debug console", err) ||
+        !run_new_host(r, HOST_MONITOR, r->o->monitor, "monitor", err)) {
+        return false;
+    }
+    /* --expect-serial listens at COM1 also when nothing else does. */
+    if (!r->hosts[0] && run_expects_serial(r->o)) {
+        return run_new_host(r, 0, "null", "COM1", err);
+    }
+    return true;
+}
+
+static bool run_build(struct run *r, const struct accel_ops *accel, GError **err)
+{
+    struct machine *m = r->m = machine_new(&r->o->vm, accel);
+
+    if (!media_open(m, r->o->quiet ? run_quiet : run_note, err)) {
+        return false;
+    }
+    for (unsigned i = 0; i < VM_SERIALS; i++) {
+        m->serial[i] = chr_host_chr(r->hosts[i]);
+    }
+    m->debugcon = chr_host_chr(r->hosts[HOST_DEBUGCON]);
+    m->disassemble = disas_insn;
+    return machine_build(m, &pc_board, err);
+}
+
+/* The one that may wait for a peer first, the terminal last: a wait can still be interrupted. */
+static bool run_open_hosts(struct run *r, GError **err)
+{
+    for (unsigned terminal = 0; terminal < 2; terminal++) {
+        for (unsigned i = 0; i < HOSTS; i++) {
+            struct chr_host *h = r->hosts[i];
+
+            if (h && chr_host_is_stdio(h) == (terminal == 1) &&
+                !chr_host_open(h, r->m, r->o->quiet ? NULL : run_note, err)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void run_start_monitor(struct run *r)
+{
+    struct chr_host *h = r->hosts[HOST_MONITOR];
+    struct chr *c = h ? chr_host_chr(h) : NULL;
+
+    for (unsigned i = 0; i < VM_SERIALS && !c; i++) {
+        h = r->hosts[i];
+        c = chr_host_monitor(h);
+    }
+    if (!c) {
+        return;
+    }
+    r->monitor = monitor_new(r->m, c, chr_host_is_terminal(h));
+    if (h == r->hosts[HOST_MONITOR]) {
+        monitor_start(r->monitor);
+    }
+}
+
+static bool run_open_log(struct run *r, GError **err)
+{
+    const char *path = r->o->vm.log_file;
+
+    if (!path) {
+        return true;
+    }
+    r->log = fopen(path, "we");
+    if (!r->log) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "--log-file %s: %s", path,
+                    g_strerror(errno));
+        return false;
+    }
+    r->m->log = r->log;
+    return true;
+}
+
+/* From here on the world outside is changed. */
+static bool run_start(struct run *r, GError **err)
+{
+    bool good;
+
+    machine_lock(r->m);
+    good = run_open_log(r, err) && run_open_hosts(r, err);
+    if (good) {
+        run_start_monitor(r);
+        if (r->script) {
+            script_start(r->script, r->m, r->m->serial[0]);
+        }
+    }
+    machine_unlock(r->m);
+    r->begun = g_get_monotonic_time();
+    return good && machine_run(r->m, err);
+}
+
+/* The run -------------------------------------------------------------------------------------- */
+
+static void run_signals(sigset_t *set, int how)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+    pthread_sigmask(how, set, NULL);
+}
+
+static gpointer run_waiter(gpointer data)
+{
+    struct run *r = data;
+
+    machine_wait(r->m, -1);
+    eventfd_write(r->end_fd, 1);
+    return NULL;
+}
+
+/* Milliseconds for poll until the time budget is used up; -1: none. */
+static int run_time_left(const struct run *r)
+{
+    int64_t left = r->o->max_time_ms - (g_get_monotonic_time() - r->begun) / 1000;
+
+    return r->o->max_time_ms ? (int)CLAMP(left, 0, 3600 * 1000) : -1;
+}
+
+/* Until the machine ends, a signal comes or the time is up. */
+static void run_wait(struct run *r, int signal_fd)
+{
+    GThread *waiter = g_thread_new("wait", run_waiter, r);
+    struct pollfd fds[2] = {{.fd = r->end_fd, .events = POLLIN},
+                            {.fd = signal_fd, .events = POLLIN}};
+
+    while (!fds[0].revents) {
+        int n = poll(fds, 2, run_time_left(r));
+        struct signalfd_siginfo info;
+
+        if (n == 0 && run_time_left(r) == 0) {
+            r->timed_out = true;
+            machine_end(r->m, END_QUIT, EXIT_BUDGET);
+        } else if (n > 0 && fds[1].revents && read(signal_fd, &info, sizeof info) == sizeof info) {
+            r->signal = (int)info.ssi_signo;
+            machine_end(r->m, END_QUIT, EXIT_RUN);
+        } else {
+            continue;
+        }
+        break;
+    }
+    g_thread_join(waiter);
+}
+
+static bool run_until_end(struct run *r, GError **err)
+{
+    sigset_t set;
+    int signal_fd;
+
+    r->end_fd = eventfd(0, EFD_CLOEXEC);
+    run_signals(&set, SIG_BLOCK);
+    signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+    if (r->end_fd < 0 || signal_fd < 0) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "cannot wait for signals: %s",
+                    g_strerror(errno));
+    } else {
+        run_wait(r, signal_fd);
+    }
+    for (unsigned i = 0; i < HOSTS; i++) {
+        chr_host_restore(r->hosts[i]);
+    }
+    run_signals(&set, SIG_UNBLOCK); /* should the machine not stop, a second Ctrl-C helps */
+    machine_stop(r->m);
+    close(signal_fd);
+    close(r->end_fd);
+    return !*err;
+}
+
+/* After the run -------------------------------------------------------------------------------- */
+
+static int run_exit_code(struct run *r)
+{
+    int code = r->m->end_code;
+    g_autofree char *missing = script_missing(r->script);
+
+    switch ((enum machine_end)r->m->end) {
+    case END_POWER_OFF:
+    case END_RESET:
+        code = EXIT_GOOD;
+        break;
+    case END_TRIPLE_FAULT:
+        run_note("the guest triple-faulted");
+        return EXIT_TRIPLE_FAULT;
+    case END_DEBUG_EXIT:
+        return code;
+    case END_BUDGET:
+        run_note("the guest used up its instructions (--max-insns)");
+        code = EXIT_BUDGET;
+        break;
+    case END_QUIT:
+        if (r->signal) {
+            fprintf(stderr, "candela: ended by %s\n", strsignal(r->signal));
+            return EXIT_RUN;
+        }
+        break;
+    default:
+        run_note("the engine failed");
+        return EXIT_RUN;
+    }
+    if (r->timed_out) {
+        fprintf(stderr, "candela: time is up after %.1f s (--max-time)\n",
+                (double)r->o->max_time_ms / 1000);
+    }
+    if (missing && !r->o->demo) {
+        fprintf(stderr, "candela: %s did not come\n", missing);
+        code = EXIT_EXPECT;
+    }
+    return code;
+}
+
+static int64_t timeval_ns(const struct timeval *t)
+{
+    return t->tv_sec * NS_PER_SEC + t->tv_usec * NS_PER_US;
+}
+
+/* The machine's counters, with the host's times and the end in front. */
+static bool run_write_stats(struct run *r, int code, GError **err)
+{
+    static const char *const ends[] = {"none",       "power-off", "reset", "triple-fault",
+                                       "debug-exit", "budget",    "quit",  "error"};
+    g_autoptr(GString) machine = g_string_new(NULL), out = g_string_new(NULL);
+    struct rusage use;
+    unsigned end = MIN((unsigned)r->m->end, ARRAY_LEN(ends) - 1);
+
+    getrusage(RUSAGE_SELF, &use);
+    machine_stats_json(r->m, machine);
+    g_string_append_printf(out,
+                           "{\"exit_code\": %d, \"end\": \"%s\", \"wall_ns\": %" G_GINT64_FORMAT
+                           ", \"user_ns\": %" G_GINT64_FORMAT ", \"system_ns\": %" G_GINT64_FORMAT
+                           ", \"max_resident_kib\": %ld,\n %s",
+                           code, ends[end], (g_get_monotonic_time() - r->begun) * 1000,
+                           timeval_ns(&use.ru_utime), timeval_ns(&use.ru_stime), use.ru_maxrss,
+                           machine->str + 1);
+    return output_write("--stats", r->o->stats, out->str, out->len, err);
+}
+
+static int run_finish(struct run *r)
+{
+    int code = run_exit_code(r);
+    GError *err = NULL;
+    bool good;
+
+    machine_lock(r->m);
+    good = (!r->o->screen || screen_write(r->m, r->o->screen, &err)) &&
+           (!r->o->stats || run_write_stats(r, code, &err));
+    machine_unlock(r->m);
+    return good ? code : run_report(err);
+}
+
+static void run_clear(struct run *r)
+{
+    if (r->m) {
+        machine_stop(r->m);
+    }
+    for (unsigned i = 0; i < HOSTS; i++) {
+        chr_host_close(r->hosts[i]);
+    }
+    monitor_free(r->monitor);
+    machine_free(r->m);
+    for (unsigned i = 0; i < HOSTS; i++) {
+        chr_host_free(r->hosts[i]);
+    }
+    script_free(r->script);
+    if (r->log) {
+        fclose(r->log);
+    }
+}
+
+static bool has_eyes(const struct options *o)
+{
+    return o->nographic || o->serials || o->monitor || o->vm.debugcon || o->screen || o->demo ||
+           o->steps->len;
+}
+
+/* What a person should know once it is clear that the machine will run; true. */
+static bool run_tell(const struct options *o, const char *why)
+{
+    if (!o->quiet && !strcmp(o->vm.accel, "auto")) {
+        run_note(why);
+    }
+    if (!o->quiet && !has_eyes(o)) {
+        run_note("there is no window yet: -nographic shows COM1 and a monitor here, --screen FILE "
+                 "writes the screen at the end");
+    }
+    return true;
+}
+
+int run_machine(const struct options *o)
+{
+    struct run r = {.o = o};
+    const struct accel_ops *accel;
+    const char *why = NULL;
+    GError *err = NULL;
+    sigset_t set;
+    int code;
+
+    accel = accel_choose(o->vm.accel, &why, &err);
+    if (!accel || !run_check_outputs(&r, &err) || !run_new_hosts(&r, &err)) {
+        run_clear(&r);
+        return run_report(err);
+    }
+    r.script = script_new(o->steps, !o->demo);
+    run_signals(&set, SIG_BLOCK); /* every thread made from here on has them blocked */
+    if (run_build(&r, accel, &err) && run_tell(o, why) && run_start(&r, &err) &&
+        run_until_end(&r, &err)) {
+        code = run_finish(&r);
+        if (o->demo && code == EXIT_GOOD &&
+            !(r.m->end == END_POWER_OFF && script_is_met(r.script))) {
+            run_note("the lab did not finish its report");
+            code = EXIT_RUN;
+        }
+        run_clear(&r);
+        return code;
+    }
+    run_clear(&r);
+    return run_report(err);
+}

@@ -1,0 +1,31 @@
+/*
+ * One run of a machine, from options to exit code.
+ */
+#ifndef CANDELA_UI_RUN_H
+#define CANDELA_UI_RUN_H
+
+#include "ui/options.h"
+
+/* The exit codes (docs/man/candela.1). */
+enum {
+    EXIT_GOOD = 0,
+    EXIT_RUN = 1,
+    EXIT_USAGE = 2,
+    EXIT_CONFIG = 3,
+    EXIT_ACCEL = 4,
+    EXIT_TRIPLE_FAULT = 5,
+    EXIT_BUDGET = 6,
+    EXIT_EXPECT = 7,
+};
+
+/* The exit code that an error of ours stands for. */
+int exit_code_of(const GError *err);
+/* Print "candela: MESSAGE" on stderr; returns its exit code and frees it. */
+int run_report(GError *err);
+/*
+ * Build, run and end a machine; messages on stderr.  Signals SIGINT, SIGTERM and SIGHUP end the run
+ * cleanly. Call once, from the main thread.
+ */
+int run_machine(const struct options *o);
+
+#endif

@@ -1,0 +1,414 @@
+/*
+ * The sequencer of --expect, --expect-serial and --type.
+ *
+ * One step after the other: an expectation waits, typing is paced by the guest taking the keys.
+ * Text on the screen is looked for every few ticks in what stands there then; text from COM1 in
+ * everything since the last match, so that it may come before its step is reached.
+ *
+ * Not here: pictures (graphics modes have no text), typing into COM1 (give it an endpoint and write
+ * there).
+ */
+#define _GNU_SOURCE /* memmem */
+#include "ui/script.h"
+#include "ui/parse.h"
+
+enum {
+    TICK_MS = 20,
+    SCREEN_TICKS = 3,          /* look at the screen every so many ticks */
+    SERIAL_KEPT = 1024 * 1024, /* of COM1's text, at most */
+    COMBO_MAX = 4,
+};
+
+enum action_kind { ACTION_CHAR, ACTION_COMBO, ACTION_WAIT };
+struct action {
+    enum action_kind kind;
+    char ch;
+    uint8_t codes[COMBO_MAX]; /* HID usage codes, 0-ended unless full */
+    int64_t wait_ms;
+};
+
+struct script {
+    struct machine *m;
+    const GArray *steps; /* the options' */
+    unsigned at;         /* step being done */
+    bool end_when_met;
+    GString *serial; /* since the last match */
+    GArray *actions; /* struct action of the present --type step, NULL: not begun */
+    unsigned action;
+    int64_t wait_until; /* host microseconds; 0: not waiting */
+    unsigned ticks;
+};
+
+/* Keys ---------------------------------------------------------------------------------------- */
+
+static const struct key_name {
+    const char *name;
+    uint8_t code;
+} key_names[] = {
+    {"ctrl", 0xe0},  {"shift", 0xe1},    {"alt", 0xe2},       {"win", 0xe3},    {"altgr", 0xe6},
+    {"enter", 0x28}, {"esc", 0x29},      {"backspace", 0x2a}, {"tab", 0x2b},    {"space", 0x2c},
+    {"caps", 0x39},  {"f1", 0x3a},       {"f2", 0x3b},        {"f3", 0x3c},     {"f4", 0x3d},
+    {"f5", 0x3e},    {"f6", 0x3f},       {"f7", 0x40},        {"f8", 0x41},     {"f9", 0x42},
+    {"f10", 0x43},   {"f11", 0x44},      {"f12", 0x45},       {"print", 0x46},  {"scroll", 0x47},
+    {"pause", 0x48}, {"insert", 0x49},   {"home", 0x4a},      {"pageup", 0x4b}, {"delete", 0x4c},
+    {"end", 0x4d},   {"pagedown", 0x4e}, {"right", 0x4f},     {"left", 0x50},   {"down", 0x51},
+    {"up", 0x52},    {"numlock", 0x53},  {"menu", 0x65},
+};
+
+static uint8_t key_find(const char *name)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(key_names); i++) {
+        if (!strcmp(name, key_names[i].name)) {
+            return key_names[i].code;
+        }
+    }
+    if (name[0] >= 'a' && name[0] <= 'z' && !name[1]) {
+        return (uint8_t)(0x04 + name[0] - 'a');
+    }
+    if (name[0] >= '0' && name[0] <= '9' && !name[1]) {
+        return (uint8_t)(name[0] == '0' ? 0x27 : 0x1e + name[0] - '1');
+    }
+    return 0;
+}
+
+void script_keys_help(GString *out)
+{
+    g_string_append(out, "\\n Enter, \\e Esc, \\t Tab, \\b Backspace, \\\\ backslash, \\@ at sign\n"
+                         "@5s, @250ms: wait\n\\{NAME} or \\{NAME-NAME}: a key, or keys together; "
+                         "letters, digits and\n ");
+    for (unsigned i = 0; i < ARRAY_LEN(key_names); i++) {
+        g_string_append_printf(out, " %s", key_names[i].name);
+    }
+    g_string_append(out, "\n");
+}
+
+/* "{ctrl-alt-delete}" at *at; moves past it. */
+static bool keys_parse_combo(const char **at, struct action *a, GError **err)
+{
+    const char *end = strchr(*at, '}');
+    g_autofree char *inside = end ? g_strndup(*at + 1, (gsize)(end - *at - 1)) : NULL;
+    g_auto(GStrv) names = g_strsplit(inside ? inside : "", "-", -1);
+    unsigned n = 0;
+
+    if (!end) {
+        return parse_fail(err, "\\{ without }; a key is written as in \\{f12} or \\{ctrl-c}");
+    }
+    for (char **name = names; *name; name++) {
+        g_autofree char *lower = g_ascii_strdown(*name, -1);
+        uint8_t code = key_find(lower);
+
+        if (!code) {
+            return parse_fail(err,
+                              "unknown key '%s' in \\{%s}; keys are named as in \\{f12}, "
+                              "\\{up}, \\{ctrl-alt-delete}",
+                              *name, inside);
+        }
+        if (n == COMBO_MAX) {
+            return parse_fail(err, "\\{%s}: at most %d keys together", inside, COMBO_MAX);
+        }
+        a->codes[n++] = code;
+    }
+    if (!n) {
+        return parse_fail(err, "\\{} names no key");
+    }
+    a->kind = ACTION_COMBO;
+    *at = end + 1;
+    return true;
+}
+
+/* What follows a backslash at *at; moves past it. */
+static bool keys_parse_escape(const char **at, struct action *a, GError **err)
+{
+    static const char from[] = "netb\\@", to[] = "\n\033\t\b\\@";
+    const char *found = **at ? strchr(from, **at) : NULL;
+
+    if (**at == '{') {
+        return keys_parse_combo(at, a, err);
+    }
+    if (!found) {
+        return parse_fail(
+            err, "'\\%.1s' is unknown; there are \\n \\e \\t \\b \\\\ \\@ and \\{KEY}", *at);
+    }
+    a->kind = ACTION_CHAR;
+    a->ch = to[found - from];
+    (*at)++;
+    return true;
+}
+
+/* "@5s", "@250ms" at `text`: what follows it, or NULL when it is none. */
+static const char *keys_parse_wait(const char *text, struct action *a)
+{
+    char *end;
+    guint64 n;
+
+    if (!g_ascii_isdigit(text[1])) {
+        return NULL;
+    }
+    n = g_ascii_strtoull(text + 1, &end, 10);
+    n = MIN(n, 1000000);
+    if (g_str_has_prefix(end, "ms")) {
+        end += 2;
+    } else if (*end == 's') {
+        end += 1;
+        n *= 1000;
+    } else {
+        return NULL;
+    }
+    a->kind = ACTION_WAIT;
+    a->wait_ms = (int64_t)n;
+    return end;
+}
+
+static GArray *keys_parse(const char *text, GError **err)
+{
+    GArray *actions = g_array_new(FALSE, FALSE, sizeof(struct action));
+
+    while (*text) {
+        struct action a = {.kind = ACTION_CHAR, .ch = *text};
+        const char *next = *text == '@' ? keys_parse_wait(text, &a) : NULL;
+        bool good = true;
+
+        if (next) {
+            text = next;
+        } else if (*text == '\\') {
+            text++;
+            good = keys_parse_escape(&text, &a, err);
+        } else {
+            good = (signed char)*text > 0 ||
+                   parse_fail(err, "only ASCII characters have a key of a US keyboard");
+            text++;
+        }
+        if (!good) {
+            g_array_unref(actions);
+            return NULL;
+        }
+        g_array_append_val(actions, a);
+    }
+    return actions;
+}
+
+bool script_check_keys(const char *text, GError **err)
+{
+    GArray *actions = keys_parse(text, err);
+
+    if (actions) {
+        g_array_unref(actions);
+    }
+    return actions != NULL;
+}
+
+/* Steps --------------------------------------------------------------------------------------- */
+
+static const struct script_step *script_step_at(const struct script *s, unsigned n)
+{
+    return &g_array_index(s->steps, struct script_step, n);
+}
+
+static void action_press(struct machine *m, const struct action *a)
+{
+    int n = 0;
+
+    if (a->kind == ACTION_CHAR) {
+        input_type_char(m, a->ch);
+        return;
+    }
+    while (n < COMBO_MAX && a->codes[n]) {
+        input_key(m, a->codes[n++], true);
+    }
+    while (n-- > 0) {
+        input_key(m, a->codes[n], false);
+    }
+}
+
+bool script_press_keys(struct machine *m, const char *text, GError **err)
+{
+    GArray *actions = keys_parse(text, err);
+
+    if (!actions) {
+        return false;
+    }
+    for (unsigned i = 0; i < actions->len; i++) {
+        const struct action *a = &g_array_index(actions, struct action, i);
+
+        if (a->kind != ACTION_WAIT) {
+            action_press(m, a);
+        }
+    }
+    g_array_unref(actions);
+    return true;
+}
+
+static bool script_can_type(const struct script *s)
+{
+    return !s->m->input || !s->m->input->keys_queued ||
+           s->m->input->keys_queued(s->m->input_dev) == 0;
+}
+
+/* Whether the whole text is typed. */
+static bool script_type(struct script *s, const char *text)
+{
+    const struct action *a;
+
+    if (!s->actions) {
+        s->actions = keys_parse(text, NULL);
+        s->action = 0;
+    }
+    if (!s->actions || s->action >= s->actions->len) {
+        g_clear_pointer(&s->actions, g_array_unref);
+        return true;
+    }
+    a = &g_array_index(s->actions, struct action, s->action);
+    if (a->kind == ACTION_WAIT) {
+        int64_t now = g_get_monotonic_time();
+
+        if (!s->wait_until) {
+            s->wait_until = now + a->wait_ms * 1000;
+        }
+        if (now >= s->wait_until) {
+            s->wait_until = 0;
+            s->action++;
+        }
+    } else if (script_can_type(s)) {
+        action_press(s->m, a);
+        s->action++;
+    }
+    return false;
+}
+
+static bool script_screen_has(struct script *s, const char *text)
+{
+    g_autoptr(GString) screen = g_string_new(NULL);
+
+    if (s->ticks++ % SCREEN_TICKS) {
+        return false;
+    }
+    return display_text_utf8(s->m, screen) && strstr(screen->str, text);
+}
+
+static bool script_serial_has(struct script *s, const char *text)
+{
+    const char *found = memmem(s->serial->str, s->serial->len, text, strlen(text));
+
+    if (found) {
+        g_string_erase(s->serial, 0, found - s->serial->str + (gssize)strlen(text));
+    }
+    return found != NULL;
+}
+
+static bool script_step_done(struct script *s, const struct script_step *step)
+{
+    switch (step->kind) {
+    case STEP_EXPECT:
+        return script_screen_has(s, step->text);
+    case STEP_EXPECT_SERIAL:
+        return script_serial_has(s, step->text);
+    default:
+        return script_type(s, step->text);
+    }
+}
+
+void script_tick(struct script *s)
+{
+    while (s->at < s->steps->len) {
+        const struct script_step *step = script_step_at(s, s->at);
+
+        if (!script_step_done(s, step)) {
+            return;
+        }
+        s->at++;
+        s->ticks = 0;
+        if (s->at == s->steps->len && step->kind != STEP_TYPE && s->end_when_met) {
+            machine_end(s->m, END_QUIT, 0);
+        }
+    }
+}
+
+static bool script_on_tick(void *arg)
+{
+    struct script *s = arg;
+
+    script_tick(s);
+    return s->at < s->steps->len;
+}
+
+static void script_tick_soon(void *arg)
+{
+    script_tick(arg);
+}
+
+void script_serial(struct script *s, const uint8_t *buf, size_t len)
+{
+    g_string_append_len(s->serial, (const char *)buf, (gssize)len);
+    if (s->serial->len > SERIAL_KEPT) {
+        g_string_erase(s->serial, 0, SERIAL_KEPT / 2);
+    }
+    /* End the run at the text, not a tick later: a guest that powers off right behind it would be
+     * seen as that. */
+    if (s->at < s->steps->len && script_step_at(s, s->at)->kind == STEP_EXPECT_SERIAL && len &&
+        memchr(buf, '\n', len)) {
+        loop_post(s->m, script_tick_soon, s);
+    }
+}
+
+static void script_tap(void *opaque, const uint8_t *buf, size_t len)
+{
+    script_serial(opaque, buf, len);
+}
+
+struct script *script_new(const GArray *steps, bool end_when_met)
+{
+    struct script *s;
+
+    if (!steps->len) {
+        return NULL;
+    }
+    s = g_new0(struct script, 1);
+    s->steps = steps;
+    s->end_when_met = end_when_met;
+    s->serial = g_string_new(NULL);
+    return s;
+}
+
+void script_free(struct script *s)
+{
+    if (s) {
+        if (s->actions) {
+            g_array_unref(s->actions);
+        }
+        g_string_free(s->serial, TRUE);
+        g_free(s);
+    }
+}
+
+void script_start(struct script *s, struct machine *m, struct chr *serial)
+{
+    s->m = m;
+    if (serial) {
+        serial->tap = script_tap;
+        serial->tap_opaque = s;
+    }
+    loop_every(m, TICK_MS, script_on_tick, s);
+}
+
+bool script_is_met(const struct script *s)
+{
+    for (unsigned i = s ? s->at : 0; s && i < s->steps->len; i++) {
+        if (script_step_at(s, i)->kind != STEP_TYPE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+char *script_missing(const struct script *s)
+{
+    for (unsigned i = s ? s->at : 0; s && i < s->steps->len; i++) {
+        const struct script_step *step = script_step_at(s, i);
+
+        if (step->kind != STEP_TYPE) {
+            return g_strdup_printf("--expect%s '%s'", step->kind == STEP_EXPECT ? "" : "-serial",
+                                   step->text);
+        }
+    }
+    return NULL;
+}

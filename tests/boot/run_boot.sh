@@ -1,0 +1,252 @@
+#!/bin/sh
+# Runs the boot tests of boot.tbl (the format stands there).
+#
+# usage: run_boot.sh --candela PROGRAM --out FOLDER [--slow | --all] [--accel NAME]
+#                    [--scale N] [--jobs N] [--table FILE] [--list] [NAME...]
+#
+# The folder gets per test: NAME.serial (COM1), NAME.screen.txt (the screen at the end), NAME.log
+# (messages).
+# Prints one line per test and at the end "N passed, N failed, N skipped"; status 0 if none failed.
+set -u
+LC_ALL=C
+export LC_ALL
+
+here=$(cd "$(dirname "$0")" && pwd)
+candela= out= which=fast accel=interp jobs= list=no names=
+scale=${CANDELA_TIME_SCALE:-1}
+table=$here/boot.tbl
+usage()
+{
+    sed -n 's/^# usage: //p; s/^#      *\[/    [/p' "$0" >&2
+    exit 2
+}
+while [ $# -gt 0 ]; do
+    case $1 in
+    --candela | --out | --accel | --scale | --jobs | --table)
+        [ $# -gt 1 ] || usage
+        eval "${1#--}=\$2"
+        shift
+        ;;
+    --slow) which=slow ;;
+    --all) which=all ;;
+    --list) list=yes ;;
+    -*) usage ;;
+    *) names="$names $1" ;;
+    esac
+    shift
+done
+
+# row NAME: the lines of one row, without comments and leading blanks.
+row()
+{
+    awk -v name="$1" '
+        /^#/ || /^[ \t]*$/ { next }
+        $1 == "test" { in_row = $2 == name; next }
+        in_row { sub(/^[ \t]+/, ""); print }' "$table"
+}
+
+# field NAME KEY: the values of a key, one a line.
+field() { row "$1" | sed -n "s/^$2  *//p"; }
+
+all_names=$(sed -n 's/^test  *//p' "$table")
+for n in $names; do
+    printf '%s\n' "$all_names" | grep -qx "$n" && continue
+    echo "run_boot.sh: no test '$n' in $table" >&2
+    exit 2
+done
+if [ -z "$names" ]; then
+    for n in $all_names; do
+        slow=no
+        row "$n" | grep -qx slow && slow=yes
+        case $which-$slow in
+        fast-no | slow-yes | all-*) names="$names $n" ;;
+        esac
+    done
+fi
+if [ $list = yes ]; then
+    printf '%s\n' $names
+    exit 0
+fi
+
+[ -n "$candela" ] && [ -n "$out" ] || usage
+mkdir -p "$out" || exit 1
+out=$(cd "$out" && pwd)
+if [ ! -x "$candela" ]; then
+    echo "$candela is not there"
+    echo "0 passed, 1 failed, 0 skipped"
+    exit 1
+fi
+if [ -z "$jobs" ]; then
+    # Two at a time where there is room: timers of a guest that gets half a core are no good test.
+    jobs=1
+    [ "$(nproc 2>/dev/null || echo 1)" -gt 1 ] && jobs=2
+fi
+
+# What the table may name.
+grub=/usr/lib/grub-rescue
+memtest=/usr/lib/memtest86+
+installer=/usr/lib/debian-installer/images/12
+linux_amd64=$installer/amd64/text/debian-installer/amd64/linux
+linux_i386=$installer/i386/text/debian-installer/i386/linux
+initrd_amd64=$out/initrd-amd64.cpio
+initrd_i386=$out/initrd-i386.cpio
+lab_img=$(cd "$(dirname "$candela")" && pwd)/pc-bios/lab/lab.img
+lab_md5=$(md5sum "$lab_img" 2>/dev/null | cut -d ' ' -f 1)
+
+for a in amd64 i386; do
+    rm -f "$out/initrd-$a.cpio"
+    sh "$here/mkinitramfs.sh" $a "$out/initrd-$a.cpio" || echo "(no initramfs for $a)"
+done
+
+# ------------------------------------------------------------------------------------------------
+# One test.
+
+# Says the lines of the send rows on fd 3 as COM1 asks for them.  Only what came after the last
+# match counts.
+talk()
+{
+    seen=0
+    field "$1" send | while IFS= read -r rule; do
+        wait_for=${rule%% => *}
+        until tail -c +$((seen + 1)) "$2" | grep -qF -e "$wait_for"; do
+            [ -p "$out/$1.in" ] || exit 0  # the run is over
+            sleep 0.2
+        done
+        seen=$(($(wc -c <"$2")))
+        printf '%s\n' "${rule#* => }" >&3
+    done
+}
+
+# verdict NAME STATUS: prints what is wrong, nothing if all is right.
+verdict()
+{
+    want=$(field "$1" exit)
+    [ "$2" = "${want:-0}" ] || case $2 in
+    124 | 137) echo "did not end within the time limit, --max-time was not obeyed" ;;
+    6) echo "exit status 6 (time is up), expected ${want:-0}" ;;
+    7) echo "exit status 7 (an expected text did not come), expected ${want:-0}" ;;
+    *) echo "exit status $2, expected ${want:-0}" ;;
+    esac
+    field "$1" serial | while IFS= read -r re; do
+        # COM1 ends its lines with CR LF.
+        tr -d '\r' <"$out/$1.serial" | grep -Eq -e "$re" || echo "COM1 has no line like: $re"
+    done
+    field "$1" never | while IFS= read -r re; do
+        tr -d '\r' <"$out/$1.serial" | grep -E -e "$re" | sed 's/^/COM1 has a line it must not: /'
+    done
+    field "$1" screen | while IFS= read -r re; do
+        [ -f "$out/$1.screen.txt" ] && grep -Eq -e "$re" "$out/$1.screen.txt" ||
+            echo "the screen has no line like: $re"
+    done
+}
+
+# make_sector HEX FILE: a disk image with this boot sector.
+make_sector()
+{
+    for byte in $1; do
+        printf "\\$(printf %03o "0x$byte")"
+    done >"$2"
+    truncate -s 510 "$2"
+    printf '\125\252' >>"$2"
+    truncate -s 1440K "$2"
+}
+
+tail_of()
+{
+    [ -s "$1" ] || return
+    printf '    -- %s:\n' "$2"
+    tr -d '\r\033' <"$1" | grep -v '^ *$' | tail -n "$3" | sed 's/^/    | /'
+}
+
+# run_one NAME: appends pass, fail or skip to the counts and prints the report in one piece.
+run_one()
+{
+    name=$1
+    for f in $(field "$name" needs); do
+        f=$(eval "printf %s \"$f\"")
+        if [ ! -r "$f" ]; then
+            echo skip >>"$out/counts"
+            printf 'SKIP  %s: %s is missing (./configure --install-deps)\n' "$name" "$f"
+            return
+        fi
+    done
+    limit=$(field "$name" limit)
+    limit=$((limit * scale))
+    command=$(field "$name" command)
+    command=${command:-run}
+    rm -f "$out/$name.serial" "$out/$name.screen.txt" "$out/$name.log" "$out/$name.in"
+    : >"$out/$name.serial"
+    sector=$(field "$name" sector)
+    if [ -n "$sector" ]; then
+        make_sector "$sector" "$out/$name.img"
+        sector=$out/$name.img
+    fi
+    # The table is ours, so its arguments may be evaluated.
+    eval "set -- $(field "$name" args | tr '\n' ' ')"
+    if [ "$command" = run ]; then
+        set -- --accel "$accel" -display none -serial stdio --screen "$out/$name.screen.txt" \
+            --max-time "$limit" "$@"
+    fi
+    start=$(date +%s)
+    # COM1's input stays open until the end.  Opening for both directions does not block.
+    mkfifo "$out/$name.in" || return
+    exec 3<>"$out/$name.in"
+    talk "$name" "$out/$name.serial" &
+    talker=$!
+    # In the background, so that a signal is served at once (see the trap below).
+    timeout -k 5 $((limit + 15)) "$candela" "$command" "$@" \
+        <"$out/$name.in" >"$out/$name.serial" 2>"$out/$name.log" 3>&- &
+    runner=$!
+    wait $runner
+    status=$?
+    runner=
+    exec 3>&-
+    rm -f "$out/$name.in"
+    wait $talker
+    seconds=$(($(date +%s) - start))
+
+    wrong=$(verdict "$name" $status)
+    if [ -z "$wrong" ]; then
+        echo pass >>"$out/counts"
+        printf 'PASS  %s (%d s)\n' "$name" $seconds
+        return
+    fi
+    echo fail >>"$out/counts"
+    {
+        printf 'FAIL  %s (%d s)\n' "$name" $seconds
+        printf '%s\n' "$wrong" | sed 's/^/    /'
+        tail_of "$out/$name.log" messages 12
+        tail_of "$out/$name.serial" COM1 12
+        tail_of "$out/$name.screen.txt" screen 25
+        printf '    -- run again: %s --candela %s --out %s %s\n' "$0" "$candela" "$out" "$name"
+    } >"$out/$name.report"
+    cat "$out/$name.report"
+}
+
+# ------------------------------------------------------------------------------------------------
+
+rm -f "$out/counts"
+: >"$out/counts"
+worker=0 workers= runner=
+trap 'kill $workers; wait; exit 1' INT TERM HUP
+while [ $worker -lt "$jobs" ]; do
+    (
+        # When stopped, nothing stays behind: timeout passes the signal on.
+        trap '[ -z "$runner" ] || kill $runner; rm -f "$out"/*.in; exit 1' TERM
+        number=0
+        for n in $names; do
+            [ $((number % jobs)) = $worker ] && run_one "$n"
+            number=$((number + 1))
+        done
+    ) &
+    workers="$workers $!"
+    worker=$((worker + 1))
+done
+wait
+
+pass=$(grep -c pass "$out/counts")
+fail=$(grep -c fail "$out/counts")
+skip=$(grep -c skip "$out/counts")
+lost=$(($(echo $names | wc -w) - pass - fail - skip))
+printf '%d passed, %d failed, %d skipped\n' "$pass" $((fail + lost)) "$skip"
+[ $((fail + lost)) = 0 ]

@@ -1,0 +1,88 @@
+#!/bin/sh
+# Runs parts of the test suite and ends with one plain line: "N passed, N failed" (", N skipped").
+# Called by the Makefile in the build folder, with SRC set to the source folder; arguments: unit,
+# boot, slow.  Exit status 0 only if nothing failed and every part came to its end.
+set -u
+LC_ALL=C
+export LC_ALL
+
+out=check-out
+mkdir -p "$out" || exit 1
+passed=0 failed=0 skipped=0 parts=0
+
+# add PART PASSED FAILED SKIPPED
+add()
+{
+    parts=$((parts + 1))
+    passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+    printf '%s: %d passed, %d failed, %d skipped\n' "$1" "$2" "$3" "$4"
+}
+
+# A hung test is ended by Criterion; the limit is far above what any test needs.
+run_unit()
+{
+    rm -f "$out/unit.tap" "$out"/sanitizer.*
+    # A sanitizer's report goes to a file: a leak, say, does not fail the test that made it.
+    san="log_path=$PWD/$out/sanitizer"
+    ASAN_OPTIONS="$san" UBSAN_OPTIONS="print_stacktrace=1:$san" \
+        ./tests/candela-tests --timeout 300 --tap="$out/unit.tap" "$@"
+    status=$?
+    [ -f "$out/unit.tap" ] || : >"$out/unit.tap"
+    sed -n 's/^ok - \(.*\)  *# SKIP/skipped: \1:/p' "$out/unit.tap"
+    skip=$(grep -c '^ok .*# SKIP' "$out/unit.tap")
+    pass=$(($(grep -c '^ok ' "$out/unit.tap") - skip))
+    fail=$(grep -c '^not ok ' "$out/unit.tap")
+    # The runner itself died, or found nothing to run: that is a failure too.
+    if [ $fail = 0 ] && { [ $status != 0 ] || [ $((pass + skip)) = 0 ]; }; then
+        echo "candela-tests ended with status $status after $((pass + skip)) tests" >&2
+        fail=1
+    fi
+    for report in "$out"/sanitizer.*; do
+        [ -f "$report" ] || continue
+        cat "$report" >&2
+        [ $fail != 0 ] || fail=1
+    done
+    add unit "$pass" "$fail" "$skip"
+}
+
+# run_table NAME OPTIONS...: the boot runner ends with "N passed, N failed, N skipped".
+run_table()
+{
+    name=$1
+    shift
+    mkdir -p "$out/$name"
+    # The status of the runner, not of tee.
+    { sh "$SRC/tests/boot/run_boot.sh" --candela ./candela --out "$out/$name" "$@" 2>&1
+      echo $? >"$out/$name.status"; } | tee "$out/$name.log"
+    last=$(tail -n 1 "$out/$name.log")
+    status=$(cat "$out/$name.status")
+    counts=$(printf '%s\n' "$last" |
+        sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p')
+    if [ -z "$counts" ]; then
+        echo "the boot tests came to no end (status $status)" >&2
+        counts="0 1 0"
+    elif [ "$status" != 0 ]; then
+        case $counts in
+        *' 0 '*) counts="${counts%% *} 1 ${counts##* }" ;;
+        esac
+    fi
+    # Three words, split on purpose.
+    add "$name" $counts
+}
+
+for part in "$@"; do
+    case $part in
+    unit) run_unit ;;
+    boot) run_table boot ;;
+    slow) run_table slow --slow ;;
+    *)
+        echo "check.sh: unknown part '$part' (unit, boot, slow)" >&2
+        exit 2
+        ;;
+    esac
+done
+
+line="$passed passed, $failed failed"
+[ $skipped = 0 ] || line="$line, $skipped skipped"
+printf '%s\n' "$line"
+[ $failed = 0 ] && [ $parts -gt 0 ]

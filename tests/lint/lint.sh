@@ -1,0 +1,105 @@
+#!/bin/sh
+# The static checks: `make lint`.  Usage: lint.sh OBJDIR, with SRC set to the source folder.
+#
+# Each check is a file of its own here and prints what it finds as "FILE:LINE: what is wrong";
+# lines that begin with "warning: " do not fail.  The last line counts: "lint: N checks passed, N
+# failed".
+set -u
+LC_ALL=C
+export LC_ALL
+
+objdir=${1:?usage: lint.sh OBJDIR}
+objdir=$(cd "$objdir" && pwd) || exit 1
+cd "${SRC:?}" || exit 1
+here=tests/lint
+passed=0 failed=0
+found=$(mktemp) || exit 1
+trap 'rm -f "$found"' EXIT
+trap 'exit 1' HUP INT TERM
+
+# files FOLDERS SUFFIXES: names under the folders, one a line.
+files()
+{
+    for dir in $1; do
+        [ -d "$dir" ] || continue
+        for suffix in $2; do
+            find "$dir" -type f -name "*.$suffix"
+        done
+    done | sort
+}
+
+production="hw cpu accel vhd ui"
+code=$(files "$production" "c h")
+all_code=$(files "$production tests pc-bios" "c h inc S")
+scripts="configure .ci/run $(files "tests" "sh awk")"
+
+# check NAME COMMAND...: a check fails when it prints something that is no warning, or ends with an
+# error.
+check()
+{
+    name=$1
+    shift
+    "$@" >"$found" 2>&1
+    status=$?
+    cat "$found"
+    if [ $status -ne 0 ] || grep -qv '^warning: ' "$found"; then
+        printf 'FAIL  %s\n' "$name"
+        failed=$((failed + 1))
+    else
+        printf 'ok    %s\n' "$name"
+        passed=$((passed + 1))
+    fi
+}
+
+# on_files PROGRAM FILES: awk over the files; an empty list is fine and must not read stdin.
+on_files()
+{
+    program=$1
+    shift
+    [ $# -eq 0 ] || awk -v mode="${LINT_FORMAT:-warn}" -f "$here/$program" "$@"
+}
+
+check_scripts()
+{
+    for f in $scripts; do
+        case $(sed 1q "$f") in
+        '#!/bin/sh'*) sh -n "$f" || echo "$f: not POSIX sh" ;;
+        '#!'*bash*) bash -n "$f" || echo "$f: not bash" ;;
+        esac
+    done
+}
+
+# LINT_FORMAT=warn: only say how many files differ; LINT_FORMAT=fail: name them and fail.
+check_format()
+{
+    if ! command -v clang-format >/dev/null; then
+        echo "warning: clang-format is not installed; layout not compared"
+        return
+    fi
+    differ=
+    for f in $(files "$production tests" "c h"); do
+        clang-format --dry-run -Werror "$f" >/dev/null 2>&1 || differ="$differ $f"
+    done
+    [ -z "$differ" ] && return
+    if [ "${LINT_FORMAT:-warn}" = fail ]; then
+        for f in $differ; do
+            echo "$f:1: differs from what clang-format makes of it"
+        done
+    else
+        number=$(echo $differ | wc -w)
+        echo "warning: clang-format would change $number files (LINT_FORMAT=fail lists them)"
+    fi
+}
+
+# The lists are split into words on purpose: configure refuses folders with blanks.
+check "layers (who may include whom)" on_files includes.awk $(files "$production tests" "c h inc S")
+check "no writable globals" sh "$here/globals.sh" "$objdir"
+check "sizes of functions and files" on_files sizes.awk $(files "$production tests" "c h")
+check "calls that are not allowed" on_files banned.awk $code
+check "header comments" on_files header.awk $code
+check "tabs, line ends, line lengths" on_files layout.awk $all_code $scripts
+check "scripts" check_scripts
+check "clang-format" check_format
+
+printf 'lint: %d checks passed, %d failed\n' "$passed" "$failed"
+[ $failed -eq 0 ]

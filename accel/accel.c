@@ -1,7 +1,8 @@
 /*
  * The list of accelerators and the choice among them.
  *
- * Not modelled: KVM and the translator are not written yet (issues 6 and 7); `auto` chooses the interpreter.
+ * Not modelled: KVM and the translator are not written yet (issues 6 and 7); `auto` chooses the
+ * interpreter.
  */
 #include "accel/accel.h"
 #include "accel/interp.h"

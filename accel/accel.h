@@ -8,7 +8,8 @@
 
 #include "hw/core/machine.h"
 
-/* The accelerator for `name` ("auto", "interp"); ACCEL error when it is unknown or not there.  *why: one line, static. */
+/* The accelerator for `name` ("auto", "interp"); ACCEL error when it is unknown or not there. *why:
+ * one line, static. */
 const struct accel_ops *accel_choose(const char *name, const char **why, GError **err);
 /* One line each, for `--accel help`. */
 void accel_help(GString *out);

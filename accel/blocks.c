@@ -1,14 +1,16 @@
 /*
  * Decoded-block cache: building, look-up, invalidation when code is written.
  *
- * Blocks live in one arena that is thrown away as a whole when full.  Invalidation makes every instruction of a block
- * lead to op_block_stale, so that links, jump-cache entries and even the block being executed leave by themselves at the
- * next instruction; nothing has to be searched for.
+ * Blocks live in one arena that is thrown away as a whole when full.  Invalidation makes every
+ * instruction of a block lead to op_block_stale, so that links, jump-cache entries and even the
+ * block being executed leave by themselves at the next instruction; nothing has to be searched for.
  *
- * A page with code keeps a map of its 64-byte pieces that hold decoded bytes, so that data beside code can be written
- * (through the slow path) at little cost; a store into such a piece drops the blocks decoded from the bytes it changes.
+ * A page with code keeps a map of its 64-byte pieces that hold decoded bytes, so that data beside
+ * code can be written (through the slow path) at little cost; a store into such a piece drops the
+ * blocks decoded from the bytes it changes.
  *
- * Not modelled: a store by another vCPU takes effect at this vCPU's next look at its requests, not at once.
+ * Not modelled: a store by another vCPU takes effect at this vCPU's next look at its requests, not
+ * at once.
  */
 #include "accel/blocks.h"
 #include <sys/mman.h>
@@ -36,7 +38,8 @@ struct blocks *blocks_new(void)
 {
     struct blocks *b = g_new0(struct blocks, 1);
 
-    b->arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    b->arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (b->arena == MAP_FAILED) {
         g_free(b);
         return NULL;
@@ -126,7 +129,8 @@ static void mark_code(struct cpu *c, const struct itlb_entry *it)
     if (it->ram) {
         _Atomic uint8_t *flags = (_Atomic uint8_t *)&it->ram->page_flags[it->ram_page];
 
-        if (!(atomic_fetch_or_explicit(flags, RAM_PAGE_CODE, memory_order_acq_rel) & RAM_PAGE_CODE)) {
+        if (!(atomic_fetch_or_explicit(flags, RAM_PAGE_CODE, memory_order_acq_rel) &
+              RAM_PAGE_CODE)) {
             mmu_write_protect(c, it->pa);
         }
     }
@@ -138,7 +142,8 @@ static uint64_t pieces_of(uint64_t from, uint64_t to)
     return bits(~0ull, to >> PIECE_SHIFT, from >> PIECE_SHIFT) << (from >> PIECE_SHIFT);
 }
 
-static void add_to_page(struct blocks *b, struct code_block *k, unsigned which, const uint8_t *first, unsigned len)
+static void add_to_page(struct blocks *b, struct code_block *k, unsigned which,
+                        const uint8_t *first, unsigned len)
 {
     struct page_code *p = get_page(b, page_of(first));
     unsigned at = (unsigned)((uintptr_t)first & PAGE_OFFSET_MASK);
@@ -150,8 +155,8 @@ static void add_to_page(struct blocks *b, struct code_block *k, unsigned which, 
 }
 
 /*
- * A direct branch that leaves its page cannot be linked for good: what is mapped there may change.  Where its target
- * lies shows in page offsets, whatever the linear address.
+ * A direct branch that leaves its page cannot be linked for good: what is mapped there may change.
+ * Where its target lies shows in page offsets, whatever the linear address.
  */
 static void link_crossing(const struct code_block *k, struct insn *i)
 {
@@ -167,12 +172,17 @@ static void add_next(struct code_block *k)
 {
     struct insn *last = &k->insn[k->n];
 
-    *last = (struct insn){.fn = op_block_next, .n = k->n, .ofs = k->bytes, .disp = k->bytes, .base = R_ZERO,
+    *last = (struct insn){.fn = op_block_next,
+                          .n = k->n,
+                          .ofs = k->bytes,
+                          .disp = k->bytes,
+                          .base = R_ZERO,
                           .index = R_ZERO};
     link_crossing(k, last);
 }
 
-/* Decode from `host` (at most to the page's end) into k; stops before an instruction that leaves the page. */
+/* Decode from `host` (at most to the page's end) into k; stops before an instruction that leaves
+ * the page. */
 static void fill_block(struct cpu *c, struct code_block *k, unsigned avail)
 {
     bool end = false;
@@ -226,7 +236,8 @@ static bool fill_crossing(struct cpu *c, struct code_block *k, unsigned avail, u
     return true;
 }
 
-static struct code_block *build(struct blocks *b, struct cpu *c, const struct itlb_entry *it, uint64_t la)
+static struct code_block *build(struct blocks *b, struct cpu *c, const struct itlb_entry *it,
+                                uint64_t la)
 {
     unsigned at = la & PAGE_OFFSET_MASK, avail = PAGE_BYTES - at;
     struct code_block *k = (struct code_block *)(b->arena + b->used);
@@ -253,7 +264,8 @@ static struct code_block *build(struct blocks *b, struct cpu *c, const struct it
     return k;
 }
 
-static struct code_block *find(const struct blocks *b, struct cpu *c, const uint8_t *host, uint64_t la)
+static struct code_block *find(const struct blocks *b, struct cpu *c, const uint8_t *host,
+                               uint64_t la)
 {
     for (struct code_block *k = b->hash[hash_of(host, c->mode)]; k; k = k->hash_next) {
         if (k->host == host && k->mode == c->mode &&
@@ -294,7 +306,8 @@ struct code_block *blocks_get(struct blocks *b, struct cpu *c, uint64_t la)
     return k && inside_cs(c, c->ip, k->bytes) ? k : NULL;
 }
 
-/* Up to 15 bytes at la, crossing pages and device memory; *got how many could be fetched without a fault. */
+/* Up to 15 bytes at la, crossing pages and device memory; *got how many could be fetched without a
+ * fault. */
 static unsigned fetch_bytes(struct cpu *c, uint64_t la, uint8_t bytes[16], unsigned want)
 {
     unsigned got = 0;
@@ -336,7 +349,8 @@ void blocks_single(struct cpu *c, uint64_t la, struct insn out[2])
     if (!inside_cs(c, c->ip, out[0].len)) {
         cpu_raise_error(c, EXCP_GP, 0);
     }
-    out[1] = (struct insn){.fn = op_block_stop, .n = 1, .ofs = out[0].len, .base = R_ZERO, .index = R_ZERO};
+    out[1] = (struct insn){
+        .fn = op_block_stop, .n = 1, .ofs = out[0].len, .base = R_ZERO, .index = R_ZERO};
 }
 
 static void drop_block(struct blocks *b, struct code_block *k)
@@ -357,7 +371,8 @@ static void drop_block(struct blocks *b, struct code_block *k)
 }
 
 /* The bytes [*from, *to] of page p that block k was decoded from. */
-static void block_range(const struct code_block *k, const struct page_code *p, unsigned *from, unsigned *to)
+static void block_range(const struct code_block *k, const struct page_code *p, unsigned *from,
+                        unsigned *to)
 {
     unsigned at = (unsigned)((uintptr_t)k->host & PAGE_OFFSET_MASK), end = at + k->bytes;
 
@@ -371,8 +386,8 @@ static void block_range(const struct code_block *k, const struct page_code *p, u
 }
 
 /*
- * Drop the blocks of one page with bytes in [from, to], and only those: boot loaders keep the data of their mode
- * switches between the instructions.
+ * Drop the blocks of one page with bytes in [from, to], and only those: boot loaders keep the data
+ * of their mode switches between the instructions.
  */
 static void drop_range(struct blocks *b, struct page_code *p, uint64_t from, uint64_t to)
 {
@@ -401,15 +416,16 @@ void blocks_written(struct blocks *b, struct cpu *c, struct ram *ram, uint64_t o
     for (uint64_t page = off >> PAGE_SHIFT; len && page <= (off + len - 1) >> PAGE_SHIFT; page++) {
         uint64_t start = page << PAGE_SHIFT;
         struct page_code *p = find_page(b, ram->host + start);
-        uint64_t from = MAX(off, start) - start, to = MIN(off + len, start + PAGE_BYTES) - start - 1;
+        uint64_t from = MAX(off, start) - start,
+                 to = MIN(off + len, start + PAGE_BYTES) - start - 1;
 
         (void)c;
         if (p && p->pieces & pieces_of(from, to)) {
             drop_range(b, p, from, to);
         }
         if (!p || !p->first) {
-            atomic_fetch_and_explicit((_Atomic uint8_t *)&ram->page_flags[page], (uint8_t)~RAM_PAGE_CODE,
-                                      memory_order_acq_rel);
+            atomic_fetch_and_explicit((_Atomic uint8_t *)&ram->page_flags[page],
+                                      (uint8_t)~RAM_PAGE_CODE, memory_order_acq_rel);
         }
     }
 }

@@ -1,9 +1,10 @@
 /*
  * The cache of decoded blocks of one vCPU.
  *
- * A block is a run of instructions starting at one host address (so: one physical byte of RAM) in one mode.  It goes on
- * past untaken conditional branches and ends at an unconditional transfer, at a page's end, or after BLOCK_MAX
- * instructions.  Only the first instruction of a block may cross into the next page.
+ * A block is a run of instructions starting at one host address (so: one physical byte of RAM) in
+ * one mode.  It goes on past untaken conditional branches and ends at an unconditional transfer, at
+ * a page's end, or after BLOCK_MAX instructions.  Only the first instruction of a block may cross
+ * into the next page.
  *
  * Not modelled: sharing of blocks between vCPUs; each has its own cache.
  */
@@ -18,14 +19,14 @@ struct page_code;
 struct code_block {
     struct code_block *hash_next;
     struct code_block *page_next[2]; /* in the list of the page(s) it lies on */
-    struct page_code *page[2];  /* [1]: of a first instruction that crosses */
-    const uint8_t *host;        /* key: host address of the first byte */
-    const uint8_t *host2;       /* key: host address of the second page, when crossing */
-    uint16_t mode;              /* key */
-    uint16_t bytes;             /* length of guest code */
-    uint8_t n;                  /* instructions */
+    struct page_code *page[2];       /* [1]: of a first instruction that crosses */
+    const uint8_t *host;             /* key: host address of the first byte */
+    const uint8_t *host2;            /* key: host address of the second page, when crossing */
+    uint16_t mode;                   /* key */
+    uint16_t bytes;                  /* length of guest code */
+    uint8_t n;                       /* instructions */
     bool stale;
-    struct insn insn[];         /* n of them and an end marker */
+    struct insn insn[]; /* n of them and an end marker */
 };
 
 struct blocks;
@@ -37,16 +38,18 @@ void blocks_flush(struct blocks *b, struct cpu *c);
 /* Whether the arena is near its end: flush at the next safe place. */
 bool blocks_full(const struct blocks *b);
 /*
- * The block at linear address la (IP c->ip) in the present mode: found or decoded.  Raises #PF and #GP as a fetch does.
- * NULL: the code lies in device memory or beyond the segment limit within the block: use blocks_single.
+ * The block at linear address la (IP c->ip) in the present mode: found or decoded.  Raises #PF and
+ * #GP as a fetch does. NULL: the code lies in device memory or beyond the segment limit within the
+ * block: use blocks_single.
  */
 struct code_block *blocks_get(struct blocks *b, struct cpu *c, uint64_t la);
 /*
- * Decode the one instruction at c->ip into out[0], with a `stop` instruction behind it; nothing is cached.  Raises as a
- * fetch does.
+ * Decode the one instruction at c->ip into out[0], with a `stop` instruction behind it; nothing is
+ * cached.  Raises as a fetch does.
  */
 void blocks_single(struct cpu *c, uint64_t la, struct insn out[2]);
-/* A store hit [off, off + len) of ram: drop the blocks there, if any.  Clears the page's code bit when it did. */
+/* A store hit [off, off + len) of ram: drop the blocks there, if any.  Clears the page's code bit
+ * when it did. */
 void blocks_written(struct blocks *b, struct cpu *c, struct ram *ram, uint64_t off, uint64_t len);
 
 struct blocks_stats {

@@ -1,8 +1,10 @@
 /*
- * The interpreter: runs decoded blocks as chains of handlers, serves interrupts and exceptions between them.
+ * The interpreter: runs decoded blocks as chains of handlers, serves interrupts and exceptions
+ * between them.
  *
- * Follows: docs/architecture.md section 8.  Handlers tail-call each other (cpu/insn.h); control comes back here when a
- * request is pending, a handler asked for it, or an exception was raised (longjmp).
+ * Follows: docs/architecture.md section 8.  Handlers tail-call each other (cpu/insn.h); control
+ * comes back here when a request is pending, a handler asked for it, or an exception was raised
+ * (longjmp).
  *
  * Not modelled: cross-modifying code by other vCPUs is noticed at the next request, not at once.
  */
@@ -32,7 +34,8 @@ void op_block_next(struct cpu *c, const struct insn *i)
     return branch_direct(c, i, (c->r[R_BASE] + (uint64_t)(int64_t)i->disp) & cpu_ip_mask(c));
 }
 
-/* R_BASE is the target; whether a jump went there from an odd place (16-bit wrap) does not matter. */
+/* R_BASE is the target; whether a jump went there from an odd place (16-bit wrap) does not matter.
+ */
 void op_block_cross(struct cpu *c, const struct insn *i)
 {
     (void)i;
@@ -90,8 +93,9 @@ static void interp_lookup(struct cpu *c)
 }
 
 /*
- * A direct branch without link; c->ip is the target.  Inside one page the link can be kept: whatever maps the branch
- * there maps the target too.  IP wrap-around could break that in segments that are not flat.
+ * A direct branch without link; c->ip is the target.  Inside one page the link can be kept:
+ * whatever maps the branch there maps the target too.  IP wrap-around could break that in segments
+ * that are not flat.
  */
 static void interp_link(struct cpu *c, const struct insn *i)
 {
@@ -228,7 +232,9 @@ static void trace_insn(struct cpu *c)
     struct machine *m = c->v->m;
     char text[128] = "";
     uint8_t bytes[15];
-    unsigned len = 0, width = (c->mode & MODE_CODE) == MODE_CODE64 ? 64 : (c->mode & MODE_CODE) == MODE_CODE32 ? 32 : 16;
+    unsigned len = 0, width = (c->mode & MODE_CODE) == MODE_CODE64   ? 64
+                              : (c->mode & MODE_CODE) == MODE_CODE32 ? 32
+                                                                     : 16;
 
     for (; len < sizeof bytes; len++) {
         uint64_t pa;
@@ -386,7 +392,8 @@ static bool interp_vcpu_init(struct vcpu *v, GError **err)
     struct interp *e = g_new0(struct interp, 1);
     e->blocks = blocks_new();
     if (!e->blocks) {
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "no memory for the cache of decoded blocks");
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
+                    "no memory for the cache of decoded blocks");
         g_free(e);
         cpu_free(c);
         return false;

@@ -10,7 +10,8 @@
 
 extern const struct accel_ops accel_interp;
 
-/* Text about a vCPU that shut down: registers, bytes and disassembly at RIP, the last exceptions. */
+/* Text about a vCPU that shut down: registers, bytes and disassembly at RIP, the last exceptions.
+ */
 void interp_fault_report(struct vcpu *v, GString *out);
 
 #endif

@@ -41,7 +41,8 @@ static void report_code(struct cpu *c, GString *out)
     g_string_append(out, len ? "\n" : " (not readable)\n");
     for (unsigned n = 0; n < 4 && at < len && c->v->m->disassemble; n++) {
         char text[128];
-        int took = c->v->m->disassemble(bytes + at, len - at, c->ip + at, code_bits(c), text, sizeof text);
+        int took =
+            c->v->m->disassemble(bytes + at, len - at, c->ip + at, code_bits(c), text, sizeof text);
 
         if (took <= 0) {
             break;
@@ -57,9 +58,10 @@ static void report_recent(const struct cpu *c, GString *out)
     for (unsigned n = 0; n < MIN(c->recent_at, ARRAY_LEN(c->recent)); n++) {
         unsigned at = (c->recent_at - 1 - n) % ARRAY_LEN(c->recent);
 
-        g_string_append_printf(out, "  vector %02x error %08x at %04x:%016" PRIx64 " CR2 %016" PRIx64 "\n",
-                               c->recent[at].vector, c->recent[at].error, c->recent[at].cs, c->recent[at].ip,
-                               c->recent[at].cr2);
+        g_string_append_printf(
+            out, "  vector %02x error %08x at %04x:%016" PRIx64 " CR2 %016" PRIx64 "\n",
+            c->recent[at].vector, c->recent[at].error, c->recent[at].cs, c->recent[at].ip,
+            c->recent[at].cr2);
     }
 }
 

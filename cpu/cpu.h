@@ -1,17 +1,20 @@
 /*
- * struct cpu: the state of one x86 processor, the one format whichever engine runs, and the calls that work on it.
+ * struct cpu: the state of one x86 processor, the one format whichever engine runs, and the calls
+ * that work on it.
  *
  * Follows: Intel 64 and IA-32 Architectures Software Developer's Manual (SDM) volumes 1-3.
  *
- * Not modelled: SMM, VMX/SVM, performance counters, machine-check banks (MCA reads as no bank), MPX, protection keys.
+ * Not modelled: SMM, VMX/SVM, performance counters, machine-check banks (MCA reads as no bank),
+ * MPX, protection keys.
  *
  * Where the state stands while guest code runs (see also insn.h):
- *  - c->r[] are the general registers; r[R_ZERO] is always 0; r[R_BASE] is the IP (offset in CS) of the first
- *    instruction of the block being executed.
- *  - Architectural IP of instruction i is r[R_BASE] + i->ofs (cut to the code size).  c->ip is valid only outside
- *    blocks: before a block is entered and after the run loop got control back.
- *  - OF SF ZF AF PF CF live in c->fl in the layout of "lahf; seto %al": bit 0 OF, bits 15..8 SF ZF 0 AF 0 PF 1 CF.
- *    All other flags live in c->eflags (the six arithmetic bits and bit 1 there are unused).
+ *  - c->r[] are the general registers; r[R_ZERO] is always 0; r[R_BASE] is the IP (offset in CS) of
+ * the first instruction of the block being executed.
+ *  - Architectural IP of instruction i is r[R_BASE] + i->ofs (cut to the code size).  c->ip is
+ * valid only outside blocks: before a block is entered and after the run loop got control back.
+ *  - OF SF ZF AF PF CF live in c->fl in the layout of "lahf; seto %al": bit 0 OF, bits 15..8 SF ZF
+ * 0 AF 0 PF 1 CF. All other flags live in c->eflags (the six arithmetic bits and bit 1 there are
+ * unused).
  */
 #ifndef CPU_CPU_H
 #define CPU_CPU_H
@@ -19,45 +22,127 @@
 #include "hw/core/machine.h"
 #include <setjmp.h>
 
-enum { R_RAX, R_RCX, R_RDX, R_RBX, R_RSP, R_RBP, R_RSI, R_RDI, R_R8, R_R15 = 15, R_ZERO = 16, R_BASE = 17, R_COUNT };
+enum {
+    R_RAX,
+    R_RCX,
+    R_RDX,
+    R_RBX,
+    R_RSP,
+    R_RBP,
+    R_RSI,
+    R_RDI,
+    R_R8,
+    R_R15 = 15,
+    R_ZERO = 16,
+    R_BASE = 17,
+    R_COUNT
+};
 enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
 
 /* Exception vectors (SDM vol. 3, table 6-1). */
 enum {
-    EXCP_DE = 0, EXCP_DB = 1, EXCP_NMI = 2, EXCP_BP = 3, EXCP_OF = 4, EXCP_BR = 5, EXCP_UD = 6, EXCP_NM = 7,
-    EXCP_DF = 8, EXCP_TS = 10, EXCP_NP = 11, EXCP_SS = 12, EXCP_GP = 13, EXCP_PF = 14, EXCP_MF = 16,
-    EXCP_AC = 17, EXCP_MC = 18, EXCP_XM = 19,
+    EXCP_DE = 0,
+    EXCP_DB = 1,
+    EXCP_NMI = 2,
+    EXCP_BP = 3,
+    EXCP_OF = 4,
+    EXCP_BR = 5,
+    EXCP_UD = 6,
+    EXCP_NM = 7,
+    EXCP_DF = 8,
+    EXCP_TS = 10,
+    EXCP_NP = 11,
+    EXCP_SS = 12,
+    EXCP_GP = 13,
+    EXCP_PF = 14,
+    EXCP_MF = 16,
+    EXCP_AC = 17,
+    EXCP_MC = 18,
+    EXCP_XM = 19,
 };
 
 /* EFLAGS */
 enum {
-    FLAG_CF = BIT(0), FLAG_1 = BIT(1), FLAG_PF = BIT(2), FLAG_AF = BIT(4), FLAG_ZF = BIT(6), FLAG_SF = BIT(7),
-    FLAG_TF = BIT(8), FLAG_IF = BIT(9), FLAG_DF = BIT(10), FLAG_OF = BIT(11), FLAG_IOPL = 3 << 12,
-    FLAG_NT = BIT(14), FLAG_RF = BIT(16), FLAG_VM = BIT(17), FLAG_AC = BIT(18), FLAG_VIF = BIT(19),
-    FLAG_VIP = BIT(20), FLAG_ID = BIT(21),
+    FLAG_CF = BIT(0),
+    FLAG_1 = BIT(1),
+    FLAG_PF = BIT(2),
+    FLAG_AF = BIT(4),
+    FLAG_ZF = BIT(6),
+    FLAG_SF = BIT(7),
+    FLAG_TF = BIT(8),
+    FLAG_IF = BIT(9),
+    FLAG_DF = BIT(10),
+    FLAG_OF = BIT(11),
+    FLAG_IOPL = 3 << 12,
+    FLAG_NT = BIT(14),
+    FLAG_RF = BIT(16),
+    FLAG_VM = BIT(17),
+    FLAG_AC = BIT(18),
+    FLAG_VIF = BIT(19),
+    FLAG_VIP = BIT(20),
+    FLAG_ID = BIT(21),
     FLAGS_ARITH = FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF,
 };
 /* The same six in c->fl. */
-enum { FL_OF = 0x0001, FL_CF = 0x0100, FL_PF = 0x0400, FL_AF = 0x1000, FL_ZF = 0x4000, FL_SF = 0x8000, FL_1 = 0x0200 };
+enum {
+    FL_OF = 0x0001,
+    FL_CF = 0x0100,
+    FL_PF = 0x0400,
+    FL_AF = 0x1000,
+    FL_ZF = 0x4000,
+    FL_SF = 0x8000,
+    FL_1 = 0x0200
+};
 
 enum {
-    CR0_PE = BIT(0), CR0_MP = BIT(1), CR0_EM = BIT(2), CR0_TS = BIT(3), CR0_ET = BIT(4), CR0_NE = BIT(5),
-    CR0_WP = BIT(16), CR0_AM = BIT(18), CR0_NW = BIT(29), CR0_CD = BIT(30),
+    CR0_PE = BIT(0),
+    CR0_MP = BIT(1),
+    CR0_EM = BIT(2),
+    CR0_TS = BIT(3),
+    CR0_ET = BIT(4),
+    CR0_NE = BIT(5),
+    CR0_WP = BIT(16),
+    CR0_AM = BIT(18),
+    CR0_NW = BIT(29),
+    CR0_CD = BIT(30),
 };
 #define CR0_PG BIT(31)
 enum {
-    CR4_VME = BIT(0), CR4_PVI = BIT(1), CR4_TSD = BIT(2), CR4_DE = BIT(3), CR4_PSE = BIT(4), CR4_PAE = BIT(5),
-    CR4_MCE = BIT(6), CR4_PGE = BIT(7), CR4_PCE = BIT(8), CR4_OSFXSR = BIT(9), CR4_OSXMMEXCPT = BIT(10),
-    CR4_UMIP = BIT(11), CR4_FSGSBASE = BIT(16), CR4_PCIDE = BIT(17), CR4_OSXSAVE = BIT(18), CR4_SMEP = BIT(20),
+    CR4_VME = BIT(0),
+    CR4_PVI = BIT(1),
+    CR4_TSD = BIT(2),
+    CR4_DE = BIT(3),
+    CR4_PSE = BIT(4),
+    CR4_PAE = BIT(5),
+    CR4_MCE = BIT(6),
+    CR4_PGE = BIT(7),
+    CR4_PCE = BIT(8),
+    CR4_OSFXSR = BIT(9),
+    CR4_OSXMMEXCPT = BIT(10),
+    CR4_UMIP = BIT(11),
+    CR4_FSGSBASE = BIT(16),
+    CR4_PCIDE = BIT(17),
+    CR4_OSXSAVE = BIT(18),
+    CR4_SMEP = BIT(20),
     CR4_SMAP = BIT(21),
 };
 enum { EFER_SCE = BIT(0), EFER_LME = BIT(8), EFER_LMA = BIT(10), EFER_NXE = BIT(11) };
 
-/* Segment attributes: bits 8..23 of a descriptor's second dword, moved down by 8 (limit bits 16-19 left zero). */
+/* Segment attributes: bits 8..23 of a descriptor's second dword, moved down by 8 (limit bits 16-19
+ * left zero). */
 enum {
-    SEG_TYPE = 15, SEG_A = BIT(0), SEG_W = BIT(1) /* data: writable; code: readable */,
-    SEG_E = BIT(2) /* data: expand-down; code: conforming */, SEG_CODE = BIT(3), SEG_S = BIT(4), SEG_DPL = 3 << 5,
-    SEG_P = BIT(7), SEG_AVL = BIT(12), SEG_L = BIT(13), SEG_DB = BIT(14), SEG_G = BIT(15),
+    SEG_TYPE = 15,
+    SEG_A = BIT(0),
+    SEG_W = BIT(1) /* data: writable; code: readable */,
+    SEG_E = BIT(2) /* data: expand-down; code: conforming */,
+    SEG_CODE = BIT(3),
+    SEG_S = BIT(4),
+    SEG_DPL = 3 << 5,
+    SEG_P = BIT(7),
+    SEG_AVL = BIT(12),
+    SEG_L = BIT(13),
+    SEG_DB = BIT(14),
+    SEG_G = BIT(15),
 };
 #define SEG_DPL_SHIFT 5
 
@@ -82,13 +167,18 @@ enum feature {
 };
 
 /*
- * Execution mode: everything decoding depends on.  Part of the key of a decoded block.  Kept in c->mode by
- * cpu_update_mode, which everybody calls who changes CR0, CR4, EFER, XCR0, EFLAGS.VM or a segment register.
+ * Execution mode: everything decoding depends on.  Part of the key of a decoded block.  Kept in
+ * c->mode by cpu_update_mode, which everybody calls who changes CR0, CR4, EFER, XCR0, EFLAGS.VM or
+ * a segment register.
  */
 enum {
-    MODE_CODE16 = 0, MODE_CODE32 = 1, MODE_CODE64 = 2, MODE_CODE = 3, /* default operand/address size */
+    MODE_CODE16 = 0,
+    MODE_CODE32 = 1,
+    MODE_CODE64 = 2,
+    MODE_CODE = 3,         /* default operand/address size */
     MODE_STACK32 = BIT(2), /* SS.B: stack pointer is ESP (64-bit code always uses RSP) */
-    MODE_FLAT = BIT(3),    /* DS, ES, SS: base 0, limit 4 GiB - 1, writable, expand-up: no checks needed */
+    MODE_FLAT =
+        BIT(3), /* DS, ES, SS: base 0, limit 4 GiB - 1, writable, expand-up: no checks needed */
     MODE_CS_FLAT = BIT(4), /* CS: base 0, limit 4 GiB - 1 (or 64-bit code) */
     MODE_PE = BIT(5),      /* protected mode */
     MODE_V86 = BIT(6),
@@ -96,23 +186,29 @@ enum {
     MODE_SSE_UD = BIT(8),  /* SSE raises #UD (CR0.EM, CR4.OSFXSR clear) */
     MODE_SSE_NM = BIT(9),  /* SSE raises #NM (CR0.TS) */
     MODE_AVX_UD = BIT(10), /* VEX-coded instructions raise #UD (OSXSAVE, XCR0, real or V86 mode) */
-    MODE_FPU_CHECK = BIT(11), /* FCW unmasks an exception or one is pending: x87 rows take the checked path */
+    MODE_FPU_CHECK =
+        BIT(11), /* FCW unmasks an exception or one is pending: x87 rows take the checked path */
     MODE_SSE_CHECK = BIT(12), /* MXCSR unmasks an exception: SSE FP rows take the checked path */
-    MODE_USER = BIT(13),      /* CPL 3: in the key so that user jumps never find kernel translations */
+    MODE_USER = BIT(13), /* CPL 3: in the key so that user jumps never find kernel translations */
     MODE_BITS = 14,
 };
 
 /* The software TLB.  Three classes so that a change of CPL or AC only moves a pointer. */
 enum tlb_class {
-    TLB_KERNEL, TLB_KERNEL_AC /* SMAP off or EFLAGS.AC set */, TLB_USER, TLB_CLASSES,
-    TLB_CHECKED = TLB_CLASSES, /* in force while accesses need a look each (#AC, data breakpoints): never filled */
+    TLB_KERNEL,
+    TLB_KERNEL_AC /* SMAP off or EFLAGS.AC set */,
+    TLB_USER,
+    TLB_CLASSES,
+    TLB_CHECKED = TLB_CLASSES, /* in force while accesses need a look each (#AC, data breakpoints):
+                                  never filled */
 };
 enum { TLB_BITS = 10, TLB_SIZE = 1 << TLB_BITS, ITLB_SIZE = 256 };
 
 /*
- * A data TLB entry.  An access of n bytes at la hits when la - tag <= 4096 - n (unsigned), with tag_r or tag_w the
- * linear address of the page.  The write tag is absent where stores need the slow path: read-only, not dirty, code
- * pages, clean pages under dirty logging, device memory.  Absent: TLB_NO_TAG(slot), which no address can match.
+ * A data TLB entry.  An access of n bytes at la hits when la - tag <= 4096 - n (unsigned), with
+ * tag_r or tag_w the linear address of the page.  The write tag is absent where stores need the
+ * slow path: read-only, not dirty, code pages, clean pages under dirty logging, device memory.
+ * Absent: TLB_NO_TAG(slot), which no address can match.
  */
 struct tlb_entry {
     uint64_t tag_r, tag_w;
@@ -137,18 +233,22 @@ struct itlb_entry {
 
 struct tlb {
     struct tlb_entry e[TLB_SIZE];
-    uint16_t filled[2][TLB_SIZE]; /* slots in use (0: not global, 1: global), so that a flush costs what was filled */
+    uint16_t filled[2][TLB_SIZE]; /* slots in use (0: not global, 1: global), so that a flush costs
+                                     what was filled */
     unsigned nfilled[2];
     uint8_t in_list[TLB_SIZE]; /* bit n: in filled[n] */
 };
 
-/* The x87/SSE register file.  Guest values; when they live in host registers meanwhile is cpu/native.c's business. */
+/* The x87/SSE register file.  Guest values; when they live in host registers meanwhile is
+ * cpu/native.c's business. */
 struct fpu {
-    uint8_t fxsave[512] __attribute__((aligned(64))); /* FXSAVE64 image: x87 part authoritative here unless live */
+    uint8_t fxsave[512]
+        __attribute__((aligned(64))); /* FXSAVE64 image: x87 part authoritative here unless live */
     uint8_t ymm[16][32] __attribute__((aligned(64))); /* authoritative XMM/YMM registers */
     uint32_t mxcsr;
     uint64_t xcr0;
-    bool x87_live; /* the x87 registers stand in the host's own (only on the vCPU thread inside run) */
+    bool x87_live; /* the x87 registers stand in the host's own (only on the vCPU thread inside run)
+                    */
     bool sse_live; /* the guest's MXCSR is loaded */
     /* Last non-control x87 instruction */
     uint16_t fop, fcs, fds;
@@ -164,7 +264,7 @@ typedef void op_fn(struct cpu *c, const struct insn *i);
 enum { JCACHE_SIZE = 8192 };
 /* Where an indirect branch finds its target: valid when address and key match. */
 struct jcache_entry {
-    uint64_t la; /* linear address of the target */
+    uint64_t la;  /* linear address of the target */
     uint64_t key; /* c->jkey at fill: generation << MODE_BITS | mode */
     const struct insn *first;
 };
@@ -179,9 +279,10 @@ struct cpu {
     struct tlb_entry *tlb; /* class in force: tlbs[tlb_class].e */
     uint64_t icount;       /* instructions retired in blocks */
     uint64_t jkey;         /* map generation << MODE_BITS | mode */
-    uint64_t cs_base;      /* base of CS; 0 in 64-bit code: linear IP = ip + cs_base (cpu_update_mode) */
+    uint64_t cs_base; /* base of CS; 0 in 64-bit code: linear IP = ip + cs_base (cpu_update_mode) */
     struct jcache_entry *jcache;
-    const struct insn *cur; /* instruction being executed, set before anything that may raise; NULL: c->ip holds */
+    const struct insn *
+        cur; /* instruction being executed, set before anything that may raise; NULL: c->ip holds */
     uint64_t ip;
     struct seg seg[SEG_COUNT];
     uint8_t cpl;
@@ -190,9 +291,11 @@ struct cpu {
     bool slow;    /* TF, armed breakpoints or insn trace: one instruction per block, checked */
 
     /* engine hooks: set by accel/, called by branch handlers (insn.h) */
-    void (*link)(struct cpu *c, const struct insn *i);   /* direct branch not yet linked: r[R_BASE] is the target */
-    void (*lookup)(struct cpu *c);                       /* no jcache hit: c->ip is the target; continues there */
-    void (*code_written)(struct cpu *c, struct ram *ram, uint64_t off, uint64_t len); /* store into a code page */
+    void (*link)(struct cpu *c,
+                 const struct insn *i); /* direct branch not yet linked: r[R_BASE] is the target */
+    void (*lookup)(struct cpu *c);      /* no jcache hit: c->ip is the target; continues there */
+    void (*code_written)(struct cpu *c, struct ram *ram, uint64_t off,
+                         uint64_t len); /* store into a code page */
 
     /* control */
     uint64_t cr0, cr2, cr3, cr4;
@@ -210,15 +313,15 @@ struct cpu {
         bool has_error;
     } excp;
     uint64_t pending_dr6; /* debug conditions met by the current instruction */
-    bool ext;             /* delivery of an event the program did not ask for: EXT bit in error codes */
-    bool step;            /* EFLAGS.TF as the present instruction began (cpu_debug_fetch) */
-    bool ss_shadow;       /* MOV SS/POP SS while `slow`: no debug exception behind it */
-    int delivering;       /* vector whose delivery is under way, -1: none (double faults) */
-    bool shutdown;        /* triple fault */
+    bool ext;       /* delivery of an event the program did not ask for: EXT bit in error codes */
+    bool step;      /* EFLAGS.TF as the present instruction began (cpu_debug_fetch) */
+    bool ss_shadow; /* MOV SS/POP SS while `slow`: no debug exception behind it */
+    int delivering; /* vector whose delivery is under way, -1: none (double faults) */
+    bool shutdown;  /* triple fault */
     bool halted;
     bool nmi_masked, nmi_pending;
     uint64_t intr_taken, excp_taken; /* counts, for --stats */
-    struct {              /* the last exceptions and interrupts, for the triple-fault report */
+    struct { /* the last exceptions and interrupts, for the triple-fault report */
         uint64_t ip, cr2;
         uint32_t error;
         uint16_t cs;
@@ -240,8 +343,8 @@ struct cpu {
     const struct cpu_model *model;
     uint64_t feat[(FEAT_COUNT + 63) / 64];
     const struct decoder *decoder;
-    void *native;  /* cpu/native.c: stub cache */
-    void *engine;  /* accel's own */
+    void *native; /* cpu/native.c: stub cache */
+    void *engine; /* accel's own */
 
     /* memory */
     uint64_t bounce[8]; /* value of a read-modify-write that has no host page (mem.h) */
@@ -250,21 +353,24 @@ struct cpu {
     uint64_t map_gen;
     uint64_t monitor_addr;
     bool trace_excp;
-    struct mmu *mmu; /* cpu/mmu.c: one TLB set per PCID in use */
+    struct mmu *mmu;     /* cpu/mmu.c: one TLB set per PCID in use */
     uint8_t random[256]; /* RDRAND: bytes got from the host in one go */
     unsigned random_left;
 };
 
 /* --- state and modes (cpu/state.c) --- */
 
-/* New CPU for vCPU v with the model and features of `model` text ("x86-64-v3,-avx2"); CONFIG error names what is wrong. */
+/* New CPU for vCPU v with the model and features of `model` text ("x86-64-v3,-avx2"); CONFIG error
+ * names what is wrong. */
 struct cpu *cpu_new(struct vcpu *v, const char *model, GError **err);
 void cpu_free(struct cpu *c);
 /* Power-on state (SDM vol. 3 table 9-1); init: INIT keeps what an INIT keeps. */
 void cpu_reset(struct cpu *c, bool init);
-/* Recompute c->mode, jkey, CPL-dependent TLB class, `slow` from CR0, CR4, EFER, EFLAGS, segments, FPU control. */
+/* Recompute c->mode, jkey, CPL-dependent TLB class, `slow` from CR0, CR4, EFER, EFLAGS, segments,
+ * FPU control. */
 void cpu_update_mode(struct cpu *c);
-/* The whole EFLAGS; set the bits in `mask` from `val` (calls cpu_update_mode when VM, AC or TF change). */
+/* The whole EFLAGS; set the bits in `mask` from `val` (calls cpu_update_mode when VM, AC or TF
+ * change). */
 uint32_t cpu_get_eflags(const struct cpu *c);
 void cpu_set_eflags(struct cpu *c, uint32_t val, uint32_t mask);
 /* The state table of the architectural state, for info, save and the engines' comparison. */
@@ -308,25 +414,29 @@ uint64_t cpu_tsc(struct cpu *c);
 
 /* --- exceptions (cpu/excp.c) --- */
 
-/* Raise: does not return; longjmp to the run loop, which calls cpu_deliver_exception.  c->cur must be set. */
+/* Raise: does not return; longjmp to the run loop, which calls cpu_deliver_exception.  c->cur must
+ * be set. */
 G_NORETURN void cpu_raise(struct cpu *c, unsigned vector);
 G_NORETURN void cpu_raise_error(struct cpu *c, unsigned vector, uint32_t error);
 G_NORETURN void cpu_raise_pf(struct cpu *c, uint64_t la, uint32_t error); /* sets CR2 */
 /*
- * Run loop, after a raise: put c->ip at the faulting instruction, then deliver c->excp with double- and triple-fault
- * rules.  Returns false on shutdown (triple fault).  Itself catches faults of the delivery.
+ * Run loop, after a raise: put c->ip at the faulting instruction, then deliver c->excp with double-
+ * and triple-fault rules.  Returns false on shutdown (triple fault).  Itself catches faults of the
+ * delivery.
  */
 bool cpu_deliver_exception(struct cpu *c);
 /* Deliver an external interrupt or NMI at c->ip (cur NULL).  Same result. */
 bool cpu_deliver_interrupt(struct cpu *c, unsigned vector);
 bool cpu_deliver_nmi(struct cpu *c);
-/* INT n, INT3, INTO, INT1 from a handler (software interrupts, may raise; return ip = next instruction). */
+/* INT n, INT3, INTO, INT1 from a handler (software interrupts, may raise; return ip = next
+ * instruction). */
 void cpu_soft_interrupt(struct cpu *c, unsigned vector, uint64_t next_ip, bool int_n);
 void cpu_iret(struct cpu *c, unsigned opsize); /* 0: 16, 1: 32, 2: 64; sets c->ip */
 /*
- * The run loop while c->slow, around each instruction, c->ip valid and cur NULL.  Before it: cpu_debug_fetch notes TF,
- * takes RF and looks for a code breakpoint at c->ip.  After it: cpu_debug_pending looks for single step, data and I/O
- * breakpoints.  True: #DB stands in c->excp, call cpu_deliver_exception.
+ * The run loop while c->slow, around each instruction, c->ip valid and cur NULL.  Before it:
+ * cpu_debug_fetch notes TF, takes RF and looks for a code breakpoint at c->ip.  After it:
+ * cpu_debug_pending looks for single step, data and I/O breakpoints.  True: #DB stands in c->excp,
+ * call cpu_deliver_exception.
  */
 bool cpu_debug_fetch(struct cpu *c);
 bool cpu_debug_pending(struct cpu *c);
@@ -337,13 +447,14 @@ bool cpu_debug_pending(struct cpu *c);
 void cpu_load_seg(struct cpu *c, unsigned seg, uint16_t sel);
 /* Real/V86 style load: base = sel << 4. */
 void cpu_load_seg_real(struct cpu *c, unsigned seg, uint16_t sel);
-/* Far transfers from a handler; set CS and c->ip.  opsize 0,1,2 = 16,32,64; next_ip: the return address. */
+/* Far transfers from a handler; set CS and c->ip.  opsize 0,1,2 = 16,32,64; next_ip: the return
+ * address. */
 void cpu_far_jump(struct cpu *c, uint16_t sel, uint64_t off, unsigned opsize);
 void cpu_far_call(struct cpu *c, uint16_t sel, uint64_t off, unsigned opsize, uint64_t next_ip);
 void cpu_far_return(struct cpu *c, unsigned opsize, uint16_t pop_bytes);
 enum task_cause { TASK_JUMP, TASK_CALL, TASK_IRET, TASK_INT };
-void cpu_task_switch(struct cpu *c, uint16_t tss_sel, enum task_cause cause, uint64_t next_ip, bool has_error,
-                     uint32_t error);
+void cpu_task_switch(struct cpu *c, uint16_t tss_sel, enum task_cause cause, uint64_t next_ip,
+                     bool has_error, uint32_t error);
 /* I/O permission: CPL/IOPL or the TSS bitmap; raises #GP(0). */
 void cpu_check_io(struct cpu *c, uint16_t port, unsigned size);
 
@@ -363,9 +474,11 @@ void cpu_model_help(GString *out);
 /* Empty all TLBs; `global`: also global entries.  Bumps map_gen. */
 void mmu_flush(struct cpu *c, bool global);
 void mmu_invlpg(struct cpu *c, uint64_t la);
-/* Drop the write tag of every entry for a physical page (it got code, or its dirty bit was cleared). */
+/* Drop the write tag of every entry for a physical page (it got code, or its dirty bit was
+ * cleared). */
 void mmu_write_protect(struct cpu *c, uint64_t pa);
-/* The physical address of la for a read as a debugger sees it (no side effects, no faults); false: not mapped. */
+/* The physical address of la for a read as a debugger sees it (no side effects, no faults); false:
+ * not mapped. */
 bool mmu_translate_debug(struct cpu *c, uint64_t la, uint64_t *pa);
 /* Translate for instruction fetch at CPL: fills the ITLB; raises #PF. */
 const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la);

@@ -1,5 +1,6 @@
 /*
- * Instruction decoder: prefixes, opcode maps, VEX, ModRM/SIB, immediates; then a search among the rows of the opcode.
+ * Instruction decoder: prefixes, opcode maps, VEX, ModRM/SIB, immediates; then a search among the
+ * rows of the opcode.
  *
  * Follows: Intel SDM volume 2, chapter 2 and appendix A.
  *
@@ -11,7 +12,7 @@ enum { NO_ROW = 0xffff, OPCODES = MAP_COUNT * 256 };
 
 struct decoder {
     const struct op_row **rows;
-    uint16_t *next;           /* chain of rows with the same map and opcode */
+    uint16_t *next; /* chain of rows with the same map and opcode */
     uint16_t first[OPCODES];
     unsigned count;
 };
@@ -21,7 +22,8 @@ static const struct op_table *const all_tables[] = {&ops_integer, &ops_system, &
 /* Rows with a mandatory prefix or more conditions are tried first. */
 static unsigned row_weight(const struct op_row *r)
 {
-    return (r->pfx != PFX_ANY ? 8 : 0) + (r->rm >= 0 ? 4 : 0) + (r->ext >= 0 ? 2 : 0) + (r->mod != MOD_ANY ? 1 : 0);
+    return (r->pfx != PFX_ANY ? 8 : 0) + (r->rm >= 0 ? 4 : 0) + (r->ext >= 0 ? 2 : 0) +
+           (r->mod != MOD_ANY ? 1 : 0);
 }
 
 static void decoder_insert(struct decoder *d, uint16_t n)
@@ -81,7 +83,8 @@ unsigned decoder_row_count(const struct decoder *d)
     return d->count;
 }
 
-/* Next byte of the instruction; past the end gives 0 and is noticed once, at the end, by len > avail. */
+/* Next byte of the instruction; past the end gives 0 and is noticed once, at the end, by len >
+ * avail. */
 static uint8_t take(struct decode *d)
 {
     unsigned at = d->len++;
@@ -195,9 +198,7 @@ static bool take_map(struct decode *d)
     bool had_rex = d->rex;
 
     if (take_vex(d)) {
-        d->map = d->vex_map == 1   ? MAP_VEX_0F
-                 : d->vex_map == 2 ? MAP_VEX_0F38
-                                   : MAP_VEX_0F3A;
+        d->map = d->vex_map == 1 ? MAP_VEX_0F : d->vex_map == 2 ? MAP_VEX_0F38 : MAP_VEX_0F3A;
         return d->vex_map >= 1 && d->vex_map <= 3 && !d->p66 && !d->rep && !d->lock && !had_rex;
     }
     d->map = MAP_1;
@@ -233,7 +234,8 @@ static bool row_matches(const struct decode *d, const struct op_row *r, unsigned
     if ((r->mod == MOD_REG && modrm < 0xc0) || (r->mod == MOD_MEM && modrm >= 0xc0)) {
         return false;
     }
-    if (d->vex && ((r->vex_l != 2 && r->vex_l != d->vex_l) || (r->vex_w != 2 && r->vex_w != d->vex_w))) {
+    if (d->vex &&
+        ((r->vex_l != 2 && r->vex_l != d->vex_l) || (r->vex_w != 2 && r->vex_w != d->vex_w))) {
         return false;
     }
     return !(r->enc & (d->code == MODE_CODE64 ? ENC_NO64 : ENC_ONLY64));
@@ -258,10 +260,11 @@ static const struct op_row *find_row(const struct decoder *dec, struct decode *d
 
 static unsigned size_index(const struct decode *d, const struct op_row *r)
 {
-    unsigned v = d->rex & 8                                         ? 3
-                 : d->p66 != (d->code == MODE_CODE16) && r->pfx != PFX_66 && !(r->enc & ENC_NO66) ? 1
-                 : r->pfx == PFX_66 && d->code == MODE_CODE16       ? 1
-                                                                    : 2;
+    unsigned v = d->rex & 8 ? 3
+                 : d->p66 != (d->code == MODE_CODE16) && r->pfx != PFX_66 && !(r->enc & ENC_NO66)
+                     ? 1
+                 : r->pfx == PFX_66 && d->code == MODE_CODE16 ? 1
+                                                              : 2;
 
     switch (r->size) {
     case SZ_B:
@@ -407,9 +410,13 @@ static void take_immediates(struct decode *d, struct insn *i)
     } else if (enc & ENC_IW) {
         i->imm = take16(d);
     } else if (enc & ENC_IZ) {
-        i->imm = d->size == 1 ? (uint64_t)(int64_t)(int16_t)take16(d) : (uint64_t)(int64_t)(int32_t)take32(d);
+        i->imm = d->size == 1 ? (uint64_t)(int64_t)(int16_t)take16(d)
+                              : (uint64_t)(int64_t)(int32_t)take32(d);
     } else if (enc & ENC_IV) {
-        i->imm = d->size == 3 ? take64(d) : d->size == 2 ? take32(d) : d->size == 1 ? take16(d) : take(d);
+        i->imm = d->size == 3   ? take64(d)
+                 : d->size == 2 ? take32(d)
+                 : d->size == 1 ? take16(d)
+                                : take(d);
     } else if (enc & ENC_JB) {
         i->disp = (int8_t)take(d);
     } else if (enc & ENC_JZ) {
@@ -431,15 +438,16 @@ static void take_immediates(struct decode *d, struct insn *i)
     }
 }
 
-/* Which of the five address computations serves this instruction (for stack operations: which stack). */
+/* Which of the five address computations serves this instruction (for stack operations: which
+ * stack). */
 static enum form choose_form(const struct decode *d, const struct insn *i)
 {
     bool flat32 = d->code == MODE_CODE32 && (d->mode & MODE_FLAT) && d->asize == 2;
 
     if (!d->has_modrm) {
-        return d->code == MODE_CODE64                     ? FORM_MB
+        return d->code == MODE_CODE64               ? FORM_MB
                : flat32 && (d->mode & MODE_STACK32) ? FORM_M32
-                                                          : FORM_MG;
+                                                    : FORM_MG;
     }
     if (!d->has_mem) {
         return FORM_R;
@@ -447,7 +455,8 @@ static enum form choose_form(const struct decode *d, const struct insn *i)
     if (d->code == MODE_CODE64 && d->asize == 3 && i->seg != SEG_FS && i->seg != SEG_GS) {
         return i->index == R_ZERO ? FORM_MB : FORM_MX;
     }
-    return flat32 && (i->seg == SEG_DS || i->seg == SEG_SS || i->seg == SEG_ES) ? FORM_M32 : FORM_MG;
+    return flat32 && (i->seg == SEG_DS || i->seg == SEG_SS || i->seg == SEG_ES) ? FORM_M32
+                                                                                : FORM_MG;
 }
 
 static op_fn *choose_fn(const struct cpu *c, const struct decode *d, const struct insn *i)
@@ -467,7 +476,9 @@ static op_fn *choose_fn(const struct cpu *c, const struct decode *d, const struc
     if (form == FORM_R) {
         return NULL;
     }
-    return f->fn[FORM_MG][d->size] ? f->fn[FORM_MG][d->size] : d->has_mem ? NULL : f->fn[FORM_R][d->size];
+    return f->fn[FORM_MG][d->size] ? f->fn[FORM_MG][d->size]
+           : d->has_mem            ? NULL
+                                   : f->fn[FORM_R][d->size];
 }
 
 /* Handlers that raise because of CR0, CR4 and XCR0 settings, or NULL. */
@@ -516,7 +527,9 @@ static enum decode_result decode_body(struct cpu *c, struct decode *d, struct in
         return DECODE_UD;
     }
     out->row = index;
-    d->asize = d->code == MODE_CODE64 ? (d->p67 ? 2 : 3) : d->p67 != (d->code == MODE_CODE32) ? 2 : 1;
+    d->asize = d->code == MODE_CODE64               ? (d->p67 ? 2 : 3)
+               : d->p67 != (d->code == MODE_CODE32) ? 2
+                                                    : 1;
     d->size = size_index(d, d->row);
     d->osize = d->size;
     bool stack = d->row->size == SZ_V64 || d->row->size == SZ_F64;
@@ -546,12 +559,16 @@ static enum decode_result decode_body(struct cpu *c, struct decode *d, struct in
     return out->fn && fits ? DECODE_OK : DECODE_UD;
 }
 
-enum decode_result cpu_decode(struct cpu *c, const uint8_t *bytes, unsigned avail, struct insn *out, bool *end,
-                              struct decode *d)
+enum decode_result cpu_decode(struct cpu *c, const uint8_t *bytes, unsigned avail, struct insn *out,
+                              bool *end, struct decode *d)
 {
-    *d = (struct decode){.bytes = bytes, .avail = MIN(avail, 15), .mode = c->mode, .code = c->mode & MODE_CODE,
+    *d = (struct decode){.bytes = bytes,
+                         .avail = MIN(avail, 15),
+                         .mode = c->mode,
+                         .code = c->mode & MODE_CODE,
                          .seg_override = -1};
-    *out = (struct insn){.ofs = out->ofs, .n = out->n, .base = R_ZERO, .index = R_ZERO, .seg = SEG_DS};
+    *out =
+        (struct insn){.ofs = out->ofs, .n = out->n, .base = R_ZERO, .index = R_ZERO, .seg = SEG_DS};
 
     enum decode_result r = decode_body(c, d, out);
 

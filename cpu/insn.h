@@ -1,13 +1,14 @@
 /*
  * The decoded instruction, how handlers run, and how they end.
  *
- * Engine-neutral: a handler is `void op_x(struct cpu *c, const struct insn *i)`.  It does everything that can fault
- * before it writes any register or flag, and ends with one of
- *   NEXT(c, i)            the next instruction of the block (a tail call: handlers form one threaded chain),
+ * Engine-neutral: a handler is `void op_x(struct cpu *c, const struct insn *i)`.  It does
+ * everything that can fault before it writes any register or flag, and ends with one of NEXT(c, i)
+ * the next instruction of the block (a tail call: handlers form one threaded chain),
  *   branch_direct(...)    a jump with a known target, linked by the engine,
  *   branch_indirect(c)    a jump to c->ip,
- *   LEAVE(c)              back to the run loop with c->ip set (after mode changes, STI, HLT and the like).
- * An engine that wants to run one handler alone gives it an instruction followed by one whose fn just returns.
+ *   LEAVE(c)              back to the run loop with c->ip set (after mode changes, STI, HLT and the
+ * like). An engine that wants to run one handler alone gives it an instruction followed by one
+ * whose fn just returns.
  *
  * Not modelled: 3DNow!, XOP, MPX, AVX-512 and VMX/SVM encodings; there is no place for EVEX in
  * struct decode.
@@ -18,24 +19,26 @@
 #include "cpu/cpu.h"
 
 /*
- * 32 bytes.  Register numbers index c->r[]; for 8-bit register operands r1/r2 are byte offsets into c->r (so that AH
- * is 1).  SIMD, x87, segment, control and debug register operands carry the plain number.
+ * 32 bytes.  Register numbers index c->r[]; for 8-bit register operands r1/r2 are byte offsets into
+ * c->r (so that AH is 1).  SIMD, x87, segment, control and debug register operands carry the plain
+ * number.
  */
 struct insn {
     op_fn *fn;
-    uint8_t r1;          /* ModRM.reg operand, or the register in the opcode, or the accumulator */
-    uint8_t r2;          /* ModRM.rm operand when a register */
-    uint8_t base, index; /* of the memory operand; R_ZERO: none; R_BASE: RIP-relative (disp adjusted) */
-    uint8_t sib;         /* bits 1..0 scale; 3..2 address size (0: 16, 1: 32, 2: 64 bits); 6..4 spare */
-    uint8_t seg;         /* segment of the memory operand */
-    uint8_t len;         /* bytes of the instruction */
-    uint8_t n;           /* instructions of the block up to and including this one */
-    uint16_t ofs;        /* of this instruction from the block's start, bytes */
-    uint16_t row;        /* index of its row in the table (for traces and statistics) */
-    int32_t disp;        /* displacement; direct branches: target - block start (int32) */
+    uint8_t r1; /* ModRM.reg operand, or the register in the opcode, or the accumulator */
+    uint8_t r2; /* ModRM.rm operand when a register */
+    uint8_t base,
+        index;    /* of the memory operand; R_ZERO: none; R_BASE: RIP-relative (disp adjusted) */
+    uint8_t sib;  /* bits 1..0 scale; 3..2 address size (0: 16, 1: 32, 2: 64 bits); 6..4 spare */
+    uint8_t seg;  /* segment of the memory operand */
+    uint8_t len;  /* bytes of the instruction */
+    uint8_t n;    /* instructions of the block up to and including this one */
+    uint16_t ofs; /* of this instruction from the block's start, bytes */
+    uint16_t row; /* index of its row in the table (for traces and statistics) */
+    int32_t disp; /* displacement; direct branches: target - block start (int32) */
     union {
-        uint64_t imm;    /* immediate, extended as the instruction wants it */
-        const void *ptr; /* what a `prepare` hook left (native stub) */
+        uint64_t imm;            /* immediate, extended as the instruction wants it */
+        const void *ptr;         /* what a `prepare` hook left (native stub) */
         const struct insn *link; /* direct branch: first instruction of the target, or NULL */
     };
 };
@@ -45,7 +48,7 @@ static_assert(sizeof(struct insn) == 32, "two per cache line");
 #define INSN_SCALE(i) ((i)->sib & 3)
 
 #define NEXT(c, i) return (i)[1].fn((c), (i) + 1)
-#define LEAVE(c) return
+#define LEAVE(c)   return
 
 /* IP of instruction i, and of the one behind it. */
 static inline uint64_t insn_ip(const struct cpu *c, const struct insn *i)
@@ -57,7 +60,8 @@ static inline uint64_t insn_next_ip(const struct cpu *c, const struct insn *i)
     return (c->r[R_BASE] + i->ofs + i->len) & cpu_ip_mask(c);
 }
 
-/* An instruction that ends the block without branching (after it the run loop decides): commit ip and count. */
+/* An instruction that ends the block without branching (after it the run loop decides): commit ip
+ * and count. */
 static inline void insn_commit(struct cpu *c, const struct insn *i)
 {
     c->ip = insn_next_ip(c, i);
@@ -88,8 +92,8 @@ static ALWAYS_INLINE void branch_indirect(struct cpu *c)
 }
 
 /*
- * Jump to the target `ip` of a direct branch, which may be linked.  (A link to another page than the branch's is the
- * engine's: it leads to an instruction that looks the target up.)
+ * Jump to the target `ip` of a direct branch, which may be linked.  (A link to another page than
+ * the branch's is the engine's: it leads to an instruction that looks the target up.)
  */
 static ALWAYS_INLINE void branch_direct(struct cpu *c, const struct insn *i, uint64_t ip)
 {
@@ -119,51 +123,54 @@ enum mod { MOD_ANY, MOD_REG, MOD_MEM };
 
 /* Size rule: which operand size index (0: 8, 1: 16, 2: 32, 3: 64 bits) selects the handler. */
 enum size_rule {
-    SZ_NONE,  /* one handler: index 0 */
-    SZ_B,     /* byte */
-    SZ_V,     /* 16/32/64 by operand size */
-    SZ_W,     /* always 16 */
-    SZ_D,     /* always 32 */
-    SZ_Q,     /* always 64 */
-    SZ_Y,     /* 32, or 64 with REX.W/VEX.W */
-    SZ_V64,   /* as V, but 64 in 64-bit code unless 66 (push, pop, near branches) */
-    SZ_F64,   /* as V, but always 64 in 64-bit code (near jumps and calls, Intel) */
-    SZ_Z,     /* 16/32: as V with 64 -> 32 */
+    SZ_NONE, /* one handler: index 0 */
+    SZ_B,    /* byte */
+    SZ_V,    /* 16/32/64 by operand size */
+    SZ_W,    /* always 16 */
+    SZ_D,    /* always 32 */
+    SZ_Q,    /* always 64 */
+    SZ_Y,    /* 32, or 64 with REX.W/VEX.W */
+    SZ_V64,  /* as V, but 64 in 64-bit code unless 66 (push, pop, near branches) */
+    SZ_F64,  /* as V, but always 64 in 64-bit code (near jumps and calls, Intel) */
+    SZ_Z,    /* 16/32: as V with 64 -> 32 */
 };
 
 /* Operand encoding: what follows the opcode and what goes to r1 and imm. */
 enum {
-    ENC_MODRM = BIT(0),   /* r1 = reg (with REX.R), r2 or memory = rm */
-    ENC_OPREG = BIT(1),   /* r1 = low three opcode bits (with REX.B) */
-    ENC_ACC = BIT(2),     /* r1 = accumulator */
-    ENC_RM8 = BIT(3),     /* the register form of rm is a byte register although the size rule says otherwise */
-    ENC_REG8 = BIT(4),    /* likewise r1 */
-    ENC_IB = BIT(5),      /* imm8, zero-extended */
-    ENC_IBS = BIT(6),     /* imm8, sign-extended */
-    ENC_IW = BIT(7),      /* imm16 */
-    ENC_IZ = BIT(8),      /* imm16/32, sign-extended to 64 */
-    ENC_IV = BIT(9),      /* imm16/32/64 (mov reg, imm) */
-    ENC_JB = BIT(10),     /* rel8 -> disp */
-    ENC_JZ = BIT(11),     /* rel16/32 -> disp */
-    ENC_MOFFS = BIT(12),  /* moffs: address-size displacement in imm, memory operand without ModRM */
-    ENC_AP = BIT(13),     /* far pointer: offset in imm, selector in disp */
-    ENC_IB2 = BIT(14),    /* a second imm8 -> disp (enter) */
-    ENC_PLAINREG = BIT(15), /* reg/rm are not general registers: no byte offsets (SIMD, sreg, cr, x87) */
-    ENC_END = BIT(16),    /* ends the block (branches, mode changes) */
-    ENC_LOCK = BIT(17),   /* LOCK is allowed with a memory operand */
-    ENC_NO64 = BIT(18),   /* #UD in 64-bit code */
-    ENC_ONLY64 = BIT(19), /* #UD outside */
-    ENC_REP = BIT(20),    /* F2/F3 are repeat prefixes: rep in insn.disp (0, 0xf3, 0xf2) */
-    ENC_NOREAL = BIT(21), /* #UD in real and V86 mode */
-    ENC_FPU = BIT(22),    /* x87: #NM by MODE_FPU_NM */
-    ENC_SSE = BIT(23),    /* legacy SSE state: #UD/#NM by MODE_SSE_* */
-    ENC_MMX = BIT(24),    /* MMX registers: CR0.EM -> #UD, TS -> #NM */
-    ENC_AVX = BIT(25),    /* VEX: #UD by MODE_AVX_UD, #NM by TS */
-    ENC_VEX_GPR = BIT(26),/* VEX without vector state (BMI): #UD only in real/V86 mode; vvvv in insn.imm low byte */
-    ENC_NO66 = BIT(27),   /* 66 does not change the size (used with PFX_ANY) */
-    ENC_MEM_RAW = BIT(28),/* memory operand is an address only (lea, nop, prefetch): no access */
-    ENC_VSIB = BIT(29),   /* SIB index is a vector register (gathers) */
-    ENC_MODREG = BIT(30), /* ModRM.mod is ignored, rm is a register (mov cr, mov dr) */
+    ENC_MODRM = BIT(0), /* r1 = reg (with REX.R), r2 or memory = rm */
+    ENC_OPREG = BIT(1), /* r1 = low three opcode bits (with REX.B) */
+    ENC_ACC = BIT(2),   /* r1 = accumulator */
+    ENC_RM8 = BIT(
+        3), /* the register form of rm is a byte register although the size rule says otherwise */
+    ENC_REG8 = BIT(4),   /* likewise r1 */
+    ENC_IB = BIT(5),     /* imm8, zero-extended */
+    ENC_IBS = BIT(6),    /* imm8, sign-extended */
+    ENC_IW = BIT(7),     /* imm16 */
+    ENC_IZ = BIT(8),     /* imm16/32, sign-extended to 64 */
+    ENC_IV = BIT(9),     /* imm16/32/64 (mov reg, imm) */
+    ENC_JB = BIT(10),    /* rel8 -> disp */
+    ENC_JZ = BIT(11),    /* rel16/32 -> disp */
+    ENC_MOFFS = BIT(12), /* moffs: address-size displacement in imm, memory operand without ModRM */
+    ENC_AP = BIT(13),    /* far pointer: offset in imm, selector in disp */
+    ENC_IB2 = BIT(14),   /* a second imm8 -> disp (enter) */
+    ENC_PLAINREG =
+        BIT(15),       /* reg/rm are not general registers: no byte offsets (SIMD, sreg, cr, x87) */
+    ENC_END = BIT(16), /* ends the block (branches, mode changes) */
+    ENC_LOCK = BIT(17),    /* LOCK is allowed with a memory operand */
+    ENC_NO64 = BIT(18),    /* #UD in 64-bit code */
+    ENC_ONLY64 = BIT(19),  /* #UD outside */
+    ENC_REP = BIT(20),     /* F2/F3 are repeat prefixes: rep in insn.disp (0, 0xf3, 0xf2) */
+    ENC_NOREAL = BIT(21),  /* #UD in real and V86 mode */
+    ENC_FPU = BIT(22),     /* x87: #NM by MODE_FPU_NM */
+    ENC_SSE = BIT(23),     /* legacy SSE state: #UD/#NM by MODE_SSE_* */
+    ENC_MMX = BIT(24),     /* MMX registers: CR0.EM -> #UD, TS -> #NM */
+    ENC_AVX = BIT(25),     /* VEX: #UD by MODE_AVX_UD, #NM by TS */
+    ENC_VEX_GPR = BIT(26), /* VEX without vector state (BMI): #UD only in real/V86 mode; vvvv in
+                              insn.imm low byte */
+    ENC_NO66 = BIT(27),    /* 66 does not change the size (used with PFX_ANY) */
+    ENC_MEM_RAW = BIT(28), /* memory operand is an address only (lea, nop, prefetch): no access */
+    ENC_VSIB = BIT(29),    /* SIB index is a vector register (gathers) */
+    ENC_MODREG = BIT(30),  /* ModRM.mod is ignored, rm is a register (mov cr, mov dr) */
 };
 
 /* Operand forms: the register form and four ways to compute a memory address, fastest first. */
@@ -177,8 +184,9 @@ enum form {
 };
 
 struct op_fns {
-    op_fn *fn[FORM_COUNT][4]; /* [form][size index]; NULL in an M form: use FORM_MG; NULL there: #UD */
-    op_fn *lock[4];           /* with LOCK prefix, memory operand (any address form: ea_generic) */
+    op_fn *fn[FORM_COUNT]
+             [4];   /* [form][size index]; NULL in an M form: use FORM_MG; NULL there: #UD */
+    op_fn *lock[4]; /* with LOCK prefix, memory operand (any address form: ea_generic) */
 };
 
 struct decode;
@@ -203,9 +211,9 @@ struct decode {
     uint16_t mode;        /* MODE_* */
     uint8_t code;         /* 0: 16, 1: 32, 2: 64-bit code */
     bool p66, p67, lock;
-    uint8_t rep;          /* 0, 0xf2 or 0xf3 (the last one) */
-    int8_t seg_override;  /* -1: none */
-    uint8_t rex;          /* 0 or 0x40..0x4f */
+    uint8_t rep;         /* 0, 0xf2 or 0xf3 (the last one) */
+    int8_t seg_override; /* -1: none */
+    uint8_t rex;         /* 0 or 0x40..0x4f */
     bool vex;
     uint8_t vex_map, vex_pp, vex_l, vex_w, vvvv;
     uint8_t map, op;
@@ -217,7 +225,8 @@ struct decode {
     const struct op_row *row;
 };
 
-/* The register in VEX.vvvv.  Its highest bit means nothing outside 64-bit code; a field without use must be 0 all the same. */
+/* The register in VEX.vvvv.  Its highest bit means nothing outside 64-bit code; a field without use
+ * must be 0 all the same. */
 static inline uint8_t decode_vvvv(const struct decode *d)
 {
     return d->code == MODE_CODE64 ? d->vvvv : d->vvvv & 7;
@@ -242,15 +251,17 @@ extern const struct op_table ops_integer, ops_system, ops_x87, ops_simd;
 struct decoder *decoder_new(const struct cpu *c);
 void decoder_free(struct decoder *d);
 /*
- * Decode one instruction into *out: fn, operands, len; the caller sets n and (before the call) ofs and n.  *end tells whether it ends a block.
- * On DECODE_UD / DECODE_GP *out is a raising instruction of the length seen so far and *end is set.
+ * Decode one instruction into *out: fn, operands, len; the caller sets n and (before the call) ofs
+ * and n.  *end tells whether it ends a block. On DECODE_UD / DECODE_GP *out is a raising
+ * instruction of the length seen so far and *end is set.
  */
-enum decode_result cpu_decode(struct cpu *c, const uint8_t *bytes, unsigned avail, struct insn *out, bool *end,
-                              struct decode *d);
+enum decode_result cpu_decode(struct cpu *c, const uint8_t *bytes, unsigned avail, struct insn *out,
+                              bool *end, struct decode *d);
 const struct op_row *decoder_row(const struct decoder *d, unsigned row);
 unsigned decoder_row_count(const struct decoder *d);
 
-/* Two neighbours of a block being built: run them as one where there is a handler for the pair (cpu/op_fused.c). */
+/* Two neighbours of a block being built: run them as one where there is a handler for the pair
+ * (cpu/op_fused.c). */
 void op_fuse(struct insn *first, struct insn *second);
 
 /* Raising handlers. */

@@ -1,11 +1,12 @@
 /*
  * Guest memory accesses by handlers: the inline software-TLB hit, and the slow path behind it.
  *
- * Linear addresses come from ea_* below (segment checks done).  Every call may raise (#PF, #GP, #SS, #AC) and does not
- * return then; the instruction `i` is what the fault is charged to.
+ * Linear addresses come from ea_* below (segment checks done).  Every call may raise (#PF, #GP,
+ * #SS, #AC) and does not return then; the instruction `i` is what the fault is charged to.
  *
- * Memory ordering: plain host loads and stores have the guest's (x86 TSO) ordering.  Read-modify-writes use
- * mem_rmw/mem_rmw_done: a host pointer when the page allows direct stores, else a bounce buffer that is written back.
+ * Memory ordering: plain host loads and stores have the guest's (x86 TSO) ordering.
+ * Read-modify-writes use mem_rmw/mem_rmw_done: a host pointer when the page allows direct stores,
+ * else a bounce buffer that is written back.
  *
  * Not modelled: memory types (everything is write-back), and #AC for SIMD operands.
  */
@@ -17,16 +18,19 @@
 /* Slow paths (cpu/mmu.c): fill the TLB, cross pages, reach MMIO, notice stores to code. */
 uint64_t mem_load_slow(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
 void mem_store_slow(struct cpu *c, const struct insn *i, uint64_t la, uint64_t val, unsigned size);
-void *mem_rmw_slow(struct cpu *c, const struct insn *i, uint64_t la, unsigned size); /* host pointer or c->bounce */
+void *mem_rmw_slow(struct cpu *c, const struct insn *i, uint64_t la,
+                   unsigned size); /* host pointer or c->bounce */
 void mem_rmw_flush(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
-/* Any length up to 64 (SIMD, FXSAVE pieces): both pages are checked before the first byte is written. */
+/* Any length up to 64 (SIMD, FXSAVE pieces): both pages are checked before the first byte is
+ * written. */
 void mem_load_bytes(struct cpu *c, const struct insn *i, uint64_t la, void *buf, unsigned len);
-void mem_store_bytes(struct cpu *c, const struct insn *i, uint64_t la, const void *buf, unsigned len);
+void mem_store_bytes(struct cpu *c, const struct insn *i, uint64_t la, const void *buf,
+                     unsigned len);
 /* Raise now what a store of `len` bytes (any length) at la would raise. */
 void mem_probe_write(struct cpu *c, const struct insn *i, uint64_t la, unsigned len);
 /*
- * Supervisor accesses of the processor itself, whatever CPL (descriptor tables, TSS): 1, 2, 4 or 8 bytes.  c->cur must
- * be set or NULL as for cpu_raise.
+ * Supervisor accesses of the processor itself, whatever CPL (descriptor tables, TSS): 1, 2, 4 or 8
+ * bytes.  c->cur must be set or NULL as for cpu_raise.
  */
 uint64_t mem_sys_load(struct cpu *c, uint64_t la, unsigned size);
 void mem_sys_store(struct cpu *c, uint64_t la, uint64_t val, unsigned size);
@@ -34,21 +38,22 @@ void mem_sys_store(struct cpu *c, uint64_t la, uint64_t val, unsigned size);
 uint64_t mem_cpl_load(struct cpu *c, uint64_t la, unsigned size, unsigned cpl);
 void mem_cpl_store(struct cpu *c, uint64_t la, uint64_t val, unsigned size, unsigned cpl);
 /*
- * String instructions: a host pointer for la good for *len bytes (at most the rest of the page) for reading or
- * writing (with the page's dirty and code state taken care of for plain stores), or NULL: not plain RAM, or a code
- * page; go access by access.  Raises #PF.
+ * String instructions: a host pointer for la good for *len bytes (at most the rest of the page) for
+ * reading or writing (with the page's dirty and code state taken care of for plain stores), or
+ * NULL: not plain RAM, or a code page; go access by access.  Raises #PF.
  */
 void *mem_span(struct cpu *c, const struct insn *i, uint64_t la, bool write, unsigned *len);
 
 /*
- * The slow paths called so that no register is lost (mem_thunk.c): the fast path needs no stack frame.  Vector registers
- * are lost.
+ * The slow paths called so that no register is lost (mem_thunk.c): the fast path needs no stack
+ * frame.  Vector registers are lost.
  */
 #define MEM_THUNK_CLOBBERS                                                                         \
-    "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", \
-        "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
+    "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",        \
+        "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
 
-static inline uint64_t mem_call_load(struct cpu *c, const struct insn *i, uint64_t la, uint64_t size)
+static inline uint64_t mem_call_load(struct cpu *c, const struct insn *i, uint64_t la,
+                                     uint64_t size)
 {
     uint64_t v;
 
@@ -59,7 +64,8 @@ static inline uint64_t mem_call_load(struct cpu *c, const struct insn *i, uint64
     return v;
 }
 
-static inline void mem_call_store(struct cpu *c, const struct insn *i, uint64_t la, uint64_t val, uint64_t size)
+static inline void mem_call_store(struct cpu *c, const struct insn *i, uint64_t la, uint64_t val,
+                                  uint64_t size)
 {
     register uint64_t r8 __asm__("r8") = size;
 
@@ -80,7 +86,8 @@ static inline void *mem_call_rmw(struct cpu *c, const struct insn *i, uint64_t l
     return p;
 }
 
-static inline void mem_call_rmw_flush(struct cpu *c, const struct insn *i, uint64_t la, uint64_t size)
+static inline void mem_call_rmw_flush(struct cpu *c, const struct insn *i, uint64_t la,
+                                      uint64_t size)
 {
     __asm__ volatile("call mem_rmw_flush_thunk"
                      :
@@ -126,7 +133,7 @@ static inline struct tlb_entry *tlb_slot(struct cpu *c, uint64_t la)
                                           void *p)                                                 \
     {                                                                                              \
         if (unlikely(p == c->bounce)) {                                                            \
-            mem_call_rmw_flush(c, i, la, sizeof(type));                                                 \
+            mem_call_rmw_flush(c, i, la, sizeof(type));                                            \
         }                                                                                          \
     }
 MEM_DEFINE(8, uint8_t)
@@ -161,7 +168,9 @@ static inline uint64_t ea_m32(const struct cpu *c, const struct insn *i)
 enum { EA_READ = 0, EA_WRITE = 1 };
 /* Any mode: address size, segment base, limit and type checks for `size` bytes.  Raises #GP/#SS. */
 uint64_t ea_generic(struct cpu *c, const struct insn *i, unsigned size, unsigned write);
-/* The same for an offset in a segment (stack, strings, SIMD); in 64-bit code only FS/GS have a base. */
-uint64_t seg_linear(struct cpu *c, const struct insn *i, unsigned seg, uint64_t off, unsigned size, unsigned write);
+/* The same for an offset in a segment (stack, strings, SIMD); in 64-bit code only FS/GS have a
+ * base. */
+uint64_t seg_linear(struct cpu *c, const struct insn *i, unsigned seg, uint64_t off, unsigned size,
+                    unsigned write);
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * Calls from handlers into the slow memory paths that keep every register.
  *
- * A handler's fast path should save nothing, but a C call on its slow path makes the compiler build a frame for both.
- * So the slow paths are reached through these thunks by inline assembly (mem.h): they save all caller-saved general
- * registers, align the stack and call the C function.  Callers are compiled without a red zone (Makefile.in).
+ * A handler's fast path should save nothing, but a C call on its slow path makes the compiler build
+ * a frame for both. So the slow paths are reached through these thunks by inline assembly (mem.h):
+ * they save all caller-saved general registers, align the stack and call the C function.  Callers
+ * are compiled without a red zone (Makefile.in).
  *
  * Not modelled: nothing; this is plumbing.
  */

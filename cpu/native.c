@@ -115,15 +115,23 @@ bool native_host_has(enum feature f)
         uint8_t reg, bit;
         bool avx;
     } needs[] = {
-        {FEAT_SSE3, 1, 2, 0, false},   {FEAT_PCLMULQDQ, 1, 2, 1, false},
-        {FEAT_SSSE3, 1, 2, 9, false},  {FEAT_FMA, 1, 2, 12, true},
-        {FEAT_SSE41, 1, 2, 19, false}, {FEAT_SSE42, 1, 2, 20, false},
-        {FEAT_AES, 1, 2, 25, false},   {FEAT_AVX, 1, 2, 28, true},
-        {FEAT_F16C, 1, 2, 29, true},   {FEAT_AVX2, 7, 1, 5, true},
+        {FEAT_SSE3, 1, 2, 0, false},
+        {FEAT_PCLMULQDQ, 1, 2, 1, false},
+        {FEAT_SSSE3, 1, 2, 9, false},
+        {FEAT_FMA, 1, 2, 12, true},
+        {FEAT_SSE41, 1, 2, 19, false},
+        {FEAT_SSE42, 1, 2, 20, false},
+        {FEAT_AES, 1, 2, 25, false},
+        {FEAT_AVX, 1, 2, 28, true},
+        {FEAT_F16C, 1, 2, 29, true},
+        {FEAT_AVX2, 7, 1, 5, true},
         /* These the integer handlers (op_bit.c) execute. */
-        {FEAT_CX16, 1, 2, 13, false},  {FEAT_POPCNT, 1, 2, 23, false},
-        {FEAT_BMI1, 7, 1, 3, false},   {FEAT_BMI2, 7, 1, 8, false},
-        {FEAT_ADX, 7, 1, 19, false},   {FEAT_ABM, 0x80000001, 2, 5, false},
+        {FEAT_CX16, 1, 2, 13, false},
+        {FEAT_POPCNT, 1, 2, 23, false},
+        {FEAT_BMI1, 7, 1, 3, false},
+        {FEAT_BMI2, 7, 1, 8, false},
+        {FEAT_ADX, 7, 1, 19, false},
+        {FEAT_ABM, 0x80000001, 2, 5, false},
     };
 
     for (unsigned k = 0; k < ARRAY_LEN(needs); k++) {

@@ -60,9 +60,10 @@ enum native_tiny { NT_NONE, NT_F32, NT_F64, NT_F16 };
 #define NAT_OUT_ECX   ((uint64_t)1 << 24) /* also writes ECX */
 #define NAT_OUT_XMM0  ((uint64_t)1 << 25) /* also writes XMM0 */
 #define NAT_X87       ((uint64_t)1 << 26) /* x87: may change any x87 register */
-#define NAT_CONTROL   ((uint64_t)1 << 27) /* x87 and SIMD state management; not for random operands \
-                                           */
-#define NAT_IMPLICIT ((uint64_t)1 << 28)  /* memory operand at DS:rDI (MASKMOVQ, MASKMOVDQU) */
+#define NAT_CONTROL                                                                                \
+    ((uint64_t)1 << 27)                  /* x87 and SIMD state management; not for random operands \
+                                          */
+#define NAT_IMPLICIT ((uint64_t)1 << 28) /* memory operand at DS:rDI (MASKMOVQ, MASKMOVDQU) */
 #define NAT_GATHER                                                                                 \
     ((uint64_t)1 << 29) /* VSIB memory operand; the vvvv register is a mask and is cleared */
 #define NAT_MASKED                                                                                 \

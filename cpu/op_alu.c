@@ -1,7 +1,8 @@
 /*
  * ADD OR ADC SBB AND SUB XOR CMP TEST, INC DEC NEG NOT, in every operand form and width.
  *
- * Follows: Intel SDM volume 2.  Not modelled: nothing left out; LOCK forms are atomic on the host page.
+ * Follows: Intel SDM volume 2.  Not modelled: nothing left out; LOCK forms are atomic on the host
+ * page.
  */
 #include "cpu/op.h"
 #include "cpu/ops.h"
@@ -18,13 +19,13 @@
             : [y] "q"(b), [fl] "r"(fl_high(c)), ASM_FLAGS_IN                                       \
             : "cc", "rax")
 #define DO_COMPARE(mnem, sfx, a, b)                                                                \
-    __asm__(mnem sfx " %[y], %[x]" ASM_FLAGS                                                       \
-            : ASM_FLAGS_OUT                                                                        \
+    __asm__(mnem sfx " %[y], %[x]" ASM_FLAGS:ASM_FLAGS_OUT                                         \
             : [x] "q"(a), [y] "q"(b), ASM_FLAGS_IN                                                 \
             : "cc", "rax")
 #define CARRY_IN "btl $0, %[fl]\n\t"
 
-/* Binary operations that write their destination.  eg: rm op= reg; ge: reg op= rm; ei: rm op= imm. */
+/* Binary operations that write their destination.  eg: rm op= reg; ge: reg op= rm; ei: rm op= imm.
+ */
 #define ALU_MEM(bits, T, sfx, name, DO, mnem, form)                                                \
     static void op_##name##_eg_##form##bits(struct cpu *c, const struct insn *i)                   \
     {                                                                                              \
@@ -32,7 +33,7 @@
         void *p = mem_rmw##bits(c, i, la);                                                         \
         T a, b = GET##bits(i->r1);                                                                 \
         memcpy(&a, p, sizeof a);                                                                   \
-        DO(mnem, sfx, a, b);                                                                    \
+        DO(mnem, sfx, a, b);                                                                       \
         memcpy(p, &a, sizeof a);                                                                   \
         mem_rmw_done##bits(c, i, la, p);                                                           \
         NEXT(c, i);                                                                                \
@@ -43,7 +44,7 @@
         void *p = mem_rmw##bits(c, i, la);                                                         \
         T a, b = (T)i->imm;                                                                        \
         memcpy(&a, p, sizeof a);                                                                   \
-        DO(mnem, sfx, a, b);                                                                    \
+        DO(mnem, sfx, a, b);                                                                       \
         memcpy(p, &a, sizeof a);                                                                   \
         mem_rmw_done##bits(c, i, la, p);                                                           \
         NEXT(c, i);                                                                                \
@@ -52,7 +53,7 @@
     {                                                                                              \
         T b = mem_load##bits(c, i, LA_##form(bits / 8, EA_READ));                                  \
         T a = GET##bits(i->r1);                                                                    \
-        DO(mnem, sfx, a, b);                                                                    \
+        DO(mnem, sfx, a, b);                                                                       \
         SET##bits(i->r1, a);                                                                       \
         NEXT(c, i);                                                                                \
     }
@@ -61,28 +62,28 @@
     static void op_##name##_eg_r##bits(struct cpu *c, const struct insn *i)                        \
     {                                                                                              \
         T a = GET##bits(i->r2), b = GET##bits(i->r1);                                              \
-        DO(mnem, sfx, a, b);                                                                    \
+        DO(mnem, sfx, a, b);                                                                       \
         SET##bits(i->r2, a);                                                                       \
         NEXT(c, i);                                                                                \
     }                                                                                              \
     static void op_##name##_ge_r##bits(struct cpu *c, const struct insn *i)                        \
     {                                                                                              \
         T a = GET##bits(i->r1), b = GET##bits(i->r2);                                              \
-        DO(mnem, sfx, a, b);                                                                    \
+        DO(mnem, sfx, a, b);                                                                       \
         SET##bits(i->r1, a);                                                                       \
         NEXT(c, i);                                                                                \
     }                                                                                              \
     static void op_##name##_ei_r##bits(struct cpu *c, const struct insn *i)                        \
     {                                                                                              \
         T a = GET##bits(i->r2), b = (T)i->imm;                                                     \
-        DO(mnem, sfx, a, b);                                                                    \
+        DO(mnem, sfx, a, b);                                                                       \
         SET##bits(i->r2, a);                                                                       \
         NEXT(c, i);                                                                                \
     }                                                                                              \
     static void op_##name##_ai_r##bits(struct cpu *c, const struct insn *i)                        \
     {                                                                                              \
         T a = GET##bits(R_RAX), b = (T)i->imm;                                                     \
-        DO(mnem, sfx, a, b);                                                                    \
+        DO(mnem, sfx, a, b);                                                                       \
         SET##bits(R_RAX, a);                                                                       \
         NEXT(c, i);                                                                                \
     }
@@ -97,7 +98,7 @@
         __asm__ volatile(carry "lock; " mnem sfx " %[y], %[x]" ASM_FLAGS                           \
                          : [x] "+m"(*p), ASM_FLAGS_OUT                                             \
                          : [y] "q"(b), [fl] "r"(fl_high(c)), ASM_FLAGS_IN                          \
-                         : "cc", "memory", "rax");                                                        \
+                         : "cc", "memory", "rax");                                                 \
         mem_rmw_done##bits(c, i, la, p);                                                           \
         NEXT(c, i);                                                                                \
     }                                                                                              \
@@ -109,15 +110,18 @@
         __asm__ volatile(carry "lock; " mnem sfx " %[y], %[x]" ASM_FLAGS                           \
                          : [x] "+m"(*p), ASM_FLAGS_OUT                                             \
                          : [y] "q"(b), [fl] "r"(fl_high(c)), ASM_FLAGS_IN                          \
-                         : "cc", "memory", "rax");                                                        \
+                         : "cc", "memory", "rax");                                                 \
         mem_rmw_done##bits(c, i, la, p);                                                           \
         NEXT(c, i);                                                                                \
     }
 
 #define FNS_LOCKED(p, q)                                                                           \
     {                                                                                              \
-        .fn = {[FORM_R] = FNS_ROW(p##_r), [FORM_MB] = FNS_ROW(p##_mb), [FORM_MX] = FNS_ROW(p##_mx), \
-               [FORM_M32] = FNS_ROW(p##_m32), [FORM_MG] = FNS_ROW(p##_mg)},                        \
+        .fn = {[FORM_R] = FNS_ROW(p##_r),                                                          \
+               [FORM_MB] = FNS_ROW(p##_mb),                                                        \
+               [FORM_MX] = FNS_ROW(p##_mx),                                                        \
+               [FORM_M32] = FNS_ROW(p##_m32),                                                      \
+               [FORM_MG] = FNS_ROW(p##_mg)},                                                       \
         .lock = FNS_ROW(q)                                                                         \
     }
 
@@ -146,19 +150,19 @@ ALU(xor, DO_PLAIN, "xor", "")
     static void op_##name##_eg_##form##bits(struct cpu *c, const struct insn *i)                   \
     {                                                                                              \
         T a = mem_load##bits(c, i, LA_##form(bits / 8, EA_READ)), b = GET##bits(i->r1);            \
-        DO_COMPARE(mnem, sfx, a, b);                                                            \
+        DO_COMPARE(mnem, sfx, a, b);                                                               \
         NEXT(c, i);                                                                                \
     }                                                                                              \
     static void op_##name##_ei_##form##bits(struct cpu *c, const struct insn *i)                   \
     {                                                                                              \
         T a = mem_load##bits(c, i, LA_##form(bits / 8, EA_READ)), b = (T)i->imm;                   \
-        DO_COMPARE(mnem, sfx, a, b);                                                            \
+        DO_COMPARE(mnem, sfx, a, b);                                                               \
         NEXT(c, i);                                                                                \
     }                                                                                              \
     static void op_##name##_ge_##form##bits(struct cpu *c, const struct insn *i)                   \
     {                                                                                              \
         T b = mem_load##bits(c, i, LA_##form(bits / 8, EA_READ)), a = GET##bits(i->r1);            \
-        DO_COMPARE(mnem, sfx, a, b);                                                            \
+        DO_COMPARE(mnem, sfx, a, b);                                                               \
         NEXT(c, i);                                                                                \
     }
 
@@ -166,7 +170,7 @@ ALU(xor, DO_PLAIN, "xor", "")
     static void op_##name##_##kind##_r##bits(struct cpu *c, const struct insn *i)                  \
     {                                                                                              \
         T a = x, b = y;                                                                            \
-        DO_COMPARE(mnem, sfx, a, b);                                                            \
+        DO_COMPARE(mnem, sfx, a, b);                                                               \
         NEXT(c, i);                                                                                \
     }
 #define CMP_REG(bits, T, sfx, name, mnem)                                                          \
@@ -200,7 +204,7 @@ COMPARE(test, "test")
     static void op_##name##_r##bits(struct cpu *c, const struct insn *i)                           \
     {                                                                                              \
         T a = GET##bits(i->r2);                                                                    \
-        UNARY_ASM(carry, mnem, sfx, "+&q"(a));                                                  \
+        UNARY_ASM(carry, mnem, sfx, "+&q"(a));                                                     \
         SET##bits(i->r2, a);                                                                       \
         NEXT(c, i);                                                                                \
     }                                                                                              \
@@ -208,7 +212,7 @@ COMPARE(test, "test")
     {                                                                                              \
         uint64_t la = EA(bits / 8, EA_WRITE);                                                      \
         T *p = mem_rmw##bits(c, i, la);                                                            \
-        UNARY_ASM(carry "lock; ", mnem, sfx, "+m"(*p));                                         \
+        UNARY_ASM(carry "lock; ", mnem, sfx, "+m"(*p));                                            \
         mem_rmw_done##bits(c, i, la, p);                                                           \
         NEXT(c, i);                                                                                \
     }
@@ -219,7 +223,7 @@ COMPARE(test, "test")
         void *p = mem_rmw##bits(c, i, la);                                                         \
         T a;                                                                                       \
         memcpy(&a, p, sizeof a);                                                                   \
-        UNARY_ASM(carry, mnem, sfx, "+&q"(a));                                                  \
+        UNARY_ASM(carry, mnem, sfx, "+&q"(a));                                                     \
         memcpy(p, &a, sizeof a);                                                                   \
         mem_rmw_done##bits(c, i, la, p);                                                           \
         NEXT(c, i);                                                                                \
@@ -241,7 +245,7 @@ UNARY(neg, "", "neg")
     static void op_##name##_z_r##bits(struct cpu *c, const struct insn *i)                         \
     {                                                                                              \
         T a = GET##bits(i->r1);                                                                    \
-        UNARY_ASM(CARRY_IN, mnem, sfx, "+&q"(a));                                               \
+        UNARY_ASM(CARRY_IN, mnem, sfx, "+&q"(a));                                                  \
         SET##bits(i->r1, a);                                                                       \
         NEXT(c, i);                                                                                \
     }

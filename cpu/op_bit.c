@@ -1,7 +1,9 @@
 /*
- * Bit instructions: BT BTS BTR BTC, BSF BSR TZCNT LZCNT POPCNT, CRC32, BMI1, BMI2, ADX; CMPXCHG, XADD, CMPXCHG8B/16B.
+ * Bit instructions: BT BTS BTR BTC, BSF BSR TZCNT LZCNT POPCNT, CRC32, BMI1, BMI2, ADX; CMPXCHG,
+ * XADD, CMPXCHG8B/16B.
  *
- * Follows: Intel SDM volume 2.  Run on the host's units; a model offers what the host has (cpuid.c).
+ * Follows: Intel SDM volume 2.  Run on the host's units; a model offers what the host has
+ * (cpuid.c).
  *
  * Not modelled: split locks are not atomic against other processors.
  */
@@ -13,18 +15,18 @@
 /* ---- bit test ---- */
 
 #define BIT_ASM(mnem, sfx, a, n, f)                                                                \
-    __asm__(ASM_LOAD_FLAGS mnem sfx " %[n_], %[x]" ASM_FLAGS_AX                                       \
+    __asm__(ASM_LOAD_FLAGS mnem sfx " %[n_], %[x]" ASM_FLAGS_AX                                    \
             : [x] "+&r"(a), "+&a"(f)                                                               \
             : [n_] "r"(n)                                                                          \
             : "cc")
 
 /* A register offset reaches outside the operand: the address moves by whole operands, signed. */
 #define BT_ADDRESS(bits, T)                                                                        \
-    static __attribute__((noinline)) uint64_t bt_address##bits(struct cpu *c, const struct insn *i, \
-                                                               unsigned write)                     \
+    static __attribute__((noinline))                                                               \
+    uint64_t bt_address##bits(struct cpu *c, const struct insn *i, unsigned write)                 \
     {                                                                                              \
         int64_t n = (int64_t)(c->r[i->r1] << (64 - bits)) >> (64 - bits);                          \
-        uint64_t off = ea_offset(c, i) + (uint64_t)((n >> __builtin_ctz(bits)) * (bits / 8));    \
+        uint64_t off = ea_offset(c, i) + (uint64_t)((n >> __builtin_ctz(bits)) * (bits / 8));      \
         off = INSN_ASIZE(i) == 2 ? off : INSN_ASIZE(i) == 1 ? (uint32_t)off : (uint16_t)off;       \
         return seg_linear(c, i, i->seg, off, bits / 8, write);                                     \
     }
@@ -34,7 +36,7 @@ FOR_WIDE(BT_ADDRESS_W, )
     static void op_##name##_##kind##_r##bits(struct cpu *c, const struct insn *i)                  \
     {                                                                                              \
         T a = GET##bits(i->r2), n = (T)(number);                                                   \
-        uint16_t f = fl_get(c);                                                                        \
+        uint16_t f = fl_get(c);                                                                    \
         BIT_ASM(#name, sfx, a, n, f);                                                              \
         if (writes) {                                                                              \
             SET##bits(i->r2, a);                                                                   \
@@ -44,9 +46,9 @@ FOR_WIDE(BT_ADDRESS_W, )
     }                                                                                              \
     static void op_##name##_##kind##_mg##bits(struct cpu *c, const struct insn *i)                 \
     {                                                                                              \
-        uint64_t la = address(bits, writes);                                                                     \
+        uint64_t la = address(bits, writes);                                                       \
         T a, n = (T)(number);                                                                      \
-        uint16_t f = fl_get(c);                                                                        \
+        uint16_t f = fl_get(c);                                                                    \
         if (!writes) {                                                                             \
             a = mem_load##bits(c, i, la);                                                          \
             BIT_ASM(#name, sfx, a, n, f);                                                          \
@@ -62,11 +64,11 @@ FOR_WIDE(BT_ADDRESS_W, )
     }                                                                                              \
     static void op_##name##_##kind##_lock##bits(struct cpu *c, const struct insn *i)               \
     {                                                                                              \
-        uint64_t la = address(bits, writes);                                                                     \
+        uint64_t la = address(bits, writes);                                                       \
         T n = (T)(number) & (bits - 1);                                                            \
         T *p = mem_rmw##bits(c, i, la);                                                            \
-        uint16_t f = fl_get(c);                                                                        \
-        __asm__ volatile(ASM_LOAD_FLAGS LOCK_##name #name sfx " %[n_], %[x]" ASM_FLAGS_AX             \
+        uint16_t f = fl_get(c);                                                                    \
+        __asm__ volatile(ASM_LOAD_FLAGS LOCK_##name #name sfx " %[n_], %[x]" ASM_FLAGS_AX          \
                          : [x] "+m"(*p), "+&a"(f)                                                  \
                          : [n_] "r"(n)                                                             \
                          : "cc", "memory");                                                        \
@@ -74,20 +76,20 @@ FOR_WIDE(BT_ADDRESS_W, )
         c->fl = f;                                                                                 \
         NEXT(c, i);                                                                                \
     }
-#define LOCK_bt ""
+#define LOCK_bt  ""
 #define LOCK_bts "lock; "
 #define LOCK_btr "lock; "
 #define LOCK_btc "lock; "
 #define BT_TABLES(name, writes)                                                                    \
-    FOR_WIDE(BITTEST, name, writes, g, c->r[i->r1], BT_LA)                                \
-    FOR_WIDE(BITTEST, name, writes, i, i->imm, EA_BITS)                                   \
+    FOR_WIDE(BITTEST, name, writes, g, c->r[i->r1], BT_LA)                                         \
+    FOR_WIDE(BITTEST, name, writes, i, i->imm, EA_BITS)                                            \
     const struct op_fns fns_##name##_g = {.fn = {[FORM_R] = FNS_WIDE_ROW(op_##name##_g_r),         \
                                                  [FORM_MG] = FNS_WIDE_ROW(op_##name##_g_mg)},      \
                                           .lock = FNS_WIDE_ROW(op_##name##_g_lock)};               \
     const struct op_fns fns_##name##_i = {.fn = {[FORM_R] = FNS_WIDE_ROW(op_##name##_i_r),         \
                                                  [FORM_MG] = FNS_WIDE_ROW(op_##name##_i_mg)},      \
                                           .lock = FNS_WIDE_ROW(op_##name##_i_lock)};
-#define BT_LA(bits, writes) bt_address##bits(c, i, writes)
+#define BT_LA(bits, writes)   bt_address##bits(c, i, writes)
 #define EA_BITS(bits, writes) ea_generic(c, i, bits / 8, writes)
 BT_TABLES(bt, 0)
 BT_TABLES(bts, 1)
@@ -100,13 +102,12 @@ BT_TABLES(btc, 1)
     static inline void do_##name##bits(struct cpu *c, const struct insn *i, T v)                   \
     {                                                                                              \
         T a = GET##bits(i->r1);                                                                    \
-        uint16_t f = fl_get(c);                                                                        \
-        __asm__(ASM_LOAD_FLAGS mnem sfx " %[y], %[x]" ASM_FLAGS_AX                                    \
+        uint16_t f = fl_get(c);                                                                    \
+        __asm__(ASM_LOAD_FLAGS mnem sfx " %[y], %[x]" ASM_FLAGS_AX                                 \
                 : [x] "+&r"(a), "+&a"(f)                                                           \
                 : [y] "r"(v)                                                                       \
                 : "cc");                                                                           \
-        SCAN_KEEP_##name(bits, v, a)                                                               \
-        c->fl = f;                                                                                 \
+        SCAN_KEEP_##name(bits, v, a) c->fl = f;                                                    \
     }                                                                                              \
     static void op_##name##_r##bits(struct cpu *c, const struct insn *i)                           \
     {                                                                                              \
@@ -119,10 +120,16 @@ BT_TABLES(btc, 1)
         NEXT(c, i);                                                                                \
     }
 /* BSF and BSR of 0 leave the whole destination as it was. */
-#define SCAN_KEEP_bsf(bits, v, a) if (v) { SET##bits(i->r1, a); }
-#define SCAN_KEEP_bsr(bits, v, a) if (v) { SET##bits(i->r1, a); }
-#define SCAN_KEEP_tzcnt(bits, v, a) SET##bits(i->r1, a);
-#define SCAN_KEEP_lzcnt(bits, v, a) SET##bits(i->r1, a);
+#define SCAN_KEEP_bsf(bits, v, a)                                                                  \
+    if (v) {                                                                                       \
+        SET##bits(i->r1, a);                                                                       \
+    }
+#define SCAN_KEEP_bsr(bits, v, a)                                                                  \
+    if (v) {                                                                                       \
+        SET##bits(i->r1, a);                                                                       \
+    }
+#define SCAN_KEEP_tzcnt(bits, v, a)  SET##bits(i->r1, a);
+#define SCAN_KEEP_lzcnt(bits, v, a)  SET##bits(i->r1, a);
 #define SCAN_KEEP_popcnt(bits, v, a) SET##bits(i->r1, a);
 #define SCANS(name)                                                                                \
     FOR_WIDE(SCAN, name, #name)                                                                    \
@@ -177,15 +184,18 @@ const struct op_fns fns_crc32 = FNS_WIDE_R_MG(op_crc32);
 #define FOR_DQ(X, ...) X(32, uint32_t, "l", __VA_ARGS__) X(64, uint64_t, "q", __VA_ARGS__)
 #define FNS_DQ(p)                                                                                  \
     {                                                                                              \
-        .fn = {[FORM_R] = {NULL, NULL, p##_r32, p##_r64}, [FORM_MG] = {NULL, NULL, p##_mg32, p##_mg64}} \
+        .fn = {                                                                                    \
+            [FORM_R] = {NULL, NULL, p##_r32, p##_r64},                                             \
+            [FORM_MG] = {NULL, NULL, p##_mg32, p##_mg64}                                           \
+        }                                                                                          \
     }
 /* d = f(vvvv, rm) or f(rm, vvvv), with flags. */
 #define BMI_FLAGS(bits, T, sfx, name, mnem, operands, dest)                                        \
     static inline void do_##name##bits(struct cpu *c, const struct insn *i, T v)                   \
     {                                                                                              \
         T a, w = GET##bits(i->imm);                                                                \
-        uint16_t f = fl_get(c);                                                                        \
-        __asm__(ASM_LOAD_FLAGS mnem sfx operands ASM_FLAGS_AX                                         \
+        uint16_t f = fl_get(c);                                                                    \
+        __asm__(ASM_LOAD_FLAGS mnem sfx operands ASM_FLAGS_AX                                      \
                 : [d] "=&r"(a), "+&a"(f)                                                           \
                 : [v] "r"(v), [w] "r"(w)                                                           \
                 : "cc");                                                                           \
@@ -236,8 +246,8 @@ const struct op_fns fns_mulx = FNS_DQ(op_mulx);
     static inline void do_##name##bits(struct cpu *c, const struct insn *i, T v)                   \
     {                                                                                              \
         T a = GET##bits(i->r1);                                                                    \
-        uint16_t f = fl_get(c);                                                                        \
-        __asm__(ASM_LOAD_FLAGS #name sfx " %[y], %[x]" ASM_FLAGS_AX                                   \
+        uint16_t f = fl_get(c);                                                                    \
+        __asm__(ASM_LOAD_FLAGS #name sfx " %[y], %[x]" ASM_FLAGS_AX                                \
                 : [x] "+&r"(a), "+&a"(f)                                                           \
                 : [y] "r"(v)                                                                       \
                 : "cc");                                                                           \
@@ -307,7 +317,10 @@ const struct op_fns fns_adox = FNS_DQ(op_adox);
     {                                                                                              \
         T dst = GET##bits(i->r2), src = GET##bits(i->r1), sum = dst;                               \
         uint16_t f;                                                                                \
-        __asm__("add" sfx " %[y], %[x]" ASM_FLAGS_AX : [x] "+&q"(sum), "=&a"(f) : [y] "q"(src) : "cc"); \
+        __asm__("add" sfx " %[y], %[x]" ASM_FLAGS_AX                                               \
+                : [x] "+&q"(sum), "=&a"(f)                                                         \
+                : [y] "q"(src)                                                                     \
+                : "cc");                                                                           \
         SET##bits(i->r1, dst);                                                                     \
         SET##bits(i->r2, sum);                                                                     \
         c->fl = f;                                                                                 \
@@ -319,7 +332,7 @@ const struct op_fns fns_adox = FNS_DQ(op_adox);
         T *p = mem_rmw##bits(c, i, la);                                                            \
         T v = GET##bits(i->r1);                                                                    \
         uint16_t f;                                                                                \
-        __asm__ volatile("lock; xadd" sfx " %[x], %[m]" ASM_FLAGS_AX                                  \
+        __asm__ volatile("lock; xadd" sfx " %[x], %[m]" ASM_FLAGS_AX                               \
                          : [x] "+&q"(v), "=&a"(f), [m] "+m"(*p)                                    \
                          :                                                                         \
                          : "cc", "memory");                                                        \
@@ -329,10 +342,12 @@ const struct op_fns fns_adox = FNS_DQ(op_adox);
         NEXT(c, i);                                                                                \
     }
 FOR_WIDTHS(CMPXCHG, )
-const struct op_fns fns_cmpxchg = {.fn = {[FORM_R] = FNS_ROW(op_cmpxchg_r), [FORM_MG] = FNS_ROW(op_cmpxchg_mg)},
-                                   .lock = FNS_ROW(op_cmpxchg_lock)};
-const struct op_fns fns_xadd = {.fn = {[FORM_R] = FNS_ROW(op_xadd_r), [FORM_MG] = FNS_ROW(op_xadd_mg)},
-                                .lock = FNS_ROW(op_xadd_mg)};
+const struct op_fns fns_cmpxchg = {
+    .fn = {[FORM_R] = FNS_ROW(op_cmpxchg_r), [FORM_MG] = FNS_ROW(op_cmpxchg_mg)},
+    .lock = FNS_ROW(op_cmpxchg_lock)};
+const struct op_fns fns_xadd = {
+    .fn = {[FORM_R] = FNS_ROW(op_xadd_r), [FORM_MG] = FNS_ROW(op_xadd_mg)},
+    .lock = FNS_ROW(op_xadd_mg)};
 
 static __attribute__((noinline)) void cmpxchg8b(struct cpu *c, const struct insn *i)
 {
@@ -340,7 +355,8 @@ static __attribute__((noinline)) void cmpxchg8b(struct cpu *c, const struct insn
     uint64_t *p = mem_rmw64(c, i, la);
     uint64_t old = (c->r[R_RDX] << 32) | (uint32_t)c->r[R_RAX];
     uint64_t new = (c->r[R_RCX] << 32) | (uint32_t)c->r[R_RBX];
-    bool done = __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    bool done =
+        __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 
     mem_rmw_done64(c, i, la, p);
     c->fl = done ? c->fl | FL_ZF : c->fl & ~FL_ZF;
@@ -378,7 +394,8 @@ static __attribute__((noinline)) void cmpxchg16b(struct cpu *c, const struct ins
         at = pair;
     }
     __asm__ volatile("lock; cmpxchg16b %[m]\n\tsete %[d]"
-                     : "+a"(lo), "+d"(hi), [m] "+m"(*(unsigned __int128 *)(void *)at), [d] "=q"(done)
+                     : "+a"(lo),
+                       "+d"(hi), [m] "+m"(*(unsigned __int128 *)(void *)at), [d] "=q"(done)
                      : "b"(c->r[R_RBX]), "c"(c->r[R_RCX])
                      : "cc", "memory");
     if (at == pair) {

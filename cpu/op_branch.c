@@ -3,7 +3,8 @@
  *
  * Follows: Intel SDM volume 2.  In 64-bit code near branches ignore 66 (Intel).
  *
- * Not modelled: the #GP of a target outside the code segment is raised at the target, not at the branch.
+ * Not modelled: the #GP of a target outside the code segment is raised at the target, not at the
+ * branch.
  */
 #include "cpu/op.h"
 #include "cpu/op_cond.h"
@@ -97,7 +98,7 @@ static void op_call_j_mb64(struct cpu *c, const struct insn *i)
 }
 
 #define CALL_E64(form)                                                                             \
-    static void op_call_e_##form##64_(struct cpu *c, const struct insn *i)                         \
+    static void op_call_e_##form##64_(struct cpu * c, const struct insn *i)                        \
     {                                                                                              \
         uint64_t target = mem_load64(c, i, LA_##form(8, EA_READ));                                 \
         uint64_t sp = c->r[R_RSP] - 8;                                                             \
@@ -107,7 +108,7 @@ static void op_call_j_mb64(struct cpu *c, const struct insn *i)
         c->icount += i->n;                                                                         \
         return branch_indirect(c);                                                                 \
     }                                                                                              \
-    static void op_jmp_e_##form##64_(struct cpu *c, const struct insn *i)                          \
+    static void op_jmp_e_##form##64_(struct cpu * c, const struct insn *i)                         \
     {                                                                                              \
         c->ip = mem_load64(c, i, LA_##form(8, EA_READ));                                           \
         c->icount += i->n;                                                                         \

@@ -1,11 +1,12 @@
 /*
  * Pairs run as one: CMP, TEST or register arithmetic followed by Jcc.
  *
- * The comparison's flags decide the branch straight away, while c->fl is written on the side; one dispatch less, and a
- * mispredicted branch is known some ten cycles earlier.  The pair keeps its two places in the block, so counting, links
- * and faults are as before.
+ * The comparison's flags decide the branch straight away, while c->fl is written on the side; one
+ * dispatch less, and a mispredicted branch is known some ten cycles earlier.  The pair keeps its
+ * two places in the block, so counting, links and faults are as before.
  *
- * Follows: Intel SDM volume 2.  Not modelled: 16-bit operands, address forms of rare use (they run unfused).
+ * Follows: Intel SDM volume 2.  Not modelled: 16-bit operands, address forms of rare use (they run
+ * unfused).
  */
 #include "cpu/op.h"
 #include "cpu/ops.h"
@@ -50,24 +51,37 @@ static ALWAYS_INLINE void pair_taken(struct cpu *c, const struct insn *i)
     return branch_direct(c, i, i->r1 ? (uint32_t)ip : ip);
 }
 
+// clang-format off
 #define ALL_CC(X, ...)                                                                             \
     X(__VA_ARGS__, o) X(__VA_ARGS__, no) X(__VA_ARGS__, b) X(__VA_ARGS__, ae) X(__VA_ARGS__, e)    \
     X(__VA_ARGS__, ne) X(__VA_ARGS__, be) X(__VA_ARGS__, a) X(__VA_ARGS__, s) X(__VA_ARGS__, ns)   \
     X(__VA_ARGS__, p) X(__VA_ARGS__, np) X(__VA_ARGS__, l) X(__VA_ARGS__, ge) X(__VA_ARGS__, le)   \
     X(__VA_ARGS__, g)
+// clang-format on
 
 #define LOAD(bits, form) mem_load##bits(c, i, LA_##form(bits / 8, EA_READ))
-#define EG_R(X, name, mnem, bits, T, sfx, cc) X(name, mnem, bits, T, sfx, cc, GET##bits(i->r2), GET##bits(i->r1))
-#define GE_R(X, name, mnem, bits, T, sfx, cc) X(name, mnem, bits, T, sfx, cc, GET##bits(i->r1), GET##bits(i->r2))
-#define EI_R(X, name, mnem, bits, T, sfx, cc) X(name, mnem, bits, T, sfx, cc, GET##bits(i->r2), (T)i->imm)
-#define AI_R(X, name, mnem, bits, T, sfx, cc) X(name, mnem, bits, T, sfx, cc, GET##bits(R_RAX), (T)i->imm)
-#define EG_MB(X, name, mnem, bits, T, sfx, cc) X(name, mnem, bits, T, sfx, cc, LOAD(bits, mb), GET##bits(i->r1))
-#define GE_MB(X, name, mnem, bits, T, sfx, cc) X(name, mnem, bits, T, sfx, cc, GET##bits(i->r1), LOAD(bits, mb))
-#define EI_MB(X, name, mnem, bits, T, sfx, cc) X(name, mnem, bits, T, sfx, cc, LOAD(bits, mb), (T)i->imm)
-#define EI_MX(X, name, mnem, bits, T, sfx, cc) X(name, mnem, bits, T, sfx, cc, LOAD(bits, mx), (T)i->imm)
-#define EI_M32(X, name, mnem, bits, T, sfx, cc) X(name, mnem, bits, T, sfx, cc, LOAD(bits, m32), (T)i->imm)
-#define GE_M32(X, name, mnem, bits, T, sfx, cc) X(name, mnem, bits, T, sfx, cc, GET##bits(i->r1), LOAD(bits, m32))
+#define EG_R(X, name, mnem, bits, T, sfx, cc)                                                      \
+    X(name, mnem, bits, T, sfx, cc, GET##bits(i->r2), GET##bits(i->r1))
+#define GE_R(X, name, mnem, bits, T, sfx, cc)                                                      \
+    X(name, mnem, bits, T, sfx, cc, GET##bits(i->r1), GET##bits(i->r2))
+#define EI_R(X, name, mnem, bits, T, sfx, cc)                                                      \
+    X(name, mnem, bits, T, sfx, cc, GET##bits(i->r2), (T)i->imm)
+#define AI_R(X, name, mnem, bits, T, sfx, cc)                                                      \
+    X(name, mnem, bits, T, sfx, cc, GET##bits(R_RAX), (T)i->imm)
+#define EG_MB(X, name, mnem, bits, T, sfx, cc)                                                     \
+    X(name, mnem, bits, T, sfx, cc, LOAD(bits, mb), GET##bits(i->r1))
+#define GE_MB(X, name, mnem, bits, T, sfx, cc)                                                     \
+    X(name, mnem, bits, T, sfx, cc, GET##bits(i->r1), LOAD(bits, mb))
+#define EI_MB(X, name, mnem, bits, T, sfx, cc)                                                     \
+    X(name, mnem, bits, T, sfx, cc, LOAD(bits, mb), (T)i->imm)
+#define EI_MX(X, name, mnem, bits, T, sfx, cc)                                                     \
+    X(name, mnem, bits, T, sfx, cc, LOAD(bits, mx), (T)i->imm)
+#define EI_M32(X, name, mnem, bits, T, sfx, cc)                                                    \
+    X(name, mnem, bits, T, sfx, cc, LOAD(bits, m32), (T)i->imm)
+#define GE_M32(X, name, mnem, bits, T, sfx, cc)                                                    \
+    X(name, mnem, bits, T, sfx, cc, GET##bits(i->r1), LOAD(bits, m32))
 
+// clang-format off
 /* Every fused comparison: V(comparison, kind, form, index of width, bits, type, suffix). */
 #define FUSED(V)                                                                                   \
     V(cmp, eg, R, 2, 32, uint32_t, "l") V(cmp, eg, R, 3, 64, uint64_t, "q")                        \
@@ -86,15 +100,16 @@ static ALWAYS_INLINE void pair_taken(struct cpu *c, const struct insn *i)
     V(test, eg, R, 3, 64, uint64_t, "q") V(test, ei, R, 0, 8, uint8_t, "b")                        \
     V(test, ai, R, 0, 8, uint8_t, "b") V(test, ei, MB, 0, 8, uint8_t, "b")                         \
     V(test, ei, R, 2, 32, uint32_t, "l") V(test, ei, M32, 0, 8, uint8_t, "b")
+// clang-format on
 
-#define KIND_eg_R EG_R
-#define KIND_ge_R GE_R
-#define KIND_ei_R EI_R
-#define KIND_ai_R AI_R
-#define KIND_eg_MB EG_MB
-#define KIND_ge_MB GE_MB
-#define KIND_ei_MB EI_MB
-#define KIND_ei_MX EI_MX
+#define KIND_eg_R   EG_R
+#define KIND_ge_R   GE_R
+#define KIND_ei_R   EI_R
+#define KIND_ai_R   AI_R
+#define KIND_eg_MB  EG_MB
+#define KIND_ge_MB  GE_MB
+#define KIND_ei_MB  EI_MB
+#define KIND_ei_MX  EI_MX
 #define KIND_ei_M32 EI_M32
 #define KIND_ge_M32 GE_M32
 
@@ -103,7 +118,9 @@ static ALWAYS_INLINE void pair_taken(struct cpu *c, const struct insn *i)
     ALL_CC(DEFINE_CC, KIND_##kind##_##form, cmp##_##kind##_##form##bits, #cmp, bits, T, sfx)
 FUSED(DEFINE)
 
-/* Register arithmetic: W(name, table, index of width, bits, type, suffix, mnemonic, operands, kind). */
+// clang-format off
+/* Register arithmetic: W(name, table, index of width, bits, type, suffix, mnemonic, operands,
+ * kind). */
 #define FUSED_W(W)                                                                                 \
     W(add_eg, add_eg, 2, 32, uint32_t, "l", "add", " %[y], %[x]", WEG)                             \
     W(add_eg, add_eg, 3, 64, uint64_t, "q", "add", " %[y], %[x]", WEG)                             \
@@ -124,6 +141,7 @@ FUSED(DEFINE)
     W(inc, inc, 2, 32, uint32_t, "l", "btl $0, %[fl]\n\tinc", " %[x]", WE)                         \
     W(dec_z, dec_z, 2, 32, uint32_t, "l", "btl $0, %[fl]\n\tdec", " %[x]", WZ)                     \
     W(inc_z, inc_z, 2, 32, uint32_t, "l", "btl $0, %[fl]\n\tinc", " %[x]", WZ)
+// clang-format on
 
 #define WEG(name, mnem, ops, bits, T, sfx, cc)                                                     \
     PAIR_W(name, mnem, ops, bits, T, sfx, cc, i->r2, GET##bits(i->r2), GET##bits(i->r1))

@@ -1,8 +1,9 @@
 /*
- * Flag instructions (CLC STC CMC CLD STD LAHF SAHF SALC) and decimal adjusts (DAA DAS AAA AAS AAM AAD).
+ * Flag instructions (CLC STC CMC CLD STD LAHF SAHF SALC) and decimal adjusts (DAA DAS AAA AAS AAM
+ * AAD).
  *
- * Follows: Intel SDM volume 2.  The decimal instructions do not exist in 64-bit code, so the host cannot run them; flags
- * the manual leaves undefined follow the result (SF, ZF, PF) or are cleared.
+ * Follows: Intel SDM volume 2.  The decimal instructions do not exist in 64-bit code, so the host
+ * cannot run them; flags the manual leaves undefined follow the result (SF, ZF, PF) or are cleared.
  *
  * Not modelled: undefined flags of the decimal instructions as particular silicon gives them.
  */
@@ -23,7 +24,7 @@ FLAG_OP(cld, c->eflags &= ~(uint32_t)FLAG_DF)
 FLAG_OP(std, c->eflags |= FLAG_DF)
 FLAG_OP(lahf, SET8(1, c->fl >> 8 | 2))
 FLAG_OP(sahf, c->fl = (uint16_t)((GET8(1) & 0xd5) << 8 | FL_1 | (c->fl & FL_OF)))
-FLAG_OP(salc, SET8(0, c->fl & FL_CF ? 0xff : 0))
+FLAG_OP(salc, SET8(0, c->fl &FL_CF ? 0xff : 0))
 
 /* SF, ZF and PF of a byte, with the given CF and AF; OF clear. */
 static uint16_t byte_flags(uint8_t v, bool cf, bool af)

@@ -1,8 +1,8 @@
 /*
  * MOV, MOVZX, MOVSX, LEA, XCHG, CMOVcc, SETcc, BSWAP, MOVBE, XLAT, sign extensions.
  *
- * Follows: Intel SDM volume 2.  Not modelled: nothing left out (moves of segment, control and debug registers are in
- * op_sys.c).
+ * Follows: Intel SDM volume 2.  Not modelled: nothing left out (moves of segment, control and debug
+ * registers are in op_sys.c).
  */
 #include "cpu/op.h"
 #include "cpu/op_cond.h"
@@ -31,12 +31,14 @@
     }                                                                                              \
     static void op_mov_ao_r##bits(struct cpu *c, const struct insn *i)                             \
     {                                                                                              \
-        SET##bits(R_RAX, mem_load##bits(c, i, seg_linear(c, i, i->seg, i->imm, bits / 8, EA_READ))); \
+        SET##bits(R_RAX,                                                                           \
+                  mem_load##bits(c, i, seg_linear(c, i, i->seg, i->imm, bits / 8, EA_READ)));      \
         NEXT(c, i);                                                                                \
     }                                                                                              \
     static void op_mov_oa_r##bits(struct cpu *c, const struct insn *i)                             \
     {                                                                                              \
-        mem_store##bits(c, i, seg_linear(c, i, i->seg, i->imm, bits / 8, EA_WRITE), GET##bits(R_RAX)); \
+        mem_store##bits(c, i, seg_linear(c, i, i->seg, i->imm, bits / 8, EA_WRITE),                \
+                        GET##bits(R_RAX));                                                         \
         NEXT(c, i);                                                                                \
     }
 #define MOV_MEM(bits, T, sfx, form)                                                                \
@@ -103,7 +105,8 @@ FOR_WIDE(LEA_FORM, mb, ea_mb(c, i))
 FOR_WIDE(LEA_FORM, mx, ea_mx(c, i))
 FOR_WIDE(LEA_FORM, m32, ea_m32(c, i))
 FOR_WIDE(LEA_FORM, mg, ea_offset(c, i))
-const struct op_fns fns_lea = {.fn = {[FORM_MB] = FNS_WIDE_ROW(op_lea_mb), [FORM_MX] = FNS_WIDE_ROW(op_lea_mx),
+const struct op_fns fns_lea = {.fn = {[FORM_MB] = FNS_WIDE_ROW(op_lea_mb),
+                                      [FORM_MX] = FNS_WIDE_ROW(op_lea_mx),
                                       [FORM_M32] = FNS_WIDE_ROW(op_lea_m32),
                                       [FORM_MG] = FNS_WIDE_ROW(op_lea_mg)}};
 
@@ -127,8 +130,9 @@ const struct op_fns fns_lea = {.fn = {[FORM_MB] = FNS_WIDE_ROW(op_lea_mb), [FORM
         NEXT(c, i);                                                                                \
     }
 FOR_WIDTHS(XCHG, )
-const struct op_fns fns_xchg = {.fn = {[FORM_R] = FNS_ROW(op_xchg_r), [FORM_MG] = FNS_ROW(op_xchg_mg)},
-                                .lock = FNS_ROW(op_xchg_mg)};
+const struct op_fns fns_xchg = {
+    .fn = {[FORM_R] = FNS_ROW(op_xchg_r), [FORM_MG] = FNS_ROW(op_xchg_mg)},
+    .lock = FNS_ROW(op_xchg_mg)};
 /* 90 is NOP: with EAX itself nothing is zero-extended. */
 #define XCHG_ACC(bits, T, sfx, ...)                                                                \
     static void op_xchg_za_r##bits(struct cpu *c, const struct insn *i)                            \
@@ -175,7 +179,8 @@ FOR_CONDITIONS(CMOV_CC)
         mem_store8(c, i, EA(1, EA_WRITE), cond_##cc(c));                                           \
         NEXT(c, i);                                                                                \
     }                                                                                              \
-    const struct op_fns fns_set##cc = {.fn = {[FORM_R] = {op_set##cc##_r}, [FORM_MG] = {op_set##cc##_m}}};
+    const struct op_fns fns_set##cc = {                                                            \
+        .fn = {[FORM_R] = {op_set##cc##_r}, [FORM_MG] = {op_set##cc##_m}}};
 FOR_CONDITIONS(SET_CC)
 
 static void op_bswap_r32(struct cpu *c, const struct insn *i)
@@ -245,8 +250,9 @@ static void op_nop(struct cpu *c, const struct insn *i)
 {
     NEXT(c, i);
 }
-const struct op_fns fns_nop = {.fn = {[FORM_R] = {op_nop, op_nop, op_nop, op_nop},
-                                      [FORM_MG] = {op_nop, op_nop, op_nop, op_nop}}};
+const struct op_fns fns_nop = {
+    .fn = {
+        [FORM_R] = {op_nop, op_nop, op_nop, op_nop}, [FORM_MG] = {op_nop, op_nop, op_nop, op_nop}}};
 
 static void op_pause(struct cpu *c, const struct insn *i)
 {

@@ -1,8 +1,8 @@
 /*
  * Shifts and rotates, double shifts, MUL IMUL DIV IDIV, and the BMI2 shifts.
  *
- * Follows: Intel SDM volume 2.  Run on the host's ALU from the guest's flags, so that a count of 0 keeps them and the
- * undefined ones are silicon's.  Not modelled: nothing left out.
+ * Follows: Intel SDM volume 2.  Run on the host's ALU from the guest's flags, so that a count of 0
+ * keeps them and the undefined ones are silicon's.  Not modelled: nothing left out.
  */
 #include "cpu/op.h"
 #include "cpu/ops.h"
@@ -11,14 +11,17 @@
 #define ASM_LOAD_FLAGS "addb $127, %%al\n\tsahf\n\t"
 
 #define SHIFT_ASM(mnem, sfx, a, n, f)                                                              \
-    __asm__(ASM_LOAD_FLAGS mnem sfx " %%cl, %[x]" ASM_FLAGS_AX : [x] "+&q"(a), "+&a"(f) : "c"(n) : "cc")
+    __asm__(ASM_LOAD_FLAGS mnem sfx " %%cl, %[x]" ASM_FLAGS_AX                                     \
+            : [x] "+&q"(a), "+&a"(f)                                                               \
+            : "c"(n)                                                                               \
+            : "cc")
 
 #define SHIFT(bits, T, sfx, name, mnem, kind, count)                                               \
     static void op_##name##_##kind##_r##bits(struct cpu *c, const struct insn *i)                  \
     {                                                                                              \
         T a = GET##bits(i->r2);                                                                    \
         uint8_t n = (uint8_t)(count);                                                              \
-        uint16_t f = fl_get(c);                                                                        \
+        uint16_t f = fl_get(c);                                                                    \
         SHIFT_ASM(mnem, sfx, a, n, f);                                                             \
         SET##bits(i->r2, a);                                                                       \
         c->fl = f;                                                                                 \
@@ -30,7 +33,7 @@
         void *p = mem_rmw##bits(c, i, la);                                                         \
         T a;                                                                                       \
         uint8_t n = (uint8_t)(count);                                                              \
-        uint16_t f = fl_get(c);                                                                        \
+        uint16_t f = fl_get(c);                                                                    \
         memcpy(&a, p, sizeof a);                                                                   \
         SHIFT_ASM(mnem, sfx, a, n, f);                                                             \
         memcpy(p, &a, sizeof a);                                                                   \
@@ -38,7 +41,8 @@
         c->fl = f;                                                                                 \
         NEXT(c, i);                                                                                \
     }
-/* By a constant that is not 0 (masked): every flag is new but those the instruction leaves alone. */
+/* By a constant that is not 0 (masked): every flag is new but those the instruction leaves alone.
+ */
 #define SHIFT_CONST(bits, T, sfx, name, mnem, ...)                                                 \
     static void op_##name##_k_r##bits(struct cpu *c, const struct insn *i)                         \
     {                                                                                              \
@@ -71,7 +75,7 @@ SHIFTS(shr, "shr")
 SHIFTS(sar, "sar")
 
 #define DOUBLE_ASM(mnem, sfx, a, b, n, f)                                                          \
-    __asm__(ASM_LOAD_FLAGS mnem sfx " %%cl, %[y], %[x]" ASM_FLAGS_AX                                  \
+    __asm__(ASM_LOAD_FLAGS mnem sfx " %%cl, %[y], %[x]" ASM_FLAGS_AX                               \
             : [x] "+&r"(a), "+&a"(f)                                                               \
             : [y] "r"(b), "c"(n)                                                                   \
             : "cc")
@@ -80,7 +84,7 @@ SHIFTS(sar, "sar")
     {                                                                                              \
         T a = GET##bits(i->r2), b = GET##bits(i->r1);                                              \
         uint8_t n = (uint8_t)(count);                                                              \
-        uint16_t f = fl_get(c);                                                                        \
+        uint16_t f = fl_get(c);                                                                    \
         DOUBLE_ASM(mnem, sfx, a, b, n, f);                                                         \
         SET##bits(i->r2, a);                                                                       \
         c->fl = f;                                                                                 \
@@ -92,7 +96,7 @@ SHIFTS(sar, "sar")
         void *p = mem_rmw##bits(c, i, la);                                                         \
         T a, b = GET##bits(i->r1);                                                                 \
         uint8_t n = (uint8_t)(count);                                                              \
-        uint16_t f = fl_get(c);                                                                        \
+        uint16_t f = fl_get(c);                                                                    \
         memcpy(&a, p, sizeof a);                                                                   \
         DOUBLE_ASM(mnem, sfx, a, b, n, f);                                                         \
         memcpy(p, &a, sizeof a);                                                                   \
@@ -112,7 +116,8 @@ const struct op_fns fns_shrd_c = FNS_WIDE_R_MG(op_shrd_c);
 /* Decoding: SHL, SHR, SAR of a register by an immediate that leaves no choice. */
 bool op_shift_prepare(struct cpu *c, struct decode *d, struct insn *i)
 {
-    static op_fn *const constant[3][4] = {FNS_WIDE_ROW(op_shl_k_r), FNS_WIDE_ROW(op_shr_k_r), FNS_WIDE_ROW(op_sar_k_r)};
+    static op_fn *const constant[3][4] = {FNS_WIDE_ROW(op_shl_k_r), FNS_WIDE_ROW(op_shr_k_r),
+                                          FNS_WIDE_ROW(op_sar_k_r)};
     unsigned which = d->row->ext == 7 ? 2 : d->row->ext == 5 ? 1 : 0;
 
     (void)c;
@@ -130,7 +135,7 @@ bool op_shift_prepare(struct cpu *c, struct decode *d, struct insn *i)
         T a_ = (T)(a), d_ = (T)(d);                                                                \
         uint64_t t_;                                                                               \
         __asm__("movzwl %w[fl], %k[t]\n\txchg %[t], %%rax\n\t" ASM_LOAD_FLAGS                      \
-                "mov %[t], %%rax\n\t" mnem sfx " %[v]\n\tmov %%rax, %[t]" ASM_FLAGS_AX                \
+                "mov %[t], %%rax\n\t" mnem sfx " %[v]\n\tmov %%rax, %[t]" ASM_FLAGS_AX             \
                 "\n\txchg %[t], %%rax"                                                             \
                 : "+&a"(a_), "+&d"(d_), [t] "=&r"(t_)                                              \
                 : [v] "r"(v), [fl] "r"(f)                                                          \
@@ -144,7 +149,7 @@ bool op_shift_prepare(struct cpu *c, struct decode *d, struct insn *i)
     static inline void do_##name##bits(struct cpu *c, T v)                                         \
     {                                                                                              \
         uint64_t a = c->r[R_RAX], d = c->r[R_RDX];                                                 \
-        uint16_t f = fl_get(c);                                                                        \
+        uint16_t f = fl_get(c);                                                                    \
         PAIR_ASM(mnem, sfx, uint64_t, a, d, v, f);                                                 \
         if (bits == 8) {                                                                           \
             SET16(R_RAX, a);                                                                       \
@@ -159,7 +164,7 @@ FOR_WIDTHS(MUL_CORE, imul, "imul")
 
 /* Division: what would trap is found before the host's divider sees it. */
 #define DIV_CHECK8(hi, lo, v) ((v) == 0 || (uint8_t)((lo) >> 8) >= (v))
-#define DIV_CHECKU(hi, v) ((v) == 0 || (hi) >= (v))
+#define DIV_CHECKU(hi, v)     ((v) == 0 || (hi) >= (v))
 #define DIV_CORE(bits, T, sfx, ...)                                                                \
     static inline bool div_traps##bits(const struct cpu *c, T v)                                   \
     {                                                                                              \
@@ -182,8 +187,10 @@ FOR_WIDTHS(DIV_CORE, )
         return q < (W)INT##bits##_MIN || q > (W)INT##bits##_MAX;                                   \
     }
 IDIV_CORE(8, int8_t, int32_t, (int16_t)c->r[R_RAX])
-IDIV_CORE(16, int16_t, int64_t, (int32_t)((uint32_t)(uint16_t)c->r[R_RDX] << 16 | (uint16_t)c->r[R_RAX]))
-IDIV_CORE(32, int32_t, __int128, (int64_t)((uint64_t)(uint32_t)c->r[R_RDX] << 32 | (uint32_t)c->r[R_RAX]))
+IDIV_CORE(16, int16_t, int64_t,
+          (int32_t)((uint32_t)(uint16_t)c->r[R_RDX] << 16 | (uint16_t)c->r[R_RAX]))
+IDIV_CORE(32, int32_t, __int128,
+          (int64_t)((uint64_t)(uint32_t)c->r[R_RDX] << 32 | (uint32_t)c->r[R_RAX]))
 IDIV_CORE(64, int64_t, __int128,
           (__int128)((unsigned __int128)c->r[R_RDX] << 64 | (unsigned __int128)c->r[R_RAX]))
 
@@ -195,7 +202,7 @@ IDIV_CORE(64, int64_t, __int128,
             cpu_raise(c, EXCP_DE);                                                                 \
         }                                                                                          \
         uint64_t a = c->r[R_RAX], d = c->r[R_RDX];                                                 \
-        uint16_t f = fl_get(c);                                                                        \
+        uint16_t f = fl_get(c);                                                                    \
         PAIR_ASM(mnem, sfx, uint64_t, a, d, v, f);                                                 \
         if (bits == 8) {                                                                           \
             SET16(R_RAX, a);                                                                       \
@@ -219,7 +226,7 @@ FOR_WIDTHS(DIVIDE, idiv, "idiv")
         do_##name##bits(c, __VA_ARGS__ mem_load##bits(c, i, EA(bits / 8, EA_READ)));               \
         NEXT(c, i);                                                                                \
     }
-#define WITH_INSN i,
+#define WITH_INSN                    i,
 #define PAIR_MUL(bits, T, sfx, name) PAIR_OP(bits, T, sfx, name, )
 #define PAIR_DIV(bits, T, sfx, name) PAIR_OP(bits, T, sfx, name, WITH_INSN)
 FOR_WIDTHS(PAIR_MUL, mul)

@@ -53,7 +53,8 @@
         NEXT(c, i);                                                                                \
     }
 /* Address of POP's destination, charged to the real instruction. */
-static uint64_t pop_ea(struct cpu *c, const struct insn *shifted, const struct insn *i, unsigned size)
+static uint64_t pop_ea(struct cpu *c, const struct insn *shifted, const struct insn *i,
+                       unsigned size)
 {
     uint64_t off = ea_offset(c, shifted);
 
@@ -122,8 +123,10 @@ const struct op_fns fns_pop_e = FNS_WIDE_R_MG(op_pop_e);
     {                                                                                              \
         uint64_t mask = stack_mask(c), sp = c->r[R_RSP];                                           \
         for (unsigned k = 0; k < 8; k++) {                                                         \
-            mem_probe_write(c, i, seg_linear(c, i, SEG_SS, (sp - (k + 1) * (bits / 8)) & mask,     \
-                                             bits / 8, EA_WRITE), bits / 8);                       \
+            mem_probe_write(                                                                       \
+                c, i,                                                                              \
+                seg_linear(c, i, SEG_SS, (sp - (k + 1) * (bits / 8)) & mask, bits / 8, EA_WRITE),  \
+                bits / 8);                                                                         \
         }                                                                                          \
         for (unsigned k = 0; k < 8; k++) {                                                         \
             sp = (sp - bits / 8) & mask;                                                           \
@@ -143,8 +146,8 @@ const struct op_fns fns_pop_e = FNS_WIDE_R_MG(op_pop_e);
     {                                                                                              \
         T v[8];                                                                                    \
         for (unsigned k = 0; k < 8; k++) {                                                         \
-            v[k] = mem_load##bits(c, i, seg_linear(c, i, SEG_SS, (sp + k * (bits / 8)) & mask,     \
-                                                   bits / 8, EA_READ));                            \
+            v[k] = mem_load##bits(                                                                 \
+                c, i, seg_linear(c, i, SEG_SS, (sp + k * (bits / 8)) & mask, bits / 8, EA_READ));  \
         }                                                                                          \
         for (unsigned k = 0; k < 8; k++) {                                                         \
             if (7 - k != R_RSP) {                                                                  \
@@ -165,7 +168,8 @@ PUSHA(32, uint32_t)
 const struct op_fns fns_pusha = {.fn = {[FORM_MG] = {NULL, op_pusha_mg16, op_pusha_mg32, NULL}}};
 const struct op_fns fns_popa = {.fn = {[FORM_MG] = {NULL, op_popa_mg16, op_popa_mg32, NULL}}};
 
-/* ENTER: imm is the frame size, disp the nesting level.  Nothing is changed before the last access went well. */
+/* ENTER: imm is the frame size, disp the nesting level.  Nothing is changed before the last access
+ * went well. */
 #define ENTER(bits, T, sfx, ...)                                                                   \
     static __attribute__((noinline)) void enter_frame##bits(struct cpu *c, const struct insn *i)   \
     {                                                                                              \

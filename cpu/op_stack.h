@@ -1,5 +1,6 @@
 /*
- * Pushes and pops in any mode: the stack pointer is SP, ESP or RSP by SS.B and code size; SS checks included.
+ * Pushes and pops in any mode: the stack pointer is SP, ESP or RSP by SS.B and code size; SS checks
+ * included.
  *
  * Not modelled: shadow stacks (CET).
  */
@@ -21,7 +22,8 @@ static inline void stack_set(struct cpu *c, uint64_t sp)
     c->r[R_RSP] = (c->r[R_RSP] & ~mask) | (sp & mask);
 }
 
-/* push: stores, then moves the pointer.  top: reads the top, giving the pointer behind it for stack_set. */
+/* push: stores, then moves the pointer.  top: reads the top, giving the pointer behind it for
+ * stack_set. */
 #define STACK_DEFINE(bits, type)                                                                   \
     static inline void stack_push##bits(struct cpu *c, const struct insn *i, type v)               \
     {                                                                                              \

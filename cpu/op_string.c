@@ -1,9 +1,9 @@
 /*
  * MOVS STOS LODS CMPS SCAS INS OUTS with REP prefixes.
  *
- * Follows: Intel SDM volume 2.  Repeated forms work in page-sized pieces on host memory where both sides are plain RAM
- * and DF is 0, else element by element; registers are up to date at every fault and interrupt, which are looked for
- * between pieces.
+ * Follows: Intel SDM volume 2.  Repeated forms work in page-sized pieces on host memory where both
+ * sides are plain RAM and DF is 0, else element by element; registers are up to date at every fault
+ * and interrupt, which are looked for between pieces.
  *
  * Not modelled: the fast-string microcode's weaker ordering (stores appear in order here).
  */
@@ -46,11 +46,11 @@ static uint64_t segment_room(const struct cpu *c, const struct insn *i, unsigned
 }
 
 /*
- * The host memory behind seg:reg for a run of up to `count` elements: the pointer and, in *n, how many elements (at
- * least one), or NULL.  Raises.
+ * The host memory behind seg:reg for a run of up to `count` elements: the pointer and, in *n, how
+ * many elements (at least one), or NULL.  Raises.
  */
-static uint8_t *string_span(struct cpu *c, const struct insn *i, unsigned seg, unsigned reg, unsigned size,
-                            uint64_t count, bool write, uint64_t *n)
+static uint8_t *string_span(struct cpu *c, const struct insn *i, unsigned seg, unsigned reg,
+                            unsigned size, uint64_t count, bool write, uint64_t *n)
 {
     uint64_t off = c->r[reg] & address_mask(i);
     uint64_t la = seg_linear(c, i, seg, off, size, write);
@@ -80,9 +80,11 @@ static void store(struct cpu *c, const struct insn *i, unsigned reg, unsigned si
     mem_store_slow(c, i, la, v, size);
 }
 
-/* ---- one run of each instruction: does up to `count` elements, moves the registers, gives how many ---- */
+/* ---- one run of each instruction: does up to `count` elements, moves the registers, gives how
+ * many ---- */
 
-typedef uint64_t string_run(struct cpu *c, const struct insn *i, unsigned size, uint64_t count, bool *stop);
+typedef uint64_t string_run(struct cpu *c, const struct insn *i, unsigned size, uint64_t count,
+                            bool *stop);
 
 static void host_rep_movs(uint8_t *dst, const uint8_t *src, uint64_t n, unsigned size)
 {
@@ -102,10 +104,12 @@ static void host_rep_movs(uint8_t *dst, const uint8_t *src, uint64_t n, unsigned
     }
 }
 
-static uint64_t run_movs(struct cpu *c, const struct insn *i, unsigned size, uint64_t count, bool *stop)
+static uint64_t run_movs(struct cpu *c, const struct insn *i, unsigned size, uint64_t count,
+                         bool *stop)
 {
     uint64_t mask = address_mask(i), n = 0, m = 0;
-    const uint8_t *src = count > 1 ? string_span(c, i, i->seg, R_RSI, size, count, false, &n) : NULL;
+    const uint8_t *src =
+        count > 1 ? string_span(c, i, i->seg, R_RSI, size, count, false, &n) : NULL;
     uint8_t *dst = src ? string_span(c, i, SEG_ES, R_RDI, size, n, true, &m) : NULL;
 
     (void)stop;
@@ -139,7 +143,8 @@ static void host_rep_stos(uint8_t *dst, uint64_t v, uint64_t n, unsigned size)
     }
 }
 
-static uint64_t run_stos(struct cpu *c, const struct insn *i, unsigned size, uint64_t count, bool *stop)
+static uint64_t run_stos(struct cpu *c, const struct insn *i, unsigned size, uint64_t count,
+                         bool *stop)
 {
     uint64_t n = 0;
     uint8_t *dst = count > 1 ? string_span(c, i, SEG_ES, R_RDI, size, count, true, &n) : NULL;
@@ -164,7 +169,8 @@ static void set_acc(struct cpu *c, unsigned size, uint64_t v)
     }
 }
 
-static uint64_t run_lods(struct cpu *c, const struct insn *i, unsigned size, uint64_t count, bool *stop)
+static uint64_t run_lods(struct cpu *c, const struct insn *i, unsigned size, uint64_t count,
+                         bool *stop)
 {
     uint64_t v = load(c, i, i->seg, R_RSI, size);
 
@@ -211,7 +217,8 @@ static inline bool rep_ends(const struct insn *i, uint16_t f)
     return (i->disp == 0xf3 && !(f & FL_ZF)) || (i->disp == 0xf2 && (f & FL_ZF));
 }
 
-static uint64_t run_cmps(struct cpu *c, const struct insn *i, unsigned size, uint64_t count, bool *stop)
+static uint64_t run_cmps(struct cpu *c, const struct insn *i, unsigned size, uint64_t count,
+                         bool *stop)
 {
     uint64_t mask = address_mask(i), n = 0, m = 0, k = 1;
     const uint8_t *a = count > 1 ? string_span(c, i, i->seg, R_RSI, size, count, false, &n) : NULL;
@@ -239,7 +246,8 @@ static uint64_t run_cmps(struct cpu *c, const struct insn *i, unsigned size, uin
     return k;
 }
 
-static uint64_t run_scas(struct cpu *c, const struct insn *i, unsigned size, uint64_t count, bool *stop)
+static uint64_t run_scas(struct cpu *c, const struct insn *i, unsigned size, uint64_t count,
+                         bool *stop)
 {
     uint64_t n = 0, k = 1;
     const uint8_t *p = count > 1 ? string_span(c, i, SEG_ES, R_RDI, size, count, false, &n) : NULL;
@@ -262,7 +270,8 @@ static uint64_t run_scas(struct cpu *c, const struct insn *i, unsigned size, uin
     return k;
 }
 
-static uint64_t run_ins(struct cpu *c, const struct insn *i, unsigned size, uint64_t count, bool *stop)
+static uint64_t run_ins(struct cpu *c, const struct insn *i, unsigned size, uint64_t count,
+                        bool *stop)
 {
     uint16_t port = (uint16_t)c->r[R_RDX];
 
@@ -278,7 +287,8 @@ static uint64_t run_ins(struct cpu *c, const struct insn *i, unsigned size, uint
     return 1;
 }
 
-static uint64_t run_outs(struct cpu *c, const struct insn *i, unsigned size, uint64_t count, bool *stop)
+static uint64_t run_outs(struct cpu *c, const struct insn *i, unsigned size, uint64_t count,
+                         bool *stop)
 {
     uint16_t port = (uint16_t)c->r[R_RDX];
 
@@ -293,10 +303,11 @@ static uint64_t run_outs(struct cpu *c, const struct insn *i, unsigned size, uin
 }
 
 /*
- * The whole instruction; true: go on with the next one.  false: c->ip stands at this instruction again (an interrupt may
- * come in between, or single-step wants its trap after each element).
+ * The whole instruction; true: go on with the next one.  false: c->ip stands at this instruction
+ * again (an interrupt may come in between, or single-step wants its trap after each element).
  */
-static __attribute__((noinline)) bool string_op(struct cpu *c, const struct insn *i, unsigned size, string_run *run)
+static __attribute__((noinline)) bool string_op(struct cpu *c, const struct insn *i, unsigned size,
+                                                string_run *run)
 {
     uint64_t mask = address_mask(i), left = c->r[R_RCX] & mask;
     bool stop = false;

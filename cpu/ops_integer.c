@@ -5,15 +5,25 @@
  */
 #include "cpu/ops.h"
 
-#define PFX_PF3 PFX_F3
-#define PFX_PF2 PFX_F2
-#define PFX_P66 PFX_66
+#define PFX_PF3  PFX_F3
+#define PFX_PF2  PFX_F2
+#define PFX_P66  PFX_66
 #define PFX_P66W PFX_66W
-#define R(...) RP(__VA_ARGS__, NULL)
-#define RP(map_, op_, pfx_, mod_, ext_, rm_, name_, size_, isa_, enc_, fns_, prepare_)                       \
-    {.name = name_, .map = MAP_##map_, .op = op_, .pfx = PFX_##pfx_, .mod = MOD_##mod_,            \
-     .ext = ext_, .rm = rm_, .size = SZ_##size_, .isa = FEAT_##isa_, .enc = enc_, .fns = &fns_,    \
-     .vex_w = 2, .prepare = prepare_},
+#define R(...)   RP(__VA_ARGS__, NULL)
+#define RP(map_, op_, pfx_, mod_, ext_, rm_, name_, size_, isa_, enc_, fns_, prepare_)             \
+    {.name = name_,                                                                                \
+     .map = MAP_##map_,                                                                            \
+     .op = op_,                                                                                    \
+     .pfx = PFX_##pfx_,                                                                            \
+     .mod = MOD_##mod_,                                                                            \
+     .ext = ext_,                                                                                  \
+     .rm = rm_,                                                                                    \
+     .size = SZ_##size_,                                                                           \
+     .isa = FEAT_##isa_,                                                                           \
+     .enc = enc_,                                                                                  \
+     .fns = &fns_,                                                                                 \
+     .vex_w = 2,                                                                                   \
+     .prepare = prepare_},
 
 static const struct op_row rows[] = {
 #include "cpu/ops.inc"

@@ -46,8 +46,8 @@
 #define FP   NAT_FP
 #define SC   NAT_SCALAR
 
-/* In the `enc` argument only. */
-#define SIZE_Y             BIT(30) /* W chooses between 32 and 64 bits although no operand word says so */
+/* In the `enc` argument only: W chooses between 32 and 64 bits although no operand word says so. */
+#define SIZE_Y             BIT(30)
 #define ENC_NO_MODRM       BIT(31)
 #define SIZE_NONE          0 /* W is ignored */
 #define ROW_SIZE(enc, aux) ((enc)&SIZE_Y || ((aux) >> 10 & 15) == NM_Y ? SZ_Y : SZ_NONE)

@@ -27,13 +27,13 @@ static bool prepare_sreg(struct cpu *c, struct decode *d, struct insn *i)
         .name = n, .map = MAP_##m, .op = o, .pfx = PFX_##p, .mod = MOD_##md, .ext = e, .rm = r,    \
         .size = SZ_##s, .isa = FEAT_##f, .enc = en, .fns = &fns_##fn, ##__VA_ARGS__                \
     }
-#define SREG .prepare = prepare_sreg
-#define M    ENC_MODRM
-#define END  ENC_END
-#define NO64 ENC_NO64
-#define O64  ENC_ONLY64
+#define SREG  .prepare = prepare_sreg
+#define M     ENC_MODRM
+#define END   ENC_END
+#define NO64  ENC_NO64
+#define O64   ENC_ONLY64
 #define PLAIN ENC_PLAINREG
-#define PROT ENC_NOREAL
+#define PROT  ENC_NOREAL
 
 static const struct op_row rows[] = {
     /* segment registers */

@@ -1,10 +1,12 @@
 /*
- * The floating-point error latch of a PC: FERR# of the processor to IRQ 13, cleared through port 0xf0.
+ * The floating-point error latch of a PC: FERR# of the processor to IRQ 13, cleared through port
+ * 0xf0.
  *
- * Follows: IBM AT Technical Reference; Intel SDM volume 3, 22.18.6 (MS-DOS compatible handling of x87 exceptions).
+ * Follows: IBM AT Technical Reference; Intel SDM volume 3, 22.18.6 (MS-DOS compatible handling of
+ * x87 exceptions).
  *
- * Not modelled: IGNNE# holding back the processor: an x87 instruction that finds an exception pending goes on, and the
- * interrupt comes at the next boundary.
+ * Not modelled: IGNNE# holding back the processor: an x87 instruction that finds an exception
+ * pending goes on, and the interrupt comes at the next boundary.
  */
 #include "hw/ferr.h"
 

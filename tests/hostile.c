@@ -14,7 +14,7 @@ enum {
     GDT = 0x1000,
     IDT = 0x2000,
     TSS = 0x3000,
-    TASKS = 0x3800, /* more TSSs, of 256 bytes */
+    TASKS = 0x3800,   /* more TSSs, of 256 bytes */
     TABLES = 0x10000, /* page tables: 32 pages, every mode makes its own tree */
     CODE = 0x40000,
     CODE_BYTES = 0x20000,
@@ -40,7 +40,8 @@ struct hostile {
     GThread *watchdog;
 };
 
-/* The machine ----------------------------------------------------------------------------------- */
+/* The machine -----------------------------------------------------------------------------------
+ */
 
 static int disk_read(void *img, uint64_t off, void *buf, size_t len)
 {
@@ -102,8 +103,8 @@ static void configure(struct vm_config *c)
     c->drives[0] = (struct drive_config){.used = true, .file = g_strdup("disk")};
     c->drives[1] = (struct drive_config){
         .used = true, .file = g_strdup("cd"), .media = DRIVE_CDROM, .index = 2};
-    c->drives[2] = (struct drive_config){
-        .used = true, .file = g_strdup("floppy"), .interface = DRIVE_FLOPPY};
+    c->drives[2] =
+        (struct drive_config){.used = true, .file = g_strdup("floppy"), .interface = DRIVE_FLOPPY};
     c->no_shutdown = true;
 }
 
@@ -177,7 +178,8 @@ struct machine *hostile_machine(struct hostile *h)
     return h->m;
 }
 
-/* The tables in memory -------------------------------------------------------------------------- */
+/* The tables in memory --------------------------------------------------------------------------
+ */
 
 static uint64_t below(struct hostile *h, uint64_t n)
 {
@@ -201,7 +203,8 @@ static void put_desc(struct hostile *h, unsigned sel, uint32_t base, uint32_t li
 static void put_gate(struct hostile *h, uint8_t *p, bool wide)
 {
     static const uint8_t types[] = {0x8e, 0xee, 0x8f, 0xef, 0x85, 0xe5, 0x86, 0xe7, 0x8c, 0xec};
-    static const uint16_t sels[] = {K_CODE, K_CODE, K_CODE, U_CODE, K_TSS, 0x40, 0x48, 0x50, 0x58, 0x80};
+    static const uint16_t sels[] = {K_CODE, K_CODE, K_CODE, U_CODE, K_TSS,
+                                    0x40,   0x48,   0x50,   0x58,   0x80};
     uint64_t off = some_code(h);
 
     st_le16(p, (uint16_t)off);
@@ -224,7 +227,8 @@ static void put_tasks(struct hostile *h)
         hostile_noise(&h->r, p, 0x100, CODE, CODE_BYTES);
         put_desc(h, 0x40 + 8 * k, TASKS + 0x100 * k, old ? 0x2b : 0xff, old ? 0xe1 : 0xe9);
         for (unsigned seg = 0; seg < 6; seg++) {
-            st_le16(p + (old ? 0x22 + 2 * MIN(seg, 3) : 0x48 + 4 * seg), seg == 1 ? K_CODE : K_DATA);
+            st_le16(p + (old ? 0x22 + 2 * MIN(seg, 3) : 0x48 + 4 * seg),
+                    seg == 1 ? K_CODE : K_DATA);
         }
         st_le16(p + (old ? 0x2a : 0x60), 0);
         if (old) {
@@ -241,8 +245,9 @@ static void put_tasks(struct hostile *h)
 static void put_tables(struct hostile *h)
 {
     bool wide = h->mode >= HOSTILE_COMPAT;
-    unsigned code = wide && h->mode == HOSTILE_LONG ? 0xa09b : h->mode == HOSTILE_PROT16 ? 0x9b
-                                                                                       : 0xc09b;
+    unsigned code = wide && h->mode == HOSTILE_LONG ? 0xa09b
+                    : h->mode == HOSTILE_PROT16     ? 0x9b
+                                                    : 0xc09b;
     unsigned flat = h->mode == HOSTILE_PROT16 ? 0x93 : 0xc093;
 
     hostile_noise(&h->r, h->ram + IVT, 0x400, CODE, CODE_BYTES);
@@ -340,7 +345,8 @@ static void put_paging(struct hostile *h)
     }
 }
 
-/* The processor --------------------------------------------------------------------------------- */
+/* The processor ---------------------------------------------------------------------------------
+ */
 
 static void set_seg(struct hostile *h, unsigned seg, unsigned sel)
 {
@@ -402,8 +408,10 @@ static void set_real(struct hostile *h)
         c->cpl = 3;
     }
     for (unsigned k = 0; k < SEG_LDTR; k++) {
-        cpu_load_seg_real(c, k, k == SEG_CS ? CODE >> 4 : k == SEG_SS ? STACKS >> 4
-                                                                  : (uint16_t)below(h, 65536));
+        cpu_load_seg_real(c, k,
+                          k == SEG_CS   ? CODE >> 4
+                          : k == SEG_SS ? STACKS >> 4
+                                        : (uint16_t)below(h, 65536));
         if (h->mode == HOSTILE_UNREAL && k != SEG_CS) {
             c->seg[k].base = 0;
             c->seg[k].limit = ~0u;
@@ -503,8 +511,8 @@ static void breathe(struct hostile *h, int64_t ns)
     machine_unlock(m);
 }
 
-/* What somebody who sits at the machine does: types, moves the mouse, looks at the screen and at the
- * devices. */
+/* What somebody who sits at the machine does: types, moves the mouse, looks at the screen and at
+ * the devices. */
 static void look(struct hostile *h)
 {
     struct machine *m = h->m;

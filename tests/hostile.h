@@ -4,8 +4,8 @@
  * model-specific registers), begun in every mode of the processor.
  *
  * Everything follows from a number, the seed, and the mode, whatever ran before; but how long an
- * endless loop turns before it is stopped depends on the host.  Used by tests/test_hostile.c and tests/fuzz/fuzz_guest.c, so there
- * is no Criterion here.
+ * endless loop turns before it is stopped depends on the host.  Used by tests/test_hostile.c and
+ * tests/fuzz/fuzz_guest.c, so there is no Criterion here.
  *
  * Not modelled: several processors.
  */
@@ -28,7 +28,8 @@ enum hostile_mode {
 };
 
 enum hostile_kind {
-    HOSTILE_COUNTED, /* HOSTILE_BUDGET instructions a program; every branch comes back to be counted */
+    HOSTILE_COUNTED, /* HOSTILE_BUDGET instructions a program; every branch comes back to be counted
+                      */
     HOSTILE_FREE,    /* as fast as it goes, until a watchdog says stop */
     HOSTILE_LIVE,    /* with time and all threads, as `candela run` has them */
 };
@@ -44,8 +45,8 @@ struct machine *hostile_machine(struct hostile *h);
 
 /*
  * One program in one mode, for at most `limit_ms` of the host's time.  `code`, if not NULL, is what
- * the processor begins with (fuzz_guest); the rest is random all the same.  False when the processor
- * did not stop within `grace_ms` after it was told to.  Not for the live kind.
+ * the processor begins with (fuzz_guest); the rest is random all the same.  False when the
+ * processor did not stop within `grace_ms` after it was told to.  Not for the live kind.
  */
 bool hostile_run(struct hostile *h, uint64_t seed, enum hostile_mode mode, unsigned limit_ms,
                  unsigned grace_ms, const void *code, size_t len);

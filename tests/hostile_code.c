@@ -158,11 +158,11 @@ static void system_op(struct gen *g)
 
 static void msr(struct gen *g)
 {
-    static const uint32_t msrs[] = {0x1b,       0x10,       0x3a,       0x3b,       0x174, 0x175,
-                                    0x176,      0x1a0,      0x200,      0x20f,      0x250, 0x277,
-                                    0x2ff,      0x6e0,      0x800,      0x808,      0x80b, 0x80f,
-                                    0x830,      0x832,      0x838,      0x83e,      0x83f, 0xc0000080,
-                                    0xc0000081, 0xc0000082, 0xc0000084, 0xc0000100, 0xc0000102, 0x48};
+    static const uint32_t msrs[] = {
+        0x1b,       0x10,       0x3a,       0x3b,       0x174,      0x175, 0x176, 0x1a0,
+        0x200,      0x20f,      0x250,      0x277,      0x2ff,      0x6e0, 0x800, 0x808,
+        0x80b,      0x80f,      0x830,      0x832,      0x838,      0x83e, 0x83f, 0xc0000080,
+        0xc0000081, 0xc0000082, 0xc0000084, 0xc0000100, 0xc0000102, 0x48};
 
     mov32(g, CX, rnd(g, 4) ? msrs[rnd(g, ARRAY_LEN(msrs))] : (uint32_t)rnd(g, 0x1000));
     mov32(g, AX, (uint32_t)hostile_value(g->r));
@@ -192,10 +192,10 @@ static void in(struct gen *g, unsigned port, unsigned size)
 
 static unsigned some_port(struct gen *g)
 {
-    static const uint16_t bases[] = {0x00,  0x20,  0x40,  0x60,  0x70,  0x80,  0x92,  0xa0,  0xb2,
-                                     0xc0,  0xe9,  0xf4,  0x170, 0x1ce, 0x1f0, 0x2f8, 0x376, 0x3b0,
-                                     0x3c0, 0x3d0, 0x3f0, 0x3f6, 0x3f8, 0x402, 0x4d0, 0x510, 0x514,
-                                     0x600, 0xcf8, 0xcf9, 0xcfc};
+    static const uint16_t bases[] = {0x00,  0x20,  0x40,  0x60,  0x70,  0x80,  0x92,  0xa0,
+                                     0xb2,  0xc0,  0xe9,  0xf4,  0x170, 0x1ce, 0x1f0, 0x2f8,
+                                     0x376, 0x3b0, 0x3c0, 0x3d0, 0x3f0, 0x3f6, 0x3f8, 0x402,
+                                     0x4d0, 0x510, 0x514, 0x600, 0xcf8, 0xcf9, 0xcfc};
 
     return rnd(g, 8) ? bases[rnd(g, ARRAY_LEN(bases))] + (unsigned)rnd(g, 8)
                      : (unsigned)rnd(g, 65536);
@@ -221,8 +221,8 @@ static void port_access(struct gen *g)
 static void pci_config(struct gen *g)
 {
     unsigned reg = (unsigned)rnd(g, 4) ? (unsigned)rnd(g, 24) * 4 : (unsigned)rnd(g, 64) * 4;
-    unsigned fn = rnd(g, 4) ? 0 : (unsigned)rnd(g, 4), dev = rnd(g, 8) ? (unsigned)rnd(g, 4)
-                                                                       : (unsigned)rnd(g, 32);
+    unsigned fn = rnd(g, 4) ? 0 : (unsigned)rnd(g, 4),
+             dev = rnd(g, 8) ? (unsigned)rnd(g, 4) : (unsigned)rnd(g, 32);
 
     out(g, 0xcf8, 0x80000000u | dev << 11 | fn << 8 | reg, 4);
     out(g, 0xcfc + (unsigned)rnd(g, 4), (uint32_t)hostile_value(g->r), 1u << rnd(g, 3));
@@ -260,9 +260,9 @@ static void disk_command(struct gen *g)
 
 static void packet_command(struct gen *g)
 {
-    static const uint8_t commands[] = {0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28, 0x2b, 0x42, 0x43,
-                                       0x44, 0x46, 0x4a, 0x51, 0x52, 0x55, 0x5a, 0xa8, 0xad, 0xbe,
-                                       0xb9, 0xbd};
+    static const uint8_t commands[] = {0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28, 0x2b,
+                                       0x42, 0x43, 0x44, 0x46, 0x4a, 0x51, 0x52, 0x55,
+                                       0x5a, 0xa8, 0xad, 0xbe, 0xb9, 0xbd};
 
     out(g, 0x176, 0xa0, 1);
     out(g, 0x174, (uint32_t)rnd(g, 256), 1);
@@ -386,7 +386,7 @@ static void far_transfer(struct gen *g)
 /* A store to a device's or any other address. */
 static void mmio(struct gen *g)
 {
-    static const uint32_t bases[] = {0xfee00000, 0xfec00000, 0xa0000, 0xb8000,
+    static const uint32_t bases[] = {0xfee00000, 0xfec00000, 0xa0000,   0xb8000,
                                      0xe0000,    0xf0000,    0xfd000000};
     unsigned which = (unsigned)rnd(g, ARRAY_LEN(bases));
     uint32_t at = bases[which] + (uint32_t)(which == 0 ? rnd(g, 0x40) * 16 : rnd(g, 0x4000));
@@ -412,7 +412,8 @@ static void memory(struct gen *g)
     if (rnd(g, 2)) {
         mov32(g, CX, rnd(g, 32) ? (uint32_t)rnd(g, 300) : (uint32_t)hostile_value(g->r));
         mov32(g, SI, (uint32_t)hostile_value(g->r));
-        mov32(g, DI, rnd(g, 2) ? (uint32_t)hostile_value(g->r) : 0x40000 + (uint32_t)rnd(g, 0x20000));
+        mov32(g, DI,
+              rnd(g, 2) ? (uint32_t)hostile_value(g->r) : 0x40000 + (uint32_t)rnd(g, 0x20000));
         emit8(g, rnd(g, 4) ? 0xfc : 0xfd);
         emit8(g, rnd(g, 2) ? 0xf3 : 0xf2);
         some_prefixes(g);
@@ -456,11 +457,13 @@ static void noise(struct gen *g)
 
 void hostile_code(struct hostile_rand *r, uint8_t *buf, size_t len, unsigned bits)
 {
-    static void (*const kinds[])(struct gen *g) = {
-        one_map,     one_map,      other_maps,     other_maps,     x87,    system_op, system_op,
-        msr,         port_access,  port_access,    pci_config,     mmio,   mmio,      fw_cfg_dma,
-        disk_command, packet_command, floppy_command, memory,      memory, branch,    branch,
-        keyboard,    power,        display,        extended_state, far_transfer, noise,
+    static void (*const kinds[])(struct gen * g) = {
+        one_map,        one_map,        other_maps, other_maps,  x87,
+        system_op,      system_op,      msr,        port_access, port_access,
+        pci_config,     mmio,           mmio,       fw_cfg_dma,  disk_command,
+        packet_command, floppy_command, memory,     memory,      branch,
+        branch,         keyboard,       power,      display,     extended_state,
+        far_transfer,   noise,
     };
     struct gen g = {r, buf, buf + len, bits};
 

@@ -52,8 +52,8 @@ static struct rig *models_rig(void)
     c.drives[0] = (struct drive_config){.used = true, .file = g_strdup("disk"), .index = 0};
     c.drives[1] = (struct drive_config){
         .used = true, .file = g_strdup("cd"), .media = DRIVE_CDROM, .index = 2};
-    c.drives[2] = (struct drive_config){
-        .used = true, .file = g_strdup("floppy"), .interface = DRIVE_FLOPPY};
+    c.drives[2] =
+        (struct drive_config){.used = true, .file = g_strdup("floppy"), .interface = DRIVE_FLOPPY};
     r = rig_new_board(&c, &pc_board, models_prepare, &err);
     cr_assert(r, "the board cannot be built: %s", err ? err->message : "?");
     vm_config_clear(&c);

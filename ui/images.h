@@ -1,6 +1,6 @@
 /*
- * Guest code that is part of the program (ui/images.S takes it in).  Each image goes from its name up
- * to, not including, its _end; constant, never freed (g_bytes_new_static fits).
+ * Guest code that is part of the program (ui/images.S takes it in).  Each image goes from its name
+ * up to, not including, its _end; constant, never freed (g_bytes_new_static fits).
  */
 #ifndef CANDELA_UI_IMAGES_H
 #define CANDELA_UI_IMAGES_H

@@ -23,10 +23,11 @@ struct block *block_open(const char *path, enum drive_format format, bool readon
                          GError **err);
 
 /*
- * Open the image at `path` as a floppy disk: raw (.vfd, .img), of any size up to 2.88 MB.  The medium is as large as
- * the format it counts as (hw/core/floppy.h): behind the file's end it reads as zeros, and a write there makes the file
- * longer.  A file that may not be written is a write-protected disk, as is one with `readonly`.  Locks and errors as
- * with block_open; FORMAT also for an image that is too large for any floppy disk, or a `format` other than raw.
+ * Open the image at `path` as a floppy disk: raw (.vfd, .img), of any size up to 2.88 MB.  The
+ * medium is as large as the format it counts as (hw/core/floppy.h): behind the file's end it reads
+ * as zeros, and a write there makes the file longer.  A file that may not be written is a
+ * write-protected disk, as is one with `readonly`.  Locks and errors as with block_open; FORMAT
+ * also for an image that is too large for any floppy disk, or a `format` other than raw.
  */
 struct block *block_open_floppy(const char *path, enum drive_format format, bool readonly,
                                 GError **err);

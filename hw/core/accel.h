@@ -1,8 +1,8 @@
 /*
  * The accelerator contract: who executes the guest's instructions.
  *
- * `struct cpu` (cpu/cpu.h) is the one format of CPU state, whichever engine runs.  Nothing outside accel/ asks which
- * accelerator is in use.
+ * `struct cpu` (cpu/cpu.h) is the one format of CPU state, whichever engine runs.  Nothing outside
+ * accel/ asks which accelerator is in use.
  *
  * Not modelled: moving a running guest from one engine to another.
  */
@@ -24,14 +24,14 @@ enum vcpu_exit {
 };
 
 struct accel_ops {
-    const char *name;  /* "interp", "jit", "kvm" */
+    const char *name; /* "interp", "jit", "kvm" */
     const char *title;
     bool (*init)(struct machine *m, GError **err);
     void (*fini)(struct machine *m);
     bool (*vcpu_init)(struct vcpu *v, GError **err); /* creates v->cpu and v->engine */
     void (*vcpu_fini)(struct vcpu *v);
-    /* Without the lock, on the vCPU's thread, until something needs attention.  INTR, NMI, INIT, SIPI, TLB, CODE and
-       RESET requests are served inside; PARK and STOP return. */
+    /* Without the lock, on the vCPU's thread, until something needs attention.  INTR, NMI, INIT,
+       SIPI, TLB, CODE and RESET requests are served inside; PARK and STOP return. */
     enum vcpu_exit (*vcpu_run)(struct vcpu *v);
     /* Make a running vcpu_run notice its requests (may be NULL: it polls them). */
     void (*vcpu_kick)(struct vcpu *v);

@@ -1,8 +1,8 @@
 /*
  * The physical memory map: regions with priorities, resolved to flat, sorted views, and DMA.
  *
- * Reads and writes are resolved apart, so that a chipset can read ROM while writes go to the RAM beneath (PAM
- * shadowing).  A region's `access` says which of the two views it takes part in.
+ * Reads and writes are resolved apart, so that a chipset can read ROM while writes go to the RAM
+ * beneath (PAM shadowing).  A region's `access` says which of the two views it takes part in.
  *
  * Not modelled: bus masters with views of their own (no IOMMU).
  */
@@ -14,8 +14,8 @@
 
 struct vcpu;
 
-#define PAGE_SHIFT 12
-#define PAGE_BYTES 4096ull
+#define PAGE_SHIFT       12
+#define PAGE_BYTES       4096ull
 #define PAGE_OFFSET_MASK 4095ull
 
 /* Per-page flags of a RAM block; accessed with C11 atomics from any thread. */
@@ -37,7 +37,8 @@ struct ram {
 enum region_kind { REGION_RAM, REGION_MMIO };
 enum { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_RW = 3 };
 
-/* Embedded in its owner (a device or the board); fields are changed only through the calls below. */
+/* Embedded in its owner (a device or the board); fields are changed only through the calls below.
+ */
 struct region {
     const char *name;
     enum region_kind kind;
@@ -45,8 +46,8 @@ struct region {
     bool enabled;
     int priority; /* the higher covers the lower; equal: the one added later covers */
     uint64_t base, size;
-    struct ram *ram;      /* REGION_RAM */
-    uint64_t ram_offset;  /* where in ram the region starts */
+    struct ram *ram;            /* REGION_RAM */
+    uint64_t ram_offset;        /* where in ram the region starts */
     const struct mmio_ops *ops; /* REGION_MMIO */
     struct device *dev;
     uint64_t reads, writes; /* MMIO accesses since start, for --stats */
@@ -56,30 +57,37 @@ struct region {
 struct flat_range {
     uint64_t base, size;
     struct region *region; /* never NULL */
-    uint8_t *host; /* REGION_RAM: host address of `base`; NULL: MMIO, or read-only RAM in the view for writes */
+    uint8_t *host; /* REGION_RAM: host address of `base`; NULL: MMIO, or read-only RAM in the view
+                      for writes */
 };
 
-/* Allocate guest RAM (`size` bytes, rounded up to pages; zero-filled, sparse).  HOST error when mmap refuses. */
+/* Allocate guest RAM (`size` bytes, rounded up to pages; zero-filled, sparse).  HOST error when
+ * mmap refuses. */
 struct ram *ram_new(struct machine *m, const char *name, uint64_t size, GError **err);
 /* Clear and return whether page `page` was dirty; with log_dirty off, always true. */
 bool ram_test_clear_dirty(struct ram *ram, uint64_t page);
-/* Start or stop dirty logging of a block (all pages begin dirty); empties TLBs as an aspace commit does. */
+/* Start or stop dirty logging of a block (all pages begin dirty); empties TLBs as an aspace commit
+ * does. */
 void ram_set_log_dirty(struct ram *ram, bool on);
 /*
- * A store hit `len` bytes at ram offset `off` other than through a CPU's fast path: sets dirty bits; where a page
- * holds decoded code, tells every vCPU to drop it (VCPU_REQ_CODE).  `from` is the vCPU that stores, which drops its
- * own blocks (and, when none is left, the code bit) by itself, or NULL for DMA, which clears the bit here.
+ * A store hit `len` bytes at ram offset `off` other than through a CPU's fast path: sets dirty
+ * bits; where a page holds decoded code, tells every vCPU to drop it (VCPU_REQ_CODE).  `from` is
+ * the vCPU that stores, which drops its own blocks (and, when none is left, the code bit) by
+ * itself, or NULL for DMA, which clears the bit here.
  */
 void ram_mark_written(struct ram *ram, uint64_t off, uint64_t len, struct vcpu *from);
 
 /*
- * Fill in a region (not yet in the map).  MMIO accesses are split to the sizes the ops take, naturally aligned, low
- * first; a read narrower than any register gives bytes of the register, such a write is a guest error.
+ * Fill in a region (not yet in the map).  MMIO accesses are split to the sizes the ops take,
+ * naturally aligned, low first; a read narrower than any register gives bytes of the register, such
+ * a write is a guest error.
  */
-void region_init_ram(struct region *r, const char *name, struct ram *ram, uint64_t ram_offset, uint64_t size);
-void region_init_mmio(struct region *r, const char *name, struct device *dev, const struct mmio_ops *ops,
-                      uint64_t size);
-/* Put it in the map at `base` with `priority`, enabled.  ACCESS_RW unless changed by region_set_access. */
+void region_init_ram(struct region *r, const char *name, struct ram *ram, uint64_t ram_offset,
+                     uint64_t size);
+void region_init_mmio(struct region *r, const char *name, struct device *dev,
+                      const struct mmio_ops *ops, uint64_t size);
+/* Put it in the map at `base` with `priority`, enabled.  ACCESS_RW unless changed by
+ * region_set_access. */
 void region_add(struct machine *m, struct region *r, uint64_t base, int priority);
 void region_remove(struct machine *m, struct region *r);
 /* Move, enable or disable, change which views it stands in.  Takes effect at the commit. */
@@ -87,33 +95,35 @@ void region_set_base(struct machine *m, struct region *r, uint64_t base);
 void region_set_enabled(struct machine *m, struct region *r, bool enabled);
 void region_set_access(struct machine *m, struct region *r, uint8_t access);
 /*
- * Changes between begin and commit take effect together (calls nest; a change outside a pair commits by itself).
- * The commit rebuilds the views as an exclusive section and makes every vCPU empty its TLB.  Lock held.
+ * Changes between begin and commit take effect together (calls nest; a change outside a pair
+ * commits by itself). The commit rebuilds the views as an exclusive section and makes every vCPU
+ * empty its TLB.  Lock held.
  */
 void aspace_begin(struct machine *m);
 void aspace_commit(struct machine *m);
 
 /*
- * The piece of the view for `access` (ACCESS_READ or ACCESS_WRITE) that holds physical address `pa`, or NULL when
- * nothing answers there (reads give ones, writes vanish).  The result stays valid until the next commit: vCPU
- * threads keep no copy across a device access.
+ * The piece of the view for `access` (ACCESS_READ or ACCESS_WRITE) that holds physical address
+ * `pa`, or NULL when nothing answers there (reads give ones, writes vanish).  The result stays
+ * valid until the next commit: vCPU threads keep no copy across a device access.
  */
 const struct flat_range *aspace_find(struct machine *m, uint64_t pa, unsigned access);
 
 /*
- * Slow-path accesses of a vCPU (1, 2, 4 or 8 bytes, any alignment, may cross ranges): RAM directly, MMIO under the
- * lock, nothing there: ones / ignored.  Call without the lock.
+ * Slow-path accesses of a vCPU (1, 2, 4 or 8 bytes, any alignment, may cross ranges): RAM directly,
+ * MMIO under the lock, nothing there: ones / ignored.  Call without the lock.
  */
 uint64_t aspace_read(struct machine *m, uint64_t pa, unsigned size);
 void aspace_write(struct machine *m, uint64_t pa, uint64_t val, unsigned size, struct vcpu *from);
 
 /* The same with the lock already held (tests, monitor). */
 uint64_t aspace_read_locked(struct machine *m, uint64_t pa, unsigned size);
-void aspace_write_locked(struct machine *m, uint64_t pa, uint64_t val, unsigned size, struct vcpu *from);
+void aspace_write_locked(struct machine *m, uint64_t pa, uint64_t val, unsigned size,
+                         struct vcpu *from);
 
 /*
- * DMA by devices (lock held).  Reaches RAM, ROM (reads) and passive MMIO; anything else is a guest error: reads
- * give ones, writes vanish, and the result is false.
+ * DMA by devices (lock held).  Reaches RAM, ROM (reads) and passive MMIO; anything else is a guest
+ * error: reads give ones, writes vanish, and the result is false.
  */
 bool dma_read(struct machine *m, uint64_t pa, void *buf, size_t len);
 bool dma_write(struct machine *m, uint64_t pa, const void *buf, size_t len);

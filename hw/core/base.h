@@ -1,8 +1,8 @@
 /*
  * Integer helpers used everywhere: bit fields and little-/big-endian access to byte arrays.
  *
- * Wire structures (disk headers, descriptors, tables) are byte arrays read through these calls, never casts, so
- * that alignment, endianness and bounds are always visible at the place of use.
+ * Wire structures (disk headers, descriptors, tables) are byte arrays read through these calls,
+ * never casts, so that alignment, endianness and bounds are always visible at the place of use.
  *
  * Not modelled: bit fields wider than 64 bits.
  */
@@ -16,20 +16,20 @@
 #include <stdint.h>
 #include <string.h>
 
-#define BIT(n) (1u << (n))
-#define BIT64(n) (1ull << (n))
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define BIT(n)                          (1u << (n))
+#define BIT64(n)                        (1ull << (n))
+#define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
+#define likely(x)                       __builtin_expect(!!(x), 1)
+#define unlikely(x)                     __builtin_expect(!!(x), 0)
 
 #define KiB 1024ull
 #define MiB (1024ull * KiB)
 #define GiB (1024ull * MiB)
 
 #define NS_PER_SEC 1000000000ll
-#define NS_PER_MS 1000000ll
-#define NS_PER_US 1000ll
+#define NS_PER_MS  1000000ll
+#define NS_PER_US  1000ll
 
 /* The bits hi..lo of v, moved down to bit 0. */
 static inline uint64_t bits(uint64_t v, unsigned hi, unsigned lo)
@@ -111,12 +111,14 @@ static inline void st_be64(void *p, uint64_t v)
     st_le64(p, GUINT64_SWAP_LE_BE(v));
 }
 
-/* One error domain for everything that fails for host reasons; the codes map to exit codes in ui/main.c. */
+/* One error domain for everything that fails for host reasons; the codes map to exit codes in
+ * ui/main.c. */
 enum candela_error {
-    CANDELA_ERROR_CONFIG,   /* an option or a configuration value: exit 2 from the command line, else 3 */
-    CANDELA_ERROR_FILE,     /* a file is missing, unreadable, locked: exit 3 */
-    CANDELA_ERROR_FORMAT,   /* a file's contents are not what they must be: exit 3 */
-    CANDELA_ERROR_HOST,     /* the host refused memory, a thread, a device: exit 1 */
+    CANDELA_ERROR_CONFIG, /* an option or a configuration value: exit 2 from the command line, else
+                             3 */
+    CANDELA_ERROR_FILE,   /* a file is missing, unreadable, locked: exit 3 */
+    CANDELA_ERROR_FORMAT, /* a file's contents are not what they must be: exit 3 */
+    CANDELA_ERROR_HOST,   /* the host refused memory, a thread, a device: exit 1 */
     CANDELA_ERROR_SNAPSHOT, /* a snapshot cannot be used: exit 3 */
     CANDELA_ERROR_ACCEL,    /* the demanded accelerator is not available: exit 4 */
 };

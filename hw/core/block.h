@@ -1,8 +1,9 @@
 /*
  * The disk contract: 512-byte sectors behind an asynchronous request.
  *
- * The device embeds a request, fills it in and submits; `done` comes later in the I/O thread under the lock, never
- * inside block_submit.  Backends (vhd/) implement struct block_ops with plain synchronous calls on worker threads.
+ * The device embeds a request, fills it in and submits; `done` comes later in the I/O thread under
+ * the lock, never inside block_submit.  Backends (vhd/) implement struct block_ops with plain
+ * synchronous calls on worker threads.
  *
  * Not modelled: discard, write-zeroes, several queues, sectors of other sizes.
  */
@@ -21,18 +22,19 @@ enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
 
 struct block_req {
     enum block_op op;
-    uint64_t sector;  /* first 512-byte sector */
-    uint32_t count;   /* sectors */
-    uint8_t *buf;     /* count * 512 bytes, owned by the submitter until done */
+    uint64_t sector; /* first 512-byte sector */
+    uint32_t count;  /* sectors */
+    uint8_t *buf;    /* count * 512 bytes, owned by the submitter until done */
     void (*done)(struct block_req *req);
-    void *opaque;     /* the submitter's */
-    int error;        /* 0, or an errno value, when done is called */
-    bool busy;        /* between submit and done */
+    void *opaque; /* the submitter's */
+    int error;    /* 0, or an errno value, when done is called */
+    bool busy;    /* between submit and done */
     struct block *blk;
-    uint64_t epoch;   /* used by block.c: requests from before a reset are completed silently */
+    uint64_t epoch; /* used by block.c: requests from before a reset are completed silently */
 };
 
-/* A format driver's calls; synchronous, on a worker thread, one at a time per block unless `parallel`. */
+/* A format driver's calls; synchronous, on a worker thread, one at a time per block unless
+ * `parallel`. */
 struct block_ops {
     const char *name; /* "raw", "vhd" */
     bool parallel;
@@ -45,24 +47,26 @@ struct block_ops {
 struct block {
     const struct block_ops *ops;
     void *img;
-    struct machine *m;  /* set by block_attach */
+    struct machine *m; /* set by block_attach */
     char *path;
-    uint64_t sectors;   /* size of the medium */
+    uint64_t sectors; /* size of the medium */
     bool readonly;
     uint64_t read_reqs, write_reqs, flush_reqs, read_bytes, write_bytes; /* for --stats */
     GMutex serial;      /* serialises calls of drivers that are not parallel */
     unsigned in_flight; /* requests submitted and not done; machine lock */
 };
 
-/* Give the block to a machine, which closes it at the end (machine_build does it for machine.drives). */
+/* Give the block to a machine, which closes it at the end (machine_build does it for
+ * machine.drives). */
 void block_attach(struct block *b, struct machine *m);
-/* Submit; lock held; req->busy until done.  Out-of-range requests complete with EINVAL, writes to a read-only medium
-   with EROFS. */
+/* Submit; lock held; req->busy until done.  Out-of-range requests complete with EINVAL, writes to a
+   read-only medium with EROFS. */
 void block_submit(struct block *b, struct block_req *req);
-/* Wait for every request of the machine and run the completions (silently for requests from before a reset: busy goes
-   false, done is not called).  Lock held; tests, stop, save, reset. */
+/* Wait for every request of the machine and run the completions (silently for requests from before
+   a reset: busy goes false, done is not called).  Lock held; tests, stop, save, reset. */
 void block_drain(struct machine *m);
-/* Wait for its requests, close the image and free the block.  Lock held once the block has a machine. */
+/* Wait for its requests, close the image and free the block.  Lock held once the block has a
+ * machine. */
 void block_close(struct block *b);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * The byte-stream contract: a serial port, debug console or monitor on one side, a host endpoint on the other.
+ * The byte-stream contract: a serial port, debug console or monitor on one side, a host endpoint on
+ * the other.
  *
  * Not modelled: baud rates and framing; a device paces itself.
  */

@@ -1,8 +1,10 @@
 /*
- * Virtual time: one clock per machine, in nanoseconds since power-on, standing still while the machine is stopped.
+ * Virtual time: one clock per machine, in nanoseconds since power-on, standing still while the
+ * machine is stopped.
  *
- * Two drivers: real time (the I/O thread sleeps until the next deadline) and stepped (tests and instruction-counted
- * runs move time by hand).  Timers are one-shot and fire under the machine lock.
+ * Two drivers: real time (the I/O thread sleeps until the next deadline) and stepped (tests and
+ * instruction-counted runs move time by hand).  Timers are one-shot and fire under the machine
+ * lock.
  *
  * Not modelled: a clock that runs at another rate than the host's.
  */
@@ -14,7 +16,8 @@
 struct machine;
 struct device;
 
-/* Embed in a device's `s`.  Only `deadline` and `armed` are state; the rest is wiring set by timer_init. */
+/* Embed in a device's `s`.  Only `deadline` and `armed` are state; the rest is wiring set by
+ * timer_init. */
 struct timer {
     int64_t deadline; /* ns of virtual time */
     bool armed;
@@ -25,8 +28,10 @@ struct timer {
     GSequenceIter *at; /* place in the machine's queue while armed */
 };
 
-/* Bind a timer to a device and function; call once from `attach`.  `n` is handed to fn (which channel, say). */
-void timer_init(struct timer *t, struct device *dev, void (*fn)(struct device *, unsigned), unsigned n);
+/* Bind a timer to a device and function; call once from `attach`.  `n` is handed to fn (which
+ * channel, say). */
+void timer_init(struct timer *t, struct device *dev, void (*fn)(struct device *, unsigned),
+                unsigned n);
 /* Arm for virtual time `deadline` (past deadlines fire as soon as possible).  Lock held. */
 void timer_at(struct timer *t, int64_t deadline);
 /* Disarm; harmless when not armed.  Lock held. */
@@ -47,14 +52,16 @@ static inline int64_t clock_ticks_to_ns(uint64_t ticks, uint64_t hz)
     return (int64_t)(((unsigned __int128)ticks * (uint64_t)NS_PER_SEC + hz - 1) / hz);
 }
 
-/* Stepped mode: time moves only by clock_step, which fires due timers in order.  Before machine_run; lock held. */
+/* Stepped mode: time moves only by clock_step, which fires due timers in order.  Before
+ * machine_run; lock held. */
 void clock_set_stepped(struct machine *m);
 void clock_step(struct machine *m, int64_t ns);
 
 /* Used by machine.c: the timer queue. */
 void clock_init(struct machine *m);
 void clock_fini(struct machine *m);
-/* Used by machine.c: start and stop the flow of time; the I/O loop's deadline (-1: none) and firing of due timers. */
+/* Used by machine.c: start and stop the flow of time; the I/O loop's deadline (-1: none) and firing
+ * of due timers. */
 void clock_start(struct machine *m);
 void clock_pause(struct machine *m);
 int64_t clock_next_deadline(struct machine *m);

@@ -1,5 +1,6 @@
 /*
- * What a machine is made of, as plain data.  The command line fills it (ui/options.c); the key file will (issue 5).
+ * What a machine is made of, as plain data.  The command line fills it (ui/options.c); the key file
+ * will (issue 5).
  *
  * Not modelled: network cards, and devices beyond the board.
  */
@@ -23,7 +24,8 @@ struct drive_config {
     enum drive_if interface;
     enum drive_media media;
     enum drive_format format;
-    unsigned index; /* IDE: 0..3 = primary master, primary slave, secondary master, secondary slave */
+    unsigned
+        index; /* IDE: 0..3 = primary master, primary slave, secondary master, secondary slave */
     bool readonly, snapshot;
 };
 

@@ -1,5 +1,6 @@
 /*
- * The display contract: a device renders into a 32-bit surface on demand and can give its text screen.
+ * The display contract: a device renders into a 32-bit surface on demand and can give its text
+ * screen.
  *
  * Not modelled: several screens, hardware cursors, acceleration.
  */
@@ -27,10 +28,13 @@ struct text_cell {
 };
 
 struct display_ops {
-    /* Draw the present frame; true when anything changed since the last call (`force` draws regardless). */
+    /* Draw the present frame; true when anything changed since the last call (`force` draws
+     * regardless). */
     bool (*draw)(struct device *dev, struct surface *s, bool force);
-    /* The text screen: fills up to max cells, row by row, gives columns and rows; false in a graphics mode. */
-    bool (*text)(struct device *dev, struct text_cell *cells, size_t max, unsigned *cols, unsigned *rows);
+    /* The text screen: fills up to max cells, row by row, gives columns and rows; false in a
+     * graphics mode. */
+    bool (*text)(struct device *dev, struct text_cell *cells, size_t max, unsigned *cols,
+                 unsigned *rows);
 };
 
 struct machine;
@@ -38,11 +42,12 @@ struct machine;
 /* The Unicode character that code page 437 shows for `ch`. */
 uint32_t cp437_to_unicode(uint8_t ch);
 /*
- * Append the text screen to `out`, one line per row, blanks at line ends cut off; false (nothing appended) in a
- * graphics mode or without a display.  Lock held.
+ * Append the text screen to `out`, one line per row, blanks at line ends cut off; false (nothing
+ * appended) in a graphics mode or without a display.  Lock held.
  */
 bool display_text_utf8(struct machine *m, GString *out);
 
-/* The machine's display: set by the display device at attach (machine.display, machine.display_dev). */
+/* The machine's display: set by the display device at attach (machine.display,
+ * machine.display_dev). */
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * The input contract: keys by USB HID usage code (Keyboard/Keypad page 0x07), relative pointer motion.
+ * The input contract: keys by USB HID usage code (Keyboard/Keypad page 0x07), relative pointer
+ * motion.
  *
  * Not modelled: absolute pointers, touch, keyboards' LEDs.
  */

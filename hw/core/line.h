@@ -1,8 +1,8 @@
 /*
  * A wire from one output to one sink (an interrupt request, a gate, a reset pin).
  *
- * The level is part of the driver's state, so that loading a snapshot makes no false edge.  Fan-in (shared PCI
- * interrupts) is the sink's business.
+ * The level is part of the driver's state, so that loading a snapshot makes no false edge.  Fan-in
+ * (shared PCI interrupts) is the sink's business.
  *
  * Not modelled: voltages: a line is low or high, and changes at once.
  */

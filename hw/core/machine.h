@@ -1,7 +1,8 @@
 /*
  * struct machine: everything one virtual PC owns.  Two machines in one process share nothing.
  *
- * Threads: main (options, window), one I/O thread, one thread per vCPU, workers; see docs/architecture.md section 4.
+ * Threads: main (options, window), one I/O thread, one thread per vCPU, workers; see
+ * docs/architecture.md section 4.
  *
  * Not modelled: several boards, hot plug, NUMA.
  */
@@ -40,8 +41,8 @@ enum machine_end {
     END_TRIPLE_FAULT, /* under the exit policy: exit 5 */
     END_DEBUG_EXIT,   /* debug-exit port: exit code in end_code */
     END_BUDGET,       /* --max-insns: exit 6 */
-    END_QUIT,         /* asked from outside (expectation met, time budget, monitor, signal); end_code */
-    END_ERROR,        /* engine failure: exit 1 */
+    END_QUIT,  /* asked from outside (expectation met, time budget, monitor, signal); end_code */
+    END_ERROR, /* engine failure: exit 1 */
 };
 
 struct code_page { /* a page of RAM whose decoded blocks are stale */
@@ -60,8 +61,8 @@ struct machine {
     GPtrArray *devices;
 
     /* memory (aspace.c) */
-    GPtrArray *rams;    /* struct ram * */
-    GPtrArray *regions; /* struct region *, in order of adding */
+    GPtrArray *rams;            /* struct ram * */
+    GPtrArray *regions;         /* struct region *, in order of adding */
     struct flat_range *view[2]; /* [0] reads, [1] writes; sorted by base */
     unsigned view_len[2];
     _Atomic uint32_t view_hit[2]; /* where the last look-up found something: tried first */
@@ -70,7 +71,7 @@ struct machine {
     bool aspace_changed;
     _Atomic uint64_t a20_mask; /* ANDed onto physical addresses by the CPU */
     GMutex stale_lock;         /* leaf lock of `stale` */
-    GArray *stale;             /* struct code_page: see VCPU_REQ_CODE; each vCPU drops what it holds */
+    GArray *stale; /* struct code_page: see VCPU_REQ_CODE; each vCPU drops what it holds */
 
     /* ports (ports.c) */
     struct port_claim **port_map; /* 65536 entries, NULL: unclaimed */
@@ -89,11 +90,12 @@ struct machine {
 
     /* processors */
     unsigned ncpus;
-    struct vcpu **vcpus; /* ncpus of them, there from machine_new on */
+    struct vcpu **vcpus;           /* ncpus of them, there from machine_new on */
     const struct accel_ops *accel; /* NULL: a machine without processors' threads (tests) */
     void *accel_data;
     bool accel_ready; /* accel->init succeeded: fini is due */
-    /* Without a local APIC: acknowledge at the 8259 pair; returns the vector or -1.  Set by the board. */
+    /* Without a local APIC: acknowledge at the 8259 pair; returns the vector or -1.  Set by the
+     * board. */
     int (*intack)(struct machine *m);
     GCond parked_cond; /* a vCPU parked or left the machine lock; see machine_exclusive_begin */
     unsigned exclusive_depth; /* sections begun (waiting or inside) and not ended */
@@ -107,12 +109,14 @@ struct machine {
     struct device *display_dev;
     const struct input_ops *input;
     struct device *input_dev;
-    struct block *drives[VM_MAX_DRIVES]; /* opened by the front end before build; index as in config.drives */
-    struct chr *serial[VM_SERIALS];      /* likewise */
+    struct block *
+        drives[VM_MAX_DRIVES]; /* opened by the front end before build; index as in config.drives */
+    struct chr *serial[VM_SERIALS]; /* likewise */
     struct chr *debugcon;
-    GBytes *kernel, *initrd;             /* contents, read by the front end; unreferenced by machine_free */
+    GBytes *kernel, *initrd; /* contents, read by the front end; unreferenced by machine_free */
     GBytes *bios_image, *vga_bios_image; /* firmware contents, likewise */
-    GBytes *linuxboot_rom, *multiboot_rom; /* pc-bios/optionrom, given by the front end; needed with `kernel` */
+    GBytes *linuxboot_rom,
+        *multiboot_rom; /* pc-bios/optionrom, given by the front end; needed with `kernel` */
 
     /* ending */
     GMutex end_lock;
@@ -132,15 +136,19 @@ struct machine {
     void *log; /* FILE *, or NULL: stderr */
     GMutex trace_lock;
 
-    /* Text shown with a triple fault; filled by the engine (Capstone lives in ui).  On the vCPU's thread, no lock. */
+    /* Text shown with a triple fault; filled by the engine (Capstone lives in ui).  On the vCPU's
+     * thread, no lock. */
     void (*fault_report)(struct vcpu *v, GString *out);
     /* Disassemble one instruction for traces; set by ui: writes text, returns length. */
-    int (*disassemble)(const uint8_t *bytes, size_t len, uint64_t ip, unsigned bits, char *text, size_t max);
+    int (*disassemble)(const uint8_t *bytes, size_t len, uint64_t ip, unsigned bits, char *text,
+                       size_t max);
 };
 
-/* New machine with a copy of the configuration; the accelerator is chosen by the caller; nothing runs yet. */
+/* New machine with a copy of the configuration; the accelerator is chosen by the caller; nothing
+ * runs yet. */
 struct machine *machine_new(const struct vm_config *config, const struct accel_ops *accel);
-/* Build the board, attach every device, create the vCPUs, reset.  On failure the machine can only be freed. */
+/* Build the board, attach every device, create the vCPUs, reset.  On failure the machine can only
+ * be freed. */
 bool machine_build(struct machine *m, const struct board *board, GError **err);
 /* Start the I/O thread, the clock and the vCPU threads. */
 bool machine_run(struct machine *m, GError **err);
@@ -152,11 +160,13 @@ void machine_end(struct machine *m, enum machine_end end, int code);
 void machine_stop(struct machine *m);
 void machine_free(struct machine *m);
 
-/* The guest's reset (port 0xcf9, keyboard controller, triple fault): happens soon, in the I/O thread.  Lock held. */
+/* The guest's reset (port 0xcf9, keyboard controller, triple fault): happens soon, in the I/O
+ * thread.  Lock held. */
 void machine_request_reset(struct machine *m);
 /* Power-off: ends the machine with END_POWER_OFF unless --no-shutdown.  Lock held. */
 void machine_power_off(struct machine *m);
-/* All devices' state tables and reset hooks, then the vCPUs.  Lock held, vCPUs parked or not yet started. */
+/* All devices' state tables and reset hooks, then the vCPUs.  Lock held, vCPUs parked or not yet
+ * started. */
 void machine_reset(struct machine *m);
 
 /* Hold the guest (vCPUs parked soon, time stands still) and let it go on.  Lock held. */
@@ -171,9 +181,10 @@ void machine_unlock(struct machine *m);
 void machine_assert_locked(struct machine *m);
 
 /*
- * Exclusive section: every other vCPU is out of guest code (waiting for the lock, halted or parked).  Lock held, any
- * thread; nests.  It lets go of the lock while it waits, but no other thread gets through machine_lock before
- * machine_exclusive_end, so the caller's devices do not change under it.
+ * Exclusive section: every other vCPU is out of guest code (waiting for the lock, halted or
+ * parked).  Lock held, any thread; nests.  It lets go of the lock while it waits, but no other
+ * thread gets through machine_lock before machine_exclusive_end, so the caller's devices do not
+ * change under it.
  */
 void machine_exclusive_begin(struct machine *m);
 void machine_exclusive_end(struct machine *m);
@@ -181,7 +192,8 @@ void machine_exclusive_end(struct machine *m);
 /* A20: gate open (true) lets address bit 20 through.  Lock held; empties the TLBs on a change. */
 void machine_set_a20(struct machine *m, bool on);
 
-/* JSON object text of the counters: accesses by device and range, instructions, halts, disks.  Lock held. */
+/* JSON object text of the counters: accesses by device and range, instructions, halts, disks.  Lock
+ * held. */
 void machine_stats_json(struct machine *m, GString *out);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * The 64 K I/O port map.  A range states the access sizes it takes; larger accesses are split into consecutive
- * ports, low first; unclaimed reads give ones.  Every access is counted and can be traced without code in devices.
+ * The 64 K I/O port map.  A range states the access sizes it takes; larger accesses are split into
+ * consecutive ports, low first; unclaimed reads give ones.  Every access is counted and can be
+ * traced without code in devices.
  *
  * Not modelled: wait states, and bus errors for unclaimed ports.
  */
@@ -18,8 +19,9 @@ struct port_claim {
 };
 
 /*
- * Claim `range` for `dev` at `first` (range->first is ignored).  The newest claim of a port wins; releasing it
- * brings the older one back.  The machine owns the result.  Lock held.  Ports past 0xffff are cut off.
+ * Claim `range` for `dev` at `first` (range->first is ignored).  The newest claim of a port wins;
+ * releasing it brings the older one back.  The machine owns the result.  Lock held.  Ports past
+ * 0xffff are cut off.
  */
 struct port_claim *ports_claim(struct device *dev, const struct port_range *range, uint16_t first);
 void ports_release(struct machine *m, struct port_claim *claim);
@@ -29,9 +31,9 @@ void ports_init(struct machine *m);
 void ports_fini(struct machine *m);
 
 /*
- * Splitting: the claim of the first port takes the whole access when it takes that size and the port is aligned to
- * it; else the largest aligned part it takes.  A port whose range takes only wider accesses than is left answers
- * nothing.
+ * Splitting: the claim of the first port takes the whole access when it takes that size and the
+ * port is aligned to it; else the largest aligned part it takes.  A port whose range takes only
+ * wider accesses than is left answers nothing.
  */
 /* A vCPU's access of 1, 2 or 4 bytes; takes the lock.  Reads are zero-extended. */
 uint32_t port_read(struct machine *m, uint16_t port, unsigned size);

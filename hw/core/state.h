@@ -1,8 +1,10 @@
 /*
- * State tables: one static const table per device (and one for the CPU) lists every member of its guest-visible
- * state struct.  Reset, snapshot, `info`, tests and fuzzing read the table; see docs/architecture.md section 6.
+ * State tables: one static const table per device (and one for the CPU) lists every member of its
+ * guest-visible state struct.  Reset, snapshot, `info`, tests and fuzzing read the table; see
+ * docs/architecture.md section 6.
  *
- * Not modelled: configuration (properties, device.h) and derived data (recomputed by the `loaded` hook).
+ * Not modelled: configuration (properties, device.h) and derived data (recomputed by the `loaded`
+ * hook).
  */
 #ifndef HW_CORE_STATE_H
 #define HW_CORE_STATE_H
@@ -36,8 +38,12 @@ struct state_field {
 };
 
 #define STATE_KIND_OF(x)                                                                           \
-    _Generic((x), bool : STATE_KIND_BOOL, uint8_t : STATE_KIND_UINT, uint16_t : STATE_KIND_UINT,   \
-             uint32_t : STATE_KIND_UINT, uint64_t : STATE_KIND_UINT, struct timer                  \
+    _Generic((x), bool                                                                             \
+             : STATE_KIND_BOOL, uint8_t                                                            \
+             : STATE_KIND_UINT, uint16_t                                                           \
+             : STATE_KIND_UINT, uint32_t                                                           \
+             : STATE_KIND_UINT, uint64_t                                                           \
+             : STATE_KIND_UINT, struct timer                                                       \
              : STATE_KIND_TIMER, struct line                                                       \
              : STATE_KIND_LINE)
 
@@ -79,15 +85,17 @@ struct state_field {
         .kind = STATE_KIND_END                                                                     \
     }
 
-/* Set every field of `base` to its reset value (timers stop; a line goes low, its sink being told). */
+/* Set every field of `base` to its reset value (timers stop; a line goes low, its sink being told).
+ */
 void state_reset(const struct state_field *table, void *base);
 
-/* Append "name=value" lines, one per field, each indented by `indent` spaces, to `out`.  Values in hex. */
+/* Append "name=value" lines, one per field, each indented by `indent` spaces, to `out`.  Values in
+ * hex. */
 void state_print(const struct state_field *table, const void *base, int indent, GString *out);
 
 /*
- * Mark in `covered` (one byte per byte of the struct, `len` bytes) what the table lists.  Returns false when a
- * field lies outside `len` or overlaps another.  For tests.
+ * Mark in `covered` (one byte per byte of the struct, `len` bytes) what the table lists.  Returns
+ * false when a field lies outside `len` or overlaps another.  For tests.
  */
 bool state_cover(const struct state_field *table, size_t at, uint8_t *covered, size_t len);
 

@@ -1,8 +1,9 @@
 /*
  * Traces and guest errors.
  *
- * A trace costs one test of a per-device mask when off.  Bus accesses, lines and timers are traced by the core.
- * Output goes to the log file (or stderr) as one line each: time, device, category, text.
+ * A trace costs one test of a per-device mask when off.  Bus accesses, lines and timers are traced
+ * by the core. Output goes to the log file (or stderr) as one line each: time, device, category,
+ * text.
  *
  * Not modelled: binary traces and tracepoints that are compiled out.
  */
@@ -13,8 +14,8 @@
 #include "hw/core/device.h"
 
 enum trace_category {
-    TR_IO = BIT(0),    /* port and MMIO accesses (by the core) */
-    TR_IRQ = BIT(1),   /* interrupt lines, vectors delivered */
+    TR_IO = BIT(0),  /* port and MMIO accesses (by the core) */
+    TR_IRQ = BIT(1), /* interrupt lines, vectors delivered */
     TR_DMA = BIT(2),
     TR_TIMER = BIT(3),
     TR_STATE = BIT(4), /* mode changes, resets */
@@ -42,7 +43,8 @@ void trace_write(struct machine *m, const char *who, uint32_t category, const ch
         }                                                                                          \
     } while (0)
 
-/* What the guest did wrong: counted, traced under TR_GUEST, the first 20 per device only.  Lock held. */
+/* What the guest did wrong: counted, traced under TR_GUEST, the first 20 per device only.  Lock
+ * held. */
 void guest_error(struct device *dev, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * The vCPU handle: what devices and the machine may ask of a processor, and what the processor asks of its local APIC.
+ * The vCPU handle: what devices and the machine may ask of a processor, and what the processor asks
+ * of its local APIC.
  *
  * Any request only sets a bit and kicks; the vCPU thread acts at its next instruction boundary.
  *
@@ -18,13 +19,14 @@ struct region;
 struct mmio_ops;
 
 enum {
-    VCPU_REQ_INTR = BIT(0),  /* the interrupt pin is high (level: the bit follows the pin) */
+    VCPU_REQ_INTR = BIT(0), /* the interrupt pin is high (level: the bit follows the pin) */
     VCPU_REQ_NMI = BIT(1),
-    VCPU_REQ_SMI = BIT(2),   /* reserved: no SMM */
+    VCPU_REQ_SMI = BIT(2), /* reserved: no SMM */
     VCPU_REQ_INIT = BIT(3),
-    VCPU_REQ_SIPI = BIT(4),  /* vector in sipi_vector */
-    VCPU_REQ_TLB = BIT(5),   /* the memory map or A20 changed: empty every TLB */
-    VCPU_REQ_CODE = BIT(6),  /* pages in the machine's stale-code list were written: drop their blocks */
+    VCPU_REQ_SIPI = BIT(4), /* vector in sipi_vector */
+    VCPU_REQ_TLB = BIT(5),  /* the memory map or A20 changed: empty every TLB */
+    VCPU_REQ_CODE =
+        BIT(6), /* pages in the machine's stale-code list were written: drop their blocks */
     VCPU_REQ_PARK = BIT(7),  /* an exclusive section wants this vCPU out of guest code */
     VCPU_REQ_STOP = BIT(8),  /* the machine stops */
     VCPU_REQ_RESET = BIT(9), /* reset the CPU to its power-on state */
@@ -34,15 +36,17 @@ enum {
  * What the CPU asks of its local APIC.  `dev` is the APIC.  All are called with the lock held.
  */
 struct apic_ops {
-    /* The vector to deliver now, acknowledged (INTA cycle, ISR set; ExtINT asks the 8259); -1: nothing after all. */
+    /* The vector to deliver now, acknowledged (INTA cycle, ISR set; ExtINT asks the 8259); -1:
+     * nothing after all. */
     int (*ack)(struct device *dev);
-    uint64_t (*get_base)(struct device *dev);            /* IA32_APIC_BASE */
-    bool (*set_base)(struct device *dev, uint64_t val);  /* false: #GP */
-    uint8_t (*get_tpr)(struct device *dev);              /* CR8: TPR bits 7..4, as 0..15 */
+    uint64_t (*get_base)(struct device *dev);           /* IA32_APIC_BASE */
+    bool (*set_base)(struct device *dev, uint64_t val); /* false: #GP */
+    uint8_t (*get_tpr)(struct device *dev);             /* CR8: TPR bits 7..4, as 0..15 */
     void (*set_tpr)(struct device *dev, uint8_t cr8);
-    bool (*msr_read)(struct device *dev, uint32_t msr, uint64_t *val);  /* x2APIC 0x800..0x83f, TSC deadline */
-    bool (*msr_write)(struct device *dev, uint32_t msr, uint64_t val);  /* false: #GP */
-    void (*init)(struct device *dev);                    /* INIT: back to power-on state but for ID and base */
+    bool (*msr_read)(struct device *dev, uint32_t msr,
+                     uint64_t *val); /* x2APIC 0x800..0x83f, TSC deadline */
+    bool (*msr_write)(struct device *dev, uint32_t msr, uint64_t val); /* false: #GP */
+    void (*init)(struct device *dev); /* INIT: back to power-on state but for ID and base */
 };
 
 struct vcpu {
@@ -51,24 +55,27 @@ struct vcpu {
     struct machine *m;
     const struct apic_ops *apic;
     struct device *apic_dev;
-    /* Without a local APIC (486 models, tests): who acknowledges, with the lock held; see machine.intack. */
+    /* Without a local APIC (486 models, tests): who acknowledges, with the lock held; see
+     * machine.intack. */
     uint8_t sipi_vector;
-    bool halted;            /* in HLT; written by the vCPU thread under `wake_lock` */
-    _Atomic bool parked;    /* out of guest code: see the head of machine.c */
-    bool wait_sipi;         /* an application processor before its SIPI */
+    bool halted;         /* in HLT; written by the vCPU thread under `wake_lock` */
+    _Atomic bool parked; /* out of guest code: see the head of machine.c */
+    bool wait_sipi;      /* an application processor before its SIPI */
     pthread_t thread;
     GMutex wake_lock;
     GCond wake;
-    _Atomic uint64_t insns;  /* guest instructions retired (software engines), updated at block-loop exits */
-    _Atomic uint64_t halts;  /* HLTs entered; counted by vcpu_wait */
-    bool short_wait;         /* the last HLT ended soon: worth spinning in the next */
-    bool ready;              /* accel->vcpu_init succeeded: vcpu_fini is due */
-    _Atomic bool running;    /* its thread was made and not joined yet */
-    /* FERR#: an x87 exception is pending with CR0.NE clear.  Called with the lock held; NULL: not connected. */
+    _Atomic uint64_t
+        insns; /* guest instructions retired (software engines), updated at block-loop exits */
+    _Atomic uint64_t halts; /* HLTs entered; counted by vcpu_wait */
+    bool short_wait;        /* the last HLT ended soon: worth spinning in the next */
+    bool ready;             /* accel->vcpu_init succeeded: vcpu_fini is due */
+    _Atomic bool running;   /* its thread was made and not joined yet */
+    /* FERR#: an x87 exception is pending with CR0.NE clear.  Called with the lock held; NULL: not
+     * connected. */
     void (*ferr)(struct device *dev);
     struct device *ferr_dev;
-    void *engine;            /* the accelerator's own data */
-    void *cpu;               /* struct cpu of the software CPU and of state_pull/push */
+    void *engine; /* the accelerator's own data */
+    void *cpu;    /* struct cpu of the software CPU and of state_pull/push */
 };
 
 /* The interrupt pin.  Any thread with the lock. */
@@ -88,16 +95,20 @@ static inline uint32_t vcpu_pending(struct vcpu *v)
     return atomic_load_explicit(&v->requests, memory_order_acquire);
 }
 /*
- * Sleep in HLT until any bit of `mask` is pending.  Called by the vCPU thread without the lock.  Spins for a few tens
- * of microseconds first: a cross-CPU wake-up costs about 80 us on virtualised hosts.
+ * Sleep in HLT until any bit of `mask` is pending.  Called by the vCPU thread without the lock.
+ * Spins for a few tens of microseconds first: a cross-CPU wake-up costs about 80 us on virtualised
+ * hosts.
  */
 void vcpu_wait(struct vcpu *v, uint32_t mask);
-/* Used by machine.c: a handle (no thread, no engine); its thread, which runs until VCPU_REQ_STOP; wait for its end. */
+/* Used by machine.c: a handle (no thread, no engine); its thread, which runs until VCPU_REQ_STOP;
+ * wait for its end. */
 struct vcpu *vcpu_new(struct machine *m, unsigned id);
-bool vcpu_start(struct vcpu *v, GError **err); /* lock held: the thread waits for it before it runs guest code */
+bool vcpu_start(struct vcpu *v,
+                GError **err); /* lock held: the thread waits for it before it runs guest code */
 void vcpu_join(struct vcpu *v);
 void vcpu_free(struct vcpu *v);
-/* The interrupt vector to deliver, or -1; takes the lock.  Called by the engine at an open boundary. */
+/* The interrupt vector to deliver, or -1; takes the lock.  Called by the engine at an open
+ * boundary. */
 int vcpu_ack_intr(struct vcpu *v);
 
 #endif

@@ -1,8 +1,10 @@
 /*
- * Speed of the interpreter on small kernels: guest instructions a second, and beside the host itself.
+ * Speed of the interpreter on small kernels: guest instructions a second, and beside the host
+ * itself.
  *
- * The kernels are C functions in a section of their own (guest_text).  They run natively, and as 64-bit guest code on a
- * bare CPU: page tables that map RAM to itself, flat segments, no devices.  Best of several interleaved runs.
+ * The kernels are C functions in a section of their own (guest_text).  They run natively, and as
+ * 64-bit guest code on a bare CPU: page tables that map RAM to itself, flat segments, no devices.
+ * Best of several interleaved runs.
  *
  * Not modelled: floating point (see the boots and issue 7's suite).
  */
@@ -11,8 +13,16 @@
 #include <stdio.h>
 #include <time.h>
 
-#define GUEST __attribute__((section("guest_text"), noinline, used, optimize("O2", "no-tree-vectorize"), target("no-sse")))
-enum { RAM_BYTES = 32 << 20, TEXT_AT = 0x400000, DATA_AT = 0x800000, STACK_AT = 0x700000, HALT_AT = 0x300000 };
+#define GUEST                                                                                      \
+    __attribute__((section("guest_text"), noinline, used, optimize("O2", "no-tree-vectorize"),     \
+                   target("no-sse")))
+enum {
+    RAM_BYTES = 32 << 20,
+    TEXT_AT = 0x400000,
+    DATA_AT = 0x800000,
+    STACK_AT = 0x700000,
+    HALT_AT = 0x300000
+};
 
 extern const uint8_t __start_guest_text[], __stop_guest_text[];
 
@@ -144,8 +154,9 @@ struct kernel {
 };
 
 static const struct kernel kernels[] = {
-    {"sieve", kernel_sieve, 60}, {"alu", kernel_alu, 200}, {"chase", kernel_chase, 150}, {"calls", kernel_calls, 60},
-    {"hash", kernel_hash, 150},  {"sort", kernel_sort, 80}, {"copy", kernel_copy, 400},
+    {"sieve", kernel_sieve, 60}, {"alu", kernel_alu, 200},   {"chase", kernel_chase, 150},
+    {"calls", kernel_calls, 60}, {"hash", kernel_hash, 150}, {"sort", kernel_sort, 80},
+    {"copy", kernel_copy, 400},
 };
 
 static double now(void)
@@ -214,8 +225,9 @@ static void measure(struct vcpu *v, uint8_t *ram, uint8_t *host, const struct ke
         best_host = MIN(best_host, t1 - t0);
         best_guest = MIN(best_guest, t2 - t1);
     }
-    printf("%-8s %10.1f %12.0f %10.2f %10.1f%s\n", k->name, (double)insns / 1e6, (double)insns / best_guest / 1e6,
-           best_guest * 1e3, best_guest / best_host, a == b ? "" : "   WRONG RESULT");
+    printf("%-8s %10.1f %12.0f %10.2f %10.1f%s\n", k->name, (double)insns / 1e6,
+           (double)insns / best_guest / 1e6, best_guest * 1e3, best_guest / best_host,
+           a == b ? "" : "   WRONG RESULT");
 }
 
 static bool build_nothing(struct machine *m, GError **err)

@@ -73,8 +73,9 @@ unsigned form_list(const struct op_row *row, struct form_spec *out, unsigned max
     unsigned n = 0;
 
     for (unsigned size = sized ? 1 : 0; size <= (sized ? 3u : 0u); size++) {
-        if ((row->size == SZ_Y && size == 1) || (row->size == SZ_V64 && size == 2) || (row->size == SZ_Z && size == 3) ||
-            (row->pfx == PFX_NP && size == 1) || (row->pfx == PFX_66W && size != 1)) {
+        if ((row->size == SZ_Y && size == 1) || (row->size == SZ_V64 && size == 2) ||
+            (row->size == SZ_Z && size == 3) || (row->pfx == PFX_NP && size == 1) ||
+            (row->pfx == PFX_66W && size != 1)) {
             continue;
         }
         for (unsigned l = 0; l < 2; l++) {
@@ -131,7 +132,8 @@ static void put_imm(struct enc *e, unsigned bytes)
     }
 }
 
-/* A register for addresses: any but RSP and RBP's special encodings are allowed with the right bytes. */
+/* A register for addresses: any but RSP and RBP's special encodings are allowed with the right
+ * bytes. */
 static void choose_address(struct enc *e, bool vsib)
 {
     uint32_t target = SILICON_DATA + 1024 + rnd(e, 6) * 64 + (rnd(e, 4) ? 0 : rnd(e, 64));
@@ -171,7 +173,8 @@ static unsigned rex_bits(const struct form_spec *f, const struct enc *e)
 
     if (f->row->enc & ENC_MODRM) {
         b |= e->reg & 8 ? 4 : 0;
-        b |= f->memory ? (e->base & 8 ? 1 : 0) | (e->has_index && e->index & 8 ? 2 : 0) : (e->rm & 8 ? 1 : 0);
+        b |= f->memory ? (e->base & 8 ? 1 : 0) | (e->has_index && e->index & 8 ? 2 : 0)
+                       : (e->rm & 8 ? 1 : 0);
     } else if (f->row->enc & ENC_OPREG) {
         b |= e->rm & 8 ? 1 : 0;
     }
@@ -208,7 +211,8 @@ static void put_legacy(const struct form_spec *f, struct enc *e)
 
 static void put_vex(const struct form_spec *f, struct enc *e)
 {
-    static const uint8_t pp[] = {[PFX_NP] = 0, [PFX_66] = 1, [PFX_F3] = 2, [PFX_F2] = 3, [PFX_ANY] = 0};
+    static const uint8_t pp[] = {
+        [PFX_NP] = 0, [PFX_66] = 1, [PFX_F3] = 2, [PFX_F2] = 3, [PFX_ANY] = 0};
     unsigned rex = rex_bits(f, e);
 
     put(e, 0xc4);

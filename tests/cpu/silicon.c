@@ -15,15 +15,18 @@ static_assert(offsetof(struct silicon_state, fx) == 192, "trampoline");
 static_assert(offsetof(struct silicon_state, ymm) == 704, "trampoline");
 
 /* Absolute addresses: SILICON_STATE + offset. */
-#define AT(n) "0x410000+" #n
-#define VLOAD(n) "vmovdqu " AT(704) "+32*" #n ", %ymm" #n "\n"
+#define AT(n)     "0x410000+" #n
+#define VLOAD(n)  "vmovdqu " AT(704) "+32*" #n ", %ymm" #n "\n"
 #define VSTORE(n) "vmovdqu %ymm" #n ", " AT(704) "+32*" #n "\n"
-#define ALL16(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define ALL16(X)                                                                                   \
+    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 
 void silicon_enter(void);
 void silicon_exit_next(void);
 void silicon_exit_taken(void);
 
+/* One step of the trampoline a line. */
+// clang-format off
 __asm__(".text\n"
         ".globl silicon_enter\nsilicon_enter:\n"
         "push %rbx\npush %rbp\npush %r12\npush %r13\npush %r14\npush %r15\n"
@@ -33,7 +36,8 @@ __asm__(".text\n"
         "mov " AT(0) ", %rax\nmov " AT(8) ", %rcx\nmov " AT(16) ", %rdx\nmov " AT(24) ", %rbx\n"
         "mov " AT(40) ", %rbp\nmov " AT(48) ", %rsi\nmov " AT(56) ", %rdi\nmov " AT(64) ", %r8\n"
         "mov " AT(72) ", %r9\nmov " AT(80) ", %r10\nmov " AT(88) ", %r11\nmov " AT(96) ", %r12\n"
-        "mov " AT(104) ", %r13\nmov " AT(112) ", %r14\nmov " AT(120) ", %r15\nmov " AT(32) ", %rsp\n"
+        "mov " AT(104) ", %r13\nmov " AT(112) ", %r14\nmov " AT(120) ", %r15\n"
+        "mov " AT(32) ", %rsp\n"
         "jmp *" AT(136) "\n"
         ".globl silicon_exit_taken\nsilicon_exit_taken:\n"
         "movq $1, " AT(168) "\n"
@@ -41,12 +45,13 @@ __asm__(".text\n"
         "mov %rax, " AT(0) "\nmov %rcx, " AT(8) "\nmov %rdx, " AT(16) "\nmov %rbx, " AT(24) "\n"
         "mov %rsp, " AT(32) "\nmov %rbp, " AT(40) "\nmov %rsi, " AT(48) "\nmov %rdi, " AT(56) "\n"
         "mov %r8, " AT(64) "\nmov %r9, " AT(72) "\nmov %r10, " AT(80) "\nmov %r11, " AT(88) "\n"
-        "mov %r12, " AT(96) "\nmov %r13, " AT(104) "\nmov %r14, " AT(112) "\nmov %r15, " AT(120) "\n"
-        "mov " AT(144) ", %rsp\n"
+        "mov %r12, " AT(96) "\nmov %r13, " AT(104) "\nmov %r14, " AT(112) "\n"
+        "mov %r15, " AT(120) "\nmov " AT(144) ", %rsp\n"
         "pushfq\npopq " AT(128) "\ncld\n" ALL16(VSTORE)
         "fxsave64 " AT(192) "\n"
         "fninit\nvzeroupper\n"
         "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbp\npop %rbx\nret\n");
+// clang-format on
 
 static void *map_at(uintptr_t at, size_t len, int prot)
 {
@@ -55,7 +60,8 @@ static void *map_at(uintptr_t at, size_t len, int prot)
     return p == MAP_FAILED || p != (void *)at ? NULL : p;
 }
 
-/* Page tables (identity, 2 MiB pages), GDT, IDT whose handlers are HLTs, TSS with one interrupt stack. */
+/* Page tables (identity, 2 MiB pages), GDT, IDT whose handlers are HLTs, TSS with one interrupt
+ * stack. */
 static void build_guest(struct silicon *s)
 {
     uint8_t *ram = s->rig->ram->host;
@@ -69,7 +75,8 @@ static void build_guest(struct silicon *s)
         uint32_t handler = 0x500000 + v * 16;
 
         ram[handler] = 0xf4;
-        st_le64(ram + 0x5000 + v * 16, (uint64_t)(handler >> 16) << 48 | 0x8e0100080000ull | (handler & 0xffff));
+        st_le64(ram + 0x5000 + v * 16,
+                (uint64_t)(handler >> 16) << 48 | 0x8e0100080000ull | (handler & 0xffff));
     }
     st_le64(ram + 0x6008, 0x00af9b000000ffffull);
     st_le64(ram + 0x7000 + 36, 0x90000);
@@ -108,7 +115,8 @@ struct silicon *silicon_new(const char *model)
     struct vm_config config;
     GError *err = NULL;
 
-    s->native = map_at(SILICON_STATE, align_up(sizeof *s->native, PAGE_BYTES), PROT_READ | PROT_WRITE);
+    s->native =
+        map_at(SILICON_STATE, align_up(sizeof *s->native, PAGE_BYTES), PROT_READ | PROT_WRITE);
     if (!s->native || !map_at(SILICON_DATA, SILICON_DATA_BYTES, PROT_READ | PROT_WRITE) ||
         !map_at(SILICON_CODE, PAGE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC)) {
         g_free(s);
@@ -184,12 +192,14 @@ static void place_code(uint8_t *page, const uint8_t *code, unsigned len, const u
     memcpy(page + len + SILICON_SKIP, jump[1], 7);
 }
 
-void silicon_run_native(struct silicon *s, const uint8_t *code, unsigned len, const struct silicon_state *in,
-                        const uint8_t *data, struct silicon_result *out)
+void silicon_run_native(struct silicon *s, const uint8_t *code, unsigned len,
+                        const struct silicon_state *in, const uint8_t *data,
+                        struct silicon_result *out)
 {
     static const uint8_t jump[2][7] = {{0xff, 0x24, 0x25, 0x98, 0x00, 0x41, 0x00},
                                        {0xff, 0x24, 0x25, 0xa0, 0x00, 0x41, 0x00}};
-    struct sigaction old[ARRAY_LEN(fault_signals)], now = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK | SA_NODEFER};
+    struct sigaction old[ARRAY_LEN(fault_signals)],
+        now = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK | SA_NODEFER};
     stack_t alt = {.ss_sp = g_malloc(65536), .ss_size = 65536}, old_alt;
 
     place_code((uint8_t *)(uintptr_t)SILICON_CODE, code, len, jump);
@@ -238,10 +248,12 @@ static void guest_set(struct silicon *s, const struct silicon_state *in)
     cpu_update_mode(c);
 }
 
-void silicon_run_guest(struct silicon *s, const uint8_t *code, unsigned len, const struct silicon_state *in,
-                       const uint8_t *data, struct silicon_result *out)
+void silicon_run_guest(struct silicon *s, const uint8_t *code, unsigned len,
+                       const struct silicon_state *in, const uint8_t *data,
+                       struct silicon_result *out)
 {
-    static const uint8_t jump[2][7] = {{0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4}, {0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4}};
+    static const uint8_t jump[2][7] = {{0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4},
+                                       {0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4, 0xf4}};
     struct cpu *c = s->c;
     uint8_t *ram = s->rig->ram->host;
 

@@ -32,9 +32,9 @@ static const int signals[SIGNALS] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV};
 
 /* A signal handler has no argument of ours.  The assembly knows these by name. */
 struct silicon32_entry {
-    uint32_t r[8];              /* 0 */
+    uint32_t r[8];               /* 0 */
     uint64_t rip, cs, flags, ss; /* 32, 40, 48, 56 */
-    uint64_t host_rsp;          /* 64 */
+    uint64_t host_rsp;           /* 64 */
 } silicon32_entry;
 static_assert(offsetof(struct silicon32_entry, host_rsp) == 64, "assembly");
 
@@ -65,7 +65,10 @@ static inline long raw_prctl(long what, unsigned long arg)
 {
     long r;
 
-    __asm__ volatile("syscall" : "=a"(r) : "a"(SYS_arch_prctl), "D"(what), "S"(arg) : "rcx", "r11", "memory");
+    __asm__ volatile("syscall"
+                     : "=a"(r)
+                     : "a"(SYS_arch_prctl), "D"(what), "S"(arg)
+                     : "rcx", "r11", "memory");
     return r;
 }
 
@@ -77,7 +80,8 @@ static int class_of_signal(int sig)
 /* Thread-local storage is not there before the first line is done. */
 __attribute__((no_stack_protector)) static void on_signal(int sig, siginfo_t *info, void *context)
 {
-    static const uint8_t regs[8] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI};
+    static const uint8_t regs[8] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX,
+                                    REG_RSP, REG_RBP, REG_RSI, REG_RDI};
     greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
 
     (void)info;
@@ -120,7 +124,8 @@ static bool map_at(uint32_t at, size_t len, int prot)
 
 bool silicon32_native_begin(unsigned code)
 {
-    struct sigaction now = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction now = {.sa_sigaction = on_signal,
+                            .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 
     if (code == MODE_CODE16 && (!set_ldt(LDT_CS16 >> 3, SILICON32_CODE, true) ||
                                 !set_ldt(LDT_DS16 >> 3, SILICON32_DATA, false))) {
@@ -150,8 +155,8 @@ void silicon32_native_end(void)
     munmap((void *)(uintptr_t)SILICON32_CODE, PAGE_BYTES);
 }
 
-void silicon32_native_run(unsigned code, const uint8_t *bytes, unsigned len, const struct silicon32_state *in,
-                          struct silicon32_state *out)
+void silicon32_native_run(unsigned code, const uint8_t *bytes, unsigned len,
+                          const struct silicon32_state *in, struct silicon32_state *out)
 {
     uint32_t base = code == MODE_CODE16 ? 0 : SILICON32_CODE;
 
@@ -206,11 +211,15 @@ static void set_segments(struct cpu *c, unsigned code)
 {
     const uint16_t user = SEG_P | SEG_S | SEG_DPL | SEG_A | SEG_W;
     bool flat = code == MODE_CODE32;
-    struct seg data = {.sel = S_UDATA, .attr = user | SEG_DB, .limit = flat ? ~0u : 0xffff,
+    struct seg data = {.sel = S_UDATA,
+                       .attr = user | SEG_DB,
+                       .limit = flat ? ~0u : 0xffff,
                        .base = flat ? 0 : SILICON32_DATA};
 
-    c->seg[SEG_CS] = (struct seg){.sel = S_UCODE, .attr = user | SEG_CODE | (flat ? SEG_DB : 0),
-                                  .limit = data.limit, .base = flat ? 0 : SILICON32_CODE};
+    c->seg[SEG_CS] = (struct seg){.sel = S_UCODE,
+                                  .attr = user | SEG_CODE | (flat ? SEG_DB : 0),
+                                  .limit = data.limit,
+                                  .base = flat ? 0 : SILICON32_CODE};
     c->seg[SEG_SS] = c->seg[SEG_DS] = c->seg[SEG_ES] = data;
     c->seg[SEG_FS] = c->seg[SEG_GS] = (struct seg){0};
     c->cpl = 3;
@@ -218,7 +227,9 @@ static void set_segments(struct cpu *c, unsigned code)
 
 static int class_of_vector(int vector)
 {
-    return vector == EXCP_DB ? 3 : vector == EXCP_DE || vector == EXCP_UD || vector < 0 ? vector : 13;
+    return vector == EXCP_DB                                      ? 3
+           : vector == EXCP_DE || vector == EXCP_UD || vector < 0 ? vector
+                                                                  : 13;
 }
 
 void silicon32_guest_run(struct guest *g, unsigned code, const uint8_t *bytes, unsigned len,
@@ -238,7 +249,8 @@ void silicon32_guest_run(struct guest *g, unsigned code, const uint8_t *bytes, u
     c->halted = c->shutdown = c->inhibit = false;
     c->icount = 0;
     c->cur = NULL;
-    cpu_set_eflags(c, (in->eflags & RUN_FLAGS) | FLAG_IF | FLAG_TF, RUN_FLAGS | FLAG_IF | FLAG_TF | FLAG_RF);
+    cpu_set_eflags(c, (in->eflags & RUN_FLAGS) | FLAG_IF | FLAG_TF,
+                   RUN_FLAGS | FLAG_IF | FLAG_TF | FLAG_RF);
     cpu_update_mode(c);
     guest_run(g);
 

@@ -1,10 +1,11 @@
 /*
- * The host CPU as oracle for 16- and 32-bit code: one instruction in compatibility mode, entered by IRETQ and left by
- * the trap flag, and the same one in the interpreter in 32-bit protected mode with paging, at CPL 3.
+ * The host CPU as oracle for 16- and 32-bit code: one instruction in compatibility mode, entered by
+ * IRETQ and left by the trap flag, and the same one in the interpreter in 32-bit protected mode
+ * with paging, at CPL 3.
  *
- * 32-bit code runs in flat segments.  16-bit code has a code segment at SILICON32_CODE and data and stack segments (of
- * the local descriptor table natively) at SILICON32_DATA, 64 KiB each, with a 32-bit stack pointer.  FS and GS are
- * null.  Only the code and data pages are mapped.
+ * 32-bit code runs in flat segments.  16-bit code has a code segment at SILICON32_CODE and data and
+ * stack segments (of the local descriptor table natively) at SILICON32_DATA, 64 KiB each, with a
+ * 32-bit stack pointer.  FS and GS are null.  Only the code and data pages are mapped.
  *
  * Not modelled: system calls, segment loads, vector and x87 state.
  */
@@ -13,10 +14,10 @@
 
 #include "tests/cpu/guest.h"
 
-#define SILICON32_DATA 0x200000u /* two pages */
+#define SILICON32_DATA       0x200000u /* two pages */
 #define SILICON32_DATA_BYTES 8192u
-#define SILICON32_CODE 0x300000u /* one page */
-enum { SILICON32_IP = 0x100 };   /* where the instruction stands in the code page */
+#define SILICON32_CODE       0x300000u /* one page */
+enum { SILICON32_IP = 0x100 };         /* where the instruction stands in the code page */
 
 struct silicon32_state {
     uint32_t r[8]; /* numbered as in instructions */
@@ -29,8 +30,8 @@ struct silicon32_state {
 /* Native side; false: not to be had on this host. */
 bool silicon32_native_begin(unsigned code);
 void silicon32_native_end(void);
-void silicon32_native_run(unsigned code, const uint8_t *bytes, unsigned len, const struct silicon32_state *in,
-                          struct silicon32_state *out);
+void silicon32_native_run(unsigned code, const uint8_t *bytes, unsigned len,
+                          const struct silicon32_state *in, struct silicon32_state *out);
 
 void silicon32_guest_begin(struct guest *g);
 void silicon32_guest_end(struct guest *g);

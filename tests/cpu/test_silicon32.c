@@ -1,6 +1,6 @@
 /*
- * Integer instructions in 16- and 32-bit code against the host's own CPU in compatibility mode: every row of the integer
- * table that exists there, with random prefixes, operands and values.
+ * Integer instructions in 16- and 32-bit code against the host's own CPU in compatibility mode:
+ * every row of the integer table that exists there, with random prefixes, operands and values.
  */
 #include "tests/cpu/silicon32.h"
 #include <criterion/criterion.h>
@@ -23,7 +23,8 @@ static unsigned rnd(GRand *rng, unsigned n)
 static void put_prefixes(GRand *rng, const struct op_row *row, GByteArray *out)
 {
     static const uint8_t segments[] = {0x26, 0x2e, 0x36, 0x3e};
-    static const uint8_t mandatory[] = {[PFX_66] = 0x66, [PFX_66W] = 0x66, [PFX_F3] = 0xf3, [PFX_F2] = 0xf2};
+    static const uint8_t mandatory[] = {
+        [PFX_66] = 0x66, [PFX_66W] = 0x66, [PFX_F3] = 0xf3, [PFX_F2] = 0xf2};
     uint8_t b;
 
     if (rnd(rng, 4) == 0) {
@@ -68,11 +69,14 @@ static void put_opcode(GRand *rng, const struct op_row *row, GByteArray *out)
     if (row->ext >= 0) {
         modrm = (uint8_t)((modrm & 0xc7) | row->ext << 3);
     }
-    modrm = row->mod == MOD_REG ? modrm | 0xc0 : row->mod == MOD_MEM && modrm >= 0xc0 ? modrm & 0x7f : modrm;
+    modrm = row->mod == MOD_REG                    ? modrm | 0xc0
+            : row->mod == MOD_MEM && modrm >= 0xc0 ? modrm & 0x7f
+                                                   : modrm;
     g_byte_array_append(out, &modrm, 1);
 }
 
-/* Displacements and immediates: half of the time small, so that addresses stay in the data pages. */
+/* Displacements and immediates: half of the time small, so that addresses stay in the data pages.
+ */
 static void put_tail(GRand *rng, GByteArray *out)
 {
     bool small = rnd(rng, 2);
@@ -90,7 +94,8 @@ static void put_tail(GRand *rng, GByteArray *out)
 /* Pointers into the data pages (or offsets in 16-bit segments), small numbers, edges, anything. */
 static uint32_t make_value(GRand *rng, unsigned code)
 {
-    static const uint32_t edges[] = {0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, ~0u};
+    static const uint32_t edges[] = {0,      1,      0x7f,       0x80,       0xff, 0x7fff,
+                                     0x8000, 0xffff, 0x7fffffff, 0x80000000, ~0u};
     uint32_t base = code == MODE_CODE16 ? 0 : SILICON32_DATA;
 
     switch (rnd(rng, 8)) {
@@ -124,7 +129,8 @@ static void make_data(GRand *rng, unsigned code, struct silicon32_state *s)
 
 /* ---- comparison ---- */
 
-/* What both manuals leave undefined where the host cannot run the instruction for us (and see test_silicon.c). */
+/* What both manuals leave undefined where the host cannot run the instruction for us (and see
+ * test_silicon.c). */
 static uint32_t undefined_flags(const struct op_row *row)
 {
     static const struct {
@@ -150,10 +156,11 @@ static uint32_t undefined_flags(const struct op_row *row)
 }
 
 /*
- * After a fault memory is not compared: hardware may have done a part of a PUSHA, say.  Nor are the arithmetic flags of
- * a repeated CMPS or SCAS that goes on: hardware writes them at the end.
+ * After a fault memory is not compared: hardware may have done a part of a PUSHA, say.  Nor are the
+ * arithmetic flags of a repeated CMPS or SCAS that goes on: hardware writes them at the end.
  */
-static const char *difference(const struct silicon32_state *n, const struct silicon32_state *g, uint32_t undefined)
+static const char *difference(const struct silicon32_state *n, const struct silicon32_state *g,
+                              uint32_t undefined)
 {
     if (n->vector != g->vector) {
         return "exception";
@@ -172,9 +179,9 @@ static const char *difference(const struct silicon32_state *n, const struct sili
     return n->vector == 3 && memcmp(n->data, g->data, sizeof n->data) ? "memory" : NULL;
 }
 
-static void report(struct tally *t, const char *name, unsigned code, const uint8_t *bytes, const char *what,
-                   const struct silicon32_state *in, const struct silicon32_state *n,
-                   const struct silicon32_state *g)
+static void report(struct tally *t, const char *name, unsigned code, const uint8_t *bytes,
+                   const char *what, const struct silicon32_state *in,
+                   const struct silicon32_state *n, const struct silicon32_state *g)
 {
     if (t->wrong++ >= MAX_REPORTS) {
         return;
@@ -183,26 +190,30 @@ static void report(struct tally *t, const char *name, unsigned code, const uint8
     for (unsigned k = 0; k < CODE_BYTES; k++) {
         g_string_append_printf(t->report, " %02x", bytes[k]);
     }
-    g_string_append_printf(t->report, "; class silicon %d here %d; EIP %x %x; flags in %x silicon %x here %x", n->vector,
-                           g->vector, n->eip, g->eip, in->eflags, n->eflags, g->eflags);
+    g_string_append_printf(t->report,
+                           "; class silicon %d here %d; EIP %x %x; flags in %x silicon %x here %x",
+                           n->vector, g->vector, n->eip, g->eip, in->eflags, n->eflags, g->eflags);
     for (unsigned k = 0; k < 8; k++) {
         if (n->r[k] != g->r[k]) {
-            g_string_append_printf(t->report, "; r%u in %x silicon %x here %x", k, in->r[k], n->r[k], g->r[k]);
+            g_string_append_printf(t->report, "; r%u in %x silicon %x here %x", k, in->r[k],
+                                   n->r[k], g->r[k]);
         }
     }
     for (unsigned k = 0; k < sizeof n->data; k++) {
         if (n->data[k] != g->data[k]) {
-            g_string_append_printf(t->report, "; first byte of memory %x: silicon %02x here %02x", k, n->data[k],
-                                   g->data[k]);
+            g_string_append_printf(t->report, "; first byte of memory %x: silicon %02x here %02x",
+                                   k, n->data[k], g->data[k]);
             break;
         }
     }
     g_string_append_c(t->report, '\n');
 }
 
-static void run_row(struct guest *g, const struct op_row *row, unsigned code, GRand *rng, struct tally *t)
+static void run_row(struct guest *g, const struct op_row *row, unsigned code, GRand *rng,
+                    struct tally *t)
 {
-    static const char *const counted[] = {"movs", "stos", "lods", "cmps", "scas", "loop", "loope", "loopne", "jcxz"};
+    static const char *const counted[] = {"movs", "stos",  "lods",   "cmps", "scas",
+                                          "loop", "loope", "loopne", "jcxz"};
     struct silicon32_state *s = g_new0(struct silicon32_state, 3);
     GByteArray *bytes = g_byte_array_new();
     unsigned wrong = 0;
@@ -241,7 +252,8 @@ static void run_code(unsigned code)
     struct guest g;
 
     if (!silicon32_native_begin(code)) {
-        fprintf(stderr, "silicon %u-bit: not run: the host gives no such code segment\n", 16u << code);
+        fprintf(stderr, "silicon %u-bit: not run: the host gives no such code segment\n",
+                16u << code);
         return;
     }
     silicon32_guest_begin(&g);
@@ -252,8 +264,8 @@ static void run_code(unsigned code)
             run_row(&g, row, code, rng, &t);
         }
     }
-    fprintf(stderr, "silicon %u-bit: %u rows, %u cases (%u faulting), %u differences\n", 16u << code, t.rows, t.cases,
-            t.faults, t.wrong);
+    fprintf(stderr, "silicon %u-bit: %u rows, %u cases (%u faulting), %u differences\n",
+            16u << code, t.rows, t.cases, t.faults, t.wrong);
     cr_expect_eq(t.wrong, 0, "%s", t.report->str);
     g_string_free(t.report, TRUE);
     g_rand_free(rng);

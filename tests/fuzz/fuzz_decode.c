@@ -42,8 +42,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 }
 
 /* The decoder gets a block of exactly `len` bytes, so that a read beyond is found. */
-static enum decode_result decode(struct cpu *c, const uint8_t *code, unsigned len,
-                                 struct insn *out, struct decode *d)
+static enum decode_result decode(struct cpu *c, const uint8_t *code, unsigned len, struct insn *out,
+                                 struct decode *d)
 {
     uint8_t *bytes = g_memdup2(code, len);
     bool end = false;

@@ -2,8 +2,8 @@
  * Fuzzer: disk, CD and floppy images with any contents.  What is opened can be read from end to
  * end, and is as large as it says; the file is not changed.
  *
- * Input: how to open (1 byte), then the file.  With bit 4 of the first byte the file's end becomes a
- * VHD footer with the right cookie and checksum.
+ * Input: how to open (1 byte), then the file.  With bit 4 of the first byte the file's end becomes
+ * a VHD footer with the right cookie and checksum.
  *
  * Not modelled: files that change while they are open.
  */
@@ -16,7 +16,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Hard Disk Image Format Specification: cookie at 0, checksum (one's complement of the sum) at 64. */
+/* Hard Disk Image Format Specification: cookie at 0, checksum (one's complement of the sum) at 64.
+ */
 static void mend_footer(uint8_t *footer)
 {
     uint32_t sum = 0;

@@ -11,21 +11,8 @@ FNR == 1 { is_c = FILENAME ~ /\.(c|h|inc|S)$/ }
         printf "%s:%d: blank at the end of the line\n", FILENAME, FNR
     line = $0
     gsub(/[\200-\277]/, "", line)  # the second and further bytes of a UTF-8 character
-    # clang-format can wrap code and comments, so how strict to be is one choice (LINT_FORMAT)
-    if (length(line) > 100 && is_c && mode == "warn")
-        long[FILENAME]++
-    else if (length(line) > 100)
+    if (length(line) > 100)
         printf "%s:%d: %d columns (100 at most)\n", FILENAME, FNR, length(line)
     if (is_c && /TODO/ && $0 !~ /#[0-9]+/)
         printf "%s:%d: a TODO names an issue (#N)\n", FILENAME, FNR
-}
-
-END {
-    for (f in long) {
-        files++
-        lines += long[f]
-    }
-    if (lines)
-        printf "warning: %d lines in %d files are over 100 columns (LINT_FORMAT=fail lists them)\n",
-            lines, files
 }

@@ -56,7 +56,7 @@ on_files()
 {
     program=$1
     shift
-    [ $# -eq 0 ] || awk -v mode="${LINT_FORMAT:-warn}" -f "$here/$program" "$@"
+    [ $# -eq 0 ] || awk -f "$here/$program" "$@"
 }
 
 check_scripts()
@@ -69,26 +69,16 @@ check_scripts()
     done
 }
 
-# LINT_FORMAT=warn: only say how many files differ; LINT_FORMAT=fail: name them and fail.
 check_format()
 {
     if ! command -v clang-format >/dev/null; then
         echo "warning: clang-format is not installed; layout not compared"
         return
     fi
-    differ=
     for f in $(files "$production tests" "c h"); do
-        clang-format --dry-run -Werror "$f" >/dev/null 2>&1 || differ="$differ $f"
-    done
-    [ -z "$differ" ] && return
-    if [ "${LINT_FORMAT:-warn}" = fail ]; then
-        for f in $differ; do
+        clang-format --dry-run -Werror "$f" >/dev/null 2>&1 ||
             echo "$f:1: differs from what clang-format makes of it"
-        done
-    else
-        number=$(echo $differ | wc -w)
-        echo "warning: clang-format would change $number files (LINT_FORMAT=fail lists them)"
-    fi
+    done
 }
 
 # The lists are split into words on purpose: configure refuses folders with blanks.

@@ -12,7 +12,6 @@
 #include "accel/blocks.h"
 #include "cpu/mem.h"
 #include "cpu/fpu.h"
-#include <inttypes.h>
 
 struct interp {
     struct blocks *blocks;
@@ -227,29 +226,6 @@ static bool take_interrupts(struct cpu *c)
     return true;
 }
 
-static void trace_insn(struct cpu *c)
-{
-    struct machine *m = c->v->m;
-    char text[128] = "";
-    uint8_t bytes[15];
-    unsigned len = 0, width = (c->mode & MODE_CODE) == MODE_CODE64   ? 64
-                              : (c->mode & MODE_CODE) == MODE_CODE32 ? 32
-                                                                     : 16;
-
-    for (; len < sizeof bytes; len++) {
-        uint64_t pa;
-
-        if (!mmu_translate_debug(c, c->ip + c->cs_base + len, &pa)) {
-            break;
-        }
-        bytes[len] = (uint8_t)aspace_read(m, pa, 1);
-    }
-    if (m->disassemble) {
-        m->disassemble(bytes, len, c->ip, width, text, sizeof text);
-    }
-    trace_write(m, "cpu", TR_INSN, "%04x:%016" PRIx64 " %s", c->seg[SEG_CS].sel, c->ip, text);
-}
-
 /* One instruction, checked: single-step, breakpoints, traces, interrupt shadows, odd fetches. */
 static bool run_single(struct cpu *c, struct interp *e)
 {
@@ -257,7 +233,7 @@ static bool run_single(struct cpu *c, struct interp *e)
     uint64_t key = c->jkey;
 
     if (unlikely(c->v->m->trace_mask & TR_INSN)) {
-        trace_insn(c);
+        interp_trace_insn(c);
     }
     if (was_slow && cpu_debug_fetch(c)) {
         return cpu_deliver_exception(c);

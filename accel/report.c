@@ -1,5 +1,6 @@
 /*
- * The report on a triple fault: registers, the bytes and disassembly at RIP, the last exceptions.
+ * What the engine tells people: the instruction trace, and the report on a triple fault (registers,
+ * the bytes and disassembly at RIP, the last exceptions).
  *
  * Not modelled: page walks and gate decoding of the fault chain (a later debugger's work).
  */
@@ -7,49 +8,50 @@
 #include "cpu/cpu.h"
 #include <inttypes.h>
 
-static unsigned code_bits(const struct cpu *c)
+/* One instruction of `bytes` at IP `ip` as text; its length, 0: none that could be told. */
+static unsigned instruction_text(const struct cpu *c, const uint8_t *bytes, unsigned len,
+                                 uint64_t ip, char *text, unsigned size)
 {
-    unsigned code = c->mode & MODE_CODE;
+    struct machine *m = c->v->m;
+    int took =
+        m->disassemble && len ? m->disassemble(bytes, len, ip, cpu_code_bits(c), text, size) : 0;
 
-    return code == MODE_CODE64 ? 64 : code == MODE_CODE32 ? 32 : 16;
-}
-
-static unsigned read_code(struct cpu *c, uint8_t *bytes, unsigned max)
-{
-    unsigned n = 0;
-
-    for (; n < max; n++) {
-        uint64_t pa;
-
-        if (!mmu_translate_debug(c, c->ip + c->cs_base + n, &pa)) {
-            break;
-        }
-        bytes[n] = (uint8_t)aspace_read(c->v->m, pa, 1);
+    if (took <= 0) {
+        *text = '\0';
     }
-    return n;
+    return took > 0 ? (unsigned)took : 0;
 }
 
 static void report_code(struct cpu *c, GString *out)
 {
     uint8_t bytes[32];
-    unsigned len = read_code(c, bytes, sizeof bytes), at = 0;
+    unsigned len = mmu_peek(c, c->ip + c->cs_base, bytes, sizeof bytes), at = 0;
 
     g_string_append(out, "code at CS:IP:");
     for (unsigned n = 0; n < len; n++) {
         g_string_append_printf(out, " %02x", bytes[n]);
     }
     g_string_append(out, len ? "\n" : " (not readable)\n");
-    for (unsigned n = 0; n < 4 && at < len && c->v->m->disassemble; n++) {
+    for (unsigned n = 0; n < 4; n++) {
         char text[128];
-        int took =
-            c->v->m->disassemble(bytes + at, len - at, c->ip + at, code_bits(c), text, sizeof text);
+        unsigned took = instruction_text(c, bytes + at, len - at, c->ip + at, text, sizeof text);
 
-        if (took <= 0) {
+        if (!took) {
             break;
         }
         g_string_append_printf(out, "  %016" PRIx64 "  %s\n", c->ip + at, text);
-        at += (unsigned)took;
+        at += took;
     }
+}
+
+void interp_trace_insn(struct cpu *c)
+{
+    char text[128];
+    uint8_t bytes[15];
+    unsigned len = mmu_peek(c, c->ip + c->cs_base, bytes, sizeof bytes);
+
+    instruction_text(c, bytes, len, c->ip, text, sizeof text);
+    trace_write(c->v->m, "cpu", TR_INSN, "%04x:%016" PRIx64 " %s", c->seg[SEG_CS].sel, c->ip, text);
 }
 
 static void report_recent(const struct cpu *c, GString *out)

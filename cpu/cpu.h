@@ -386,6 +386,11 @@ static inline bool cpu_is_64(const struct cpu *c)
 {
     return (c->mode & MODE_CODE) == MODE_CODE64;
 }
+/* 16, 32 or 64. */
+static inline unsigned cpu_code_bits(const struct cpu *c)
+{
+    return 16u << (c->mode & MODE_CODE);
+}
 static inline bool cpu_is_long(const struct cpu *c)
 {
     return c->efer & EFER_LMA;
@@ -477,9 +482,9 @@ void mmu_invlpg(struct cpu *c, uint64_t la);
 /* Drop the write tag of every entry for a physical page (it got code, or its dirty bit was
  * cleared). */
 void mmu_write_protect(struct cpu *c, uint64_t pa);
-/* The physical address of la for a read as a debugger sees it (no side effects, no faults); false:
- * not mapped. */
-bool mmu_translate_debug(struct cpu *c, uint64_t la, uint64_t *pa);
+/* What a debugger reads at la: no faults, no rights asked, no accessed bits, no device.  Gives how
+ * many of `len` bytes are there.  On the vCPU's thread, or while it is parked. */
+unsigned mmu_peek(struct cpu *c, uint64_t la, void *buf, unsigned len);
 /* Translate for instruction fetch at CPL: fills the ITLB; raises #PF. */
 const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la);
 

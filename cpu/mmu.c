@@ -110,12 +110,13 @@ void mmu_phys_store(struct cpu *c, uint64_t pa, uint64_t val, unsigned size)
     mmu_note_store(c, c->mmu->last[1].ram, host, size);
 }
 
-static uint64_t entry_load(struct cpu *c, uint64_t pa, unsigned width)
+/* A table entry.  A debugger's walk asks no device: what is not in memory is no entry. */
+static uint64_t entry_load(struct cpu *c, uint64_t pa, unsigned width, unsigned access)
 {
     const uint8_t *host = mmu_host(c, pa, false);
 
     if (unlikely(!host)) {
-        return aspace_read(c->v->m, pa, width);
+        return access & WALK_DEBUG ? 0 : aspace_read(c->v->m, pa, width);
     }
     return width == 8 ? __atomic_load_n((const uint64_t *)(const void *)host, __ATOMIC_RELAXED)
                       : __atomic_load_n((const uint32_t *)(const void *)host, __ATOMIC_RELAXED);
@@ -190,7 +191,7 @@ static bool walk_tables64(struct cpu *c, struct walk *w)
         unsigned shift = PAGE_SHIFT + 9 * (level - 1);
         uint64_t at =
             ((table & PTE_ADDR & c->phys_mask) | (w->la >> shift & 511) << 3) & c->a20_mask;
-        uint64_t e = entry_load(c, at, 8);
+        uint64_t e = entry_load(c, at, 8, w->access);
 
         if (!(e & PTE_P)) {
             return walk_fail(c, w, 0);
@@ -215,7 +216,7 @@ static bool walk_tables64(struct cpu *c, struct walk *w)
 static bool walk_tables32(struct cpu *c, struct walk *w)
 {
     uint64_t at = ((c->cr3 & 0xfffff000) | (w->la >> 22 & 1023) << 2) & c->a20_mask;
-    uint32_t e = (uint32_t)entry_load(c, at, 4);
+    uint32_t e = (uint32_t)entry_load(c, at, 4, w->access);
 
     w->width = 4;
     if (!(e & PTE_P)) {
@@ -235,7 +236,7 @@ static bool walk_tables32(struct cpu *c, struct walk *w)
     }
     walk_note(w, at, e);
     at = ((e & 0xfffff000) | (w->la >> 12 & 1023) << 2) & c->a20_mask;
-    e = (uint32_t)entry_load(c, at, 4);
+    e = (uint32_t)entry_load(c, at, 4, w->access);
     if (!(e & PTE_P)) {
         return walk_fail(c, w, 0);
     }
@@ -317,7 +318,8 @@ static bool mmu_walk(struct cpu *c, struct walk *w)
     return true;
 }
 
-bool mmu_translate_debug(struct cpu *c, uint64_t la, uint64_t *pa)
+/* The physical address of la for a read, whatever the rights; false: not mapped. */
+static bool mmu_find(struct cpu *c, uint64_t la, uint64_t *pa)
 {
     struct walk w = {.la = la, .access = WALK_DEBUG};
 
@@ -331,6 +333,27 @@ bool mmu_translate_debug(struct cpu *c, uint64_t la, uint64_t *pa)
     return true;
 }
 
+unsigned mmu_peek(struct cpu *c, uint64_t la, void *buf, unsigned len)
+{
+    uint8_t *to = buf;
+    unsigned done = 0;
+
+    while (done < len) {
+        uint64_t at = cpu_is_long(c) ? la + done : (uint32_t)(la + done), pa;
+        unsigned want = MIN(len - done, PAGE_BYTES - (unsigned)(at & PAGE_OFFSET_MASK));
+
+        if (!mmu_find(c, at, &pa)) {
+            break;
+        }
+        unsigned got = (unsigned)aspace_peek(c->v->m, pa, to + done, want);
+        done += got;
+        if (got < want) {
+            break;
+        }
+    }
+    return done;
+}
+
 bool mmu_load_pdptes(struct cpu *c, uint64_t cr3)
 {
     uint64_t reserved =
@@ -338,7 +361,7 @@ bool mmu_load_pdptes(struct cpu *c, uint64_t cr3)
     uint64_t v[4];
 
     for (unsigned k = 0; k < 4; k++) {
-        v[k] = entry_load(c, ((cr3 & 0xffffffe0) + 8 * k) & c->a20_mask, 8);
+        v[k] = entry_load(c, ((cr3 & 0xffffffe0) + 8 * k) & c->a20_mask, 8, 0);
         if (v[k] & PTE_P && v[k] & reserved) {
             return false;
         }

@@ -318,11 +318,11 @@ void cpu_print(const struct cpu *c, GString *out)
         f & FLAG_OF ? 'O' : '-', f & FLAG_DF ? 'D' : '-', f & FLAG_IF ? 'I' : '-',
         f & FLAG_TF ? 'T' : '-', f & FLAG_SF ? 'S' : '-', f & FLAG_ZF ? 'Z' : '-',
         f & FLAG_AF ? 'A' : '-', f & FLAG_PF ? 'P' : '-', f & FLAG_CF ? 'C' : '-', c->cpl,
-        c->mode & MODE_V86                     ? "v86"
-        : !(c->mode & MODE_PE)                 ? "real"
-        : cpu_is_64(c)                         ? "64-bit"
-        : (c->mode & MODE_CODE) == MODE_CODE32 ? "32-bit"
-                                               : "16-bit",
+        c->mode & MODE_V86       ? "v86"
+        : !(c->mode & MODE_PE)   ? "real"
+        : cpu_is_64(c)           ? "64-bit"
+        : cpu_code_bits(c) == 32 ? "32-bit"
+                                 : "16-bit",
         c->halted ? " halted" : "");
     for (unsigned k = 0; k < SEG_COUNT; k++) {
         print_seg(c, k, seg[k], out);

@@ -565,6 +565,26 @@ void aspace_write(struct machine *m, uint64_t pa, uint64_t val, unsigned size, s
     machine_unlock(m);
 }
 
+size_t aspace_peek(struct machine *m, uint64_t pa, void *buf, size_t len)
+{
+    uint8_t *to = buf;
+    size_t done = 0;
+
+    while (done < len) {
+        const struct flat_range *fr = aspace_find(m, pa + done, ACCESS_READ);
+
+        if (!fr || !fr->host) {
+            break;
+        }
+        uint64_t at = pa + done - fr->base;
+        size_t n = (size_t)MIN(len - done, fr->size - at);
+
+        memcpy(to + done, fr->host + at, n);
+        done += n;
+    }
+    return done;
+}
+
 /* DMA --------------------------------------------------------------------------------------- */
 
 static bool dma_missed(struct machine *m, const char *what, uint64_t pa, uint64_t len)

@@ -122,6 +122,12 @@ void aspace_write_locked(struct machine *m, uint64_t pa, uint64_t val, unsigned 
                          struct vcpu *from);
 
 /*
+ * What stands in memory, for debuggers: RAM and ROM only, no device is asked and nothing changes.
+ * Gives how many of `len` bytes from pa on are there.  On a vCPU's thread, or with the lock.
+ */
+size_t aspace_peek(struct machine *m, uint64_t pa, void *buf, size_t len);
+
+/*
  * DMA by devices (lock held).  Reaches RAM, ROM (reads) and passive MMIO; anything else is a guest
  * error: reads give ones, writes vanish, and the result is false.
  */

@@ -228,6 +228,25 @@ Test(aspace, dma_reaches_memory_and_passive_mmio_only)
     rig_free(r);
 }
 
+Test(aspace, peeking_reads_memory_and_asks_no_device)
+{
+    struct rig *r = rig_new(NULL);
+    struct probe *active = probe_new(r, &words_ops);
+    struct probe *passive = probe_new(r, &passive_ops);
+    uint8_t buf[8] = {0};
+
+    region_set_base(r->m, &passive->region, MMIO_BASE + 0x1000);
+    dma_write(r->m, RIG_RAM_BYTES - 4, "wxyz", 4);
+    cr_assert_eq(aspace_peek(r->m, RIG_RAM_BYTES - 4, buf, 4), 4);
+    cr_assert(!memcmp(buf, "wxyz", 4));
+    cr_assert_eq(aspace_peek(r->m, RIG_RAM_BYTES - 2, buf, 4), 2, "the rest is not there");
+    cr_assert_eq(aspace_peek(r->m, MMIO_BASE, buf, 4), 0);
+    cr_assert_eq(aspace_peek(r->m, MMIO_BASE + 0x1000, buf, 4), 0);
+    cr_assert_eq(aspace_peek(r->m, ~0ull - 1, buf, 4), 0);
+    cr_assert(active->log_len == 0 && passive->log_len == 0 && r->m->dma_errors == 0);
+    rig_free(r);
+}
+
 Test(aspace, stores_to_code_pages_are_told_once)
 {
     struct rig *r = rig_new(NULL);

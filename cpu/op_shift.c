@@ -238,9 +238,12 @@ const struct op_fns fns_imul = FNS_R_MG(op_imul);
 const struct op_fns fns_div = FNS_R_MG(op_div);
 const struct op_fns fns_idiv = FNS_R_MG(op_idiv);
 
-/* IMUL with a register destination. */
+/*
+ * IMUL with a register destination.  The XOR gives the flags that AMD's processors leave alone (all
+ * but CF and OF) a value that depends on nothing; Intel's compute them.
+ */
 #define IMUL_ASM(sfx, a, b)                                                                        \
-    __asm__("imul" sfx " %[y], %[x]" ASM_FLAGS                                                     \
+    __asm__("xor %%eax, %%eax\n\timul" sfx " %[y], %[x]" ASM_FLAGS                                 \
             : [x] "+&r"(a), ASM_FLAGS_OUT                                                          \
             : [y] "r"(b), ASM_FLAGS_IN                                                             \
             : "cc", "rax")

@@ -7,9 +7,7 @@
 #include "tests/cpu/decode_silicon.h"
 #include <asm/ldt.h>
 #include <asm/prctl.h>
-#include <cpuid.h>
 #include <signal.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -139,36 +137,4 @@ enum silicon_verdict decode_silicon_try(unsigned code, const uint8_t *bytes, uns
         return SILICON_LONGER;
     }
     return got_signal == SIGILL ? SILICON_INVALID : SILICON_VALID;
-}
-
-bool decode_silicon_has(enum feature f)
-{
-    enum { EAX, EBX, ECX, EDX, NONE };
-    static const struct {
-        uint32_t leaf, sub;
-        uint8_t reg, bit;
-    } places[] = {
-        [FEAT_NONE] = {0, 0, NONE, 0},
-#define FEAT(id, name, leaf, sub, reg, bit) [FEAT_##id] = {leaf, sub, reg, bit},
-#include "cpu/features.inc"
-#undef FEAT
-    };
-    unsigned r[4] = {0};
-
-    if (places[f].reg == NONE) {
-        return true;
-    }
-    if (f == FEAT_FSGSBASE) { /* the system must have switched it on */
-        return getauxval(AT_HWCAP2) & 2;
-    }
-    return __get_cpuid_count(places[f].leaf, places[f].sub, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) &&
-           (r[places[f].reg] >> places[f].bit & 1);
-}
-
-bool decode_silicon_is_intel(void)
-{
-    unsigned r[4] = {0};
-
-    __get_cpuid(0, &r[0], &r[1], &r[2], &r[3]);
-    return r[1] == signature_INTEL_ebx && r[3] == signature_INTEL_edx;
 }

@@ -28,8 +28,5 @@ enum silicon_verdict {
 bool decode_silicon_begin(unsigned code);
 void decode_silicon_end(void);
 enum silicon_verdict decode_silicon_try(unsigned code, const uint8_t *bytes, unsigned len);
-/* Does the host's CPUID show the feature? */
-bool decode_silicon_has(enum feature f);
-bool decode_silicon_is_intel(void);
 
 #endif

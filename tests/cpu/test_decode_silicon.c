@@ -5,6 +5,7 @@
 #include "accel/interp.h"
 #include "tests/cpu/decode_make.h"
 #include "tests/cpu/decode_silicon.h"
+#include "tests/cpu/host_cpu.h"
 #include "tests/rig.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -53,7 +54,7 @@ static bool is_privileged_ud(const struct trial *t)
 
 static bool is_missing_on_host(const struct trial *t)
 {
-    return !decode_silicon_has((enum feature)t->d.row->isa);
+    return !host_has((enum feature)t->d.row->isa);
 }
 
 static bool is_checked_when_run(const struct trial *t)
@@ -111,12 +112,39 @@ static bool is_unknown_opcode(const struct decoder *dec, const struct trial *t)
     return true;
 }
 
+/* ---- another maker's silicon ---- */
+
+/*
+ * AMD's processors, seen on Zen 5: 66 before a near branch makes its displacement 16 bits wide in
+ * 64-bit code too, the register form of PREFETCHW raises #UD, LOCK before MOV to and from CR0 means
+ * CR8, LOCK VERW goes unnoticed until the operand is read, MOVNTSS and MOVNTSD are SSE4A, VPERMQ
+ * and VPERMPD do not look at W, and VPEXTRD and VPINSRD with W are for 64-bit code only.
+ */
+static bool is_other_maker(const struct trial *t)
+{
+    static const struct {
+        uint8_t map, op, op_mask;
+    } places[] = {
+        {MAP_1, 0xe8, 0xfe},        {MAP_0F, 0x80, 0xf0},       {MAP_0F, 0x0d, 0xff},
+        {MAP_0F, 0x20, 0xfd},       {MAP_0F, 0x00, 0xff},       {MAP_0F, 0x2b, 0xff},
+        {MAP_VEX_0F3A, 0x00, 0xfe}, {MAP_VEX_0F3A, 0x16, 0xff}, {MAP_VEX_0F3A, 0x22, 0xff},
+    };
+
+    for (unsigned n = 0; n < ARRAY_LEN(places) && !host_is_intel(); n++) {
+        if (t->d.map == places[n].map && (t->d.op & places[n].op_mask) == places[n].op) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- the test ---- */
 
 enum outcome {
     SAME,
     KNOWN,
     EXTENSION,
+    OTHER_MAKER,
     NOT_RUN,
     WRONG_VALID,
     WRONG_INVALID,
@@ -169,6 +197,9 @@ static void note(struct tally *y, const struct trial *t, enum outcome what)
                                                 [WRONG_INVALID] = "silicon: valid",
                                                 [WRONG_LENGTH] = "silicon: another length"};
 
+    if (what >= WRONG_VALID && is_other_maker(t)) {
+        what = OTHER_MAKER;
+    }
     y->count[what]++;
     if (what < WRONG_VALID || y->wrong++ >= MAX_REPORTS) {
         return;
@@ -209,13 +240,10 @@ static void run_code(struct cpu *c, unsigned code, struct tally *y)
 #define SANITIZED 0
 #endif
 
-/* Another maker's processors differ on purpose (66 with near branches, UD0); the sanitizer keeps
- * its maps low. */
+/* The sanitizer keeps its maps low. */
 static const char *reason_not_to_run(void)
 {
-    return SANITIZED                   ? "the address sanitizer is in"
-           : decode_silicon_is_intel() ? NULL
-                                       : "the host is no Intel processor";
+    return SANITIZED ? "the address sanitizer is in" : NULL;
 }
 
 Test(decode, random_strings_decode_as_on_silicon, .timeout = 240)
@@ -244,9 +272,9 @@ Test(decode, random_strings_decode_as_on_silicon, .timeout = 240)
     }
     fprintf(stderr,
             "decode on silicon: %u strings as here, %u raise #UD when run, %u of other extensions, "
-            "%u not run, "
-            "%u wrong\n",
-            y.count[SAME], y.count[KNOWN], y.count[EXTENSION], y.count[NOT_RUN], y.wrong);
+            "%u as another maker has it, %u not run, %u wrong\n",
+            y.count[SAME], y.count[KNOWN], y.count[EXTENSION], y.count[OTHER_MAKER],
+            y.count[NOT_RUN], y.wrong);
     cr_expect_eq(y.wrong, 0, "%s", y.report->str);
     g_string_free(y.report, TRUE);
     accel_interp.vcpu_fini(v);

@@ -4,8 +4,10 @@
  *
  * Not modelled: what depends on the operating system (CR0.TS is the decoder's).
  */
+#include "tests/cpu/host_cpu.h"
 #include "tests/cpu/native_rig.h"
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 enum { NONE = 0xff };
 
@@ -93,6 +95,21 @@ static void fix_operand(struct native_rig *t, const struct control *k, struct ri
     }
 }
 
+/*
+ * AMD's processors save FOP, FIP and FDP only with an unmasked exception pending, and their
+ * MXCSR_MASK has bit 17: in an FXSAVE area these are not compared.
+ */
+static void forget_other_maker(const struct control *ctl, struct rig_state *host,
+                               struct rig_state *guest)
+{
+    bool saves = strstr(ctl->name, "save") && !strstr(ctl->name, "fnsave");
+
+    if (saves && !host_is_intel()) {
+        memcpy(host->mem + 6, guest->mem + 6, 18);
+        memcpy(host->mem + 28, guest->mem + 28, 4);
+    }
+}
+
 Test(fpu, control_instructions_agree_with_the_host)
 {
     static struct rig_state start, host, guest;
@@ -110,6 +127,7 @@ Test(fpu, control_instructions_agree_with_the_host)
             host = guest = start;
             unsigned hv = rig_run_host(&t, &host, code, ctl->len),
                      gv = rig_run_guest(&t, &guest, code, ctl->len);
+            forget_other_maker(ctl, &host, &guest);
             char *diff = rig_compare(&host, &guest, FLAGS_ARITH);
 
             cr_expect_eq(hv, gv, "%s: vector %#x", ctl->name, gv);
@@ -122,7 +140,8 @@ Test(fpu, control_instructions_agree_with_the_host)
             }
         }
     }
-    cr_log_warn("%u control instructions, %u cases", (unsigned)ARRAY_LEN(controls), cases);
+    fprintf(stderr, "fpu: %u control instructions, %u cases\n", (unsigned)ARRAY_LEN(controls),
+            cases);
     native_rig_free(&t);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "tests/cpu/native_rig.h"
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <time.h>
 
 enum { NO_VECTOR = 0xff };
@@ -88,8 +89,8 @@ static bool run_case(struct native_rig *t, const struct op_row *row, unsigned n,
                 g_free(bytes);
                 bytes = more;
             }
-            cr_log_error("%s (%s): %s (mxcsr %#x fcw %#x)", row->name, bytes, diff, start.mxcsr,
-                         ld_le16(start.fx));
+            fprintf(stderr, "native: %s (%s): %s (mxcsr %#x fcw %#x)\n", row->name, bytes, diff,
+                    start.mxcsr, ld_le16(start.fx));
         }
         g_free(diff);
     }
@@ -120,9 +121,10 @@ static void run_table(const struct op_table *table, uint64_t want, enum rig_mode
             }
         }
     }
-    cr_log_warn("%s: %u rows (%u skipped: no SHA here, gathers in 32-bit code), %u cases, %u "
-                "raised, %u failed",
-                what, sum.rows, sum.skipped, sum.cases, sum.raised, sum.failed);
+    fprintf(stderr,
+            "native %s: %u rows (%u skipped: no SHA here, gathers in 32-bit code), %u cases, %u "
+            "raised, %u failed\n",
+            what, sum.rows, sum.skipped, sum.cases, sum.raised, sum.failed);
     cr_expect_eq(sum.failed, 0);
     cr_expect_gt(sum.cases, 1000);
     native_rig_free(&t);

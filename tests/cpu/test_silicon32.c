@@ -2,6 +2,7 @@
  * Integer instructions in 16- and 32-bit code against the host's own CPU in compatibility mode:
  * every row of the integer table that exists there, with random prefixes, operands and values.
  */
+#include "tests/cpu/host_cpu.h"
 #include "tests/cpu/silicon32.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 enum { CASES = 120, MAX_REPORTS = 40, CODE_BYTES = 15 };
 
 struct tally {
-    unsigned rows, cases, faults, wrong;
+    unsigned rows, cases, faults, other_maker, wrong;
     GString *report;
 };
 
@@ -179,6 +180,22 @@ static const char *difference(const struct silicon32_state *n, const struct sili
     return n->vector == 3 && memcmp(n->data, g->data, sizeof n->data) ? "memory" : NULL;
 }
 
+/*
+ * AMD's processors: the register form of PREFETCHW raises #UD; a repeated INS or OUTS asks for the
+ * right to the port even when it has nothing to do; a near branch past the limit of a 16-bit
+ * segment raises #GP itself, not at its target.
+ */
+static bool is_other_maker(const struct op_row *row, unsigned code, const struct silicon32_state *n,
+                           const struct silicon32_state *g)
+{
+    bool prefetch = !strcmp(row->name, "prefetchw") && n->vector == EXCP_UD;
+    bool port = (!strcmp(row->name, "ins") || !strcmp(row->name, "outs")) && n->vector == EXCP_GP;
+    bool branch =
+        code == MODE_CODE16 && n->vector == EXCP_GP && n->eip == SILICON32_IP && g->eip > 0xffff;
+
+    return !host_is_intel() && g->vector == EXCP_BP && (prefetch || port || branch);
+}
+
 static void report(struct tally *t, const char *name, unsigned code, const uint8_t *bytes,
                    const char *what, const struct silicon32_state *in,
                    const struct silicon32_state *n, const struct silicon32_state *g)
@@ -232,10 +249,12 @@ static void run_row(struct guest *g, const struct op_row *row, unsigned code, GR
         }
         silicon32_native_run(code, bytes->data, CODE_BYTES, &s[0], &s[1]);
         silicon32_guest_run(g, code, bytes->data, CODE_BYTES, &s[0], &s[2]);
-        const char *what = difference(&s[1], &s[2], undefined_flags(row));
+        const char *what = difference(&s[1], &s[2], undefined_flags(row) | host_other_flags(row));
         t->cases++;
         t->faults += s[1].vector != 3;
-        if (what) {
+        if (what && is_other_maker(row, code, &s[1], &s[2])) {
+            t->other_maker++;
+        } else if (what) {
             report(t, row->name, code, bytes->data, what, &s[0], &s[1], &s[2]);
             wrong++;
         }
@@ -264,8 +283,10 @@ static void run_code(unsigned code)
             run_row(&g, row, code, rng, &t);
         }
     }
-    fprintf(stderr, "silicon %u-bit: %u rows, %u cases (%u faulting), %u differences\n",
-            16u << code, t.rows, t.cases, t.faults, t.wrong);
+    fprintf(stderr,
+            "silicon %u-bit: %u rows, %u cases (%u faulting, %u as another maker has it), "
+            "%u differences\n",
+            16u << code, t.rows, t.cases, t.faults, t.other_maker, t.wrong);
     cr_expect_eq(t.wrong, 0, "%s", t.report->str);
     g_string_free(t.report, TRUE);
     g_rand_free(rng);

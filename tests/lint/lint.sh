@@ -59,6 +59,13 @@ on_files()
     [ $# -eq 0 ] || awk -f "$here/$program" "$@"
 }
 
+# Criterion ends with status 1 when a test that passes has logged a warning or an error.
+check_logs()
+{
+    grep -n 'cr_log_\(warn\|error\)' $(files "tests" "c h") |
+        sed 's/:\([0-9]*\):.*/:\1: cr_log_warn and cr_log_error fail the run; use fprintf/'
+}
+
 check_scripts()
 {
     for f in $scripts; do
@@ -88,6 +95,7 @@ check "sizes of functions and files" on_files sizes.awk $(files "$production tes
 check "calls that are not allowed" on_files banned.awk $code
 check "header comments" on_files header.awk $code
 check "tabs, line ends, line lengths" on_files layout.awk $all_code $scripts
+check "logs of tests" check_logs
 check "scripts" check_scripts
 check "clang-format" check_format
 

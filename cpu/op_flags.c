@@ -163,11 +163,17 @@ static void op_into(struct cpu *c, const struct insn *i)
     return sys_continue(c, i);
 }
 
+/* IRET lets in the NMI that came while one was being handled: the run loop takes it. */
 #define IRET(bits, T, sfx, ...)                                                                    \
     static void op_iret##bits(struct cpu *c, const struct insn *i)                                 \
     {                                                                                              \
         c->cur = i;                                                                                \
         cpu_iret(c, bits / 32);                                                                    \
+        if (unlikely(c->nmi_pending)) {                                                            \
+            c->icount += i->n;                                                                     \
+            c->cur = NULL;                                                                         \
+            LEAVE(c);                                                                              \
+        }                                                                                          \
         return sys_continue(c, i);                                                                 \
     }
 FOR_WIDE(IRET, )

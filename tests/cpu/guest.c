@@ -52,7 +52,7 @@ void guest_gate(struct guest *g, uint32_t at, uint16_t sel, uint32_t off, uint8_
     guest_put32(g, at + 4, params | (uint32_t)attr << 8 | (off & 0xffff0000));
 }
 
-void guest_init(struct guest *g, const char *model)
+static void init(struct guest *g, const char *model, uint64_t max_insns)
 {
     struct vm_config cfg;
     GError *err = NULL;
@@ -60,7 +60,7 @@ void guest_init(struct guest *g, const char *model)
     vm_config_init(&cfg);
     g_free(cfg.cpu_model);
     cfg.cpu_model = g_strdup(model);
-    cfg.max_insns = 10000;
+    cfg.max_insns = max_insns;
     g->rig = rig_begin(&cfg);
     rig_ready(g->rig);
     vm_config_clear(&cfg);
@@ -83,6 +83,16 @@ void guest_init(struct guest *g, const char *model)
     g->c->ip = 0;
     atomic_store(&g->v->requests, 0);
     cpu_update_mode(g->c);
+}
+
+void guest_init(struct guest *g, const char *model)
+{
+    init(g, model, 10000);
+}
+
+void guest_init_linked(struct guest *g, const char *model)
+{
+    init(g, model, 0);
 }
 
 void guest_free(struct guest *g)

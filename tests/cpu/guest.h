@@ -55,6 +55,9 @@ struct guest {
 };
 
 void guest_init(struct guest *g, const char *model);
+/* Without a limit of instructions, which would keep the engine from linking blocks: the guest must
+ * halt by itself. */
+void guest_init_linked(struct guest *g, const char *model);
 void guest_free(struct guest *g);
 /* Write a descriptor: attr as in struct seg (type, S, DPL, P, L, D, G). */
 void guest_desc(struct guest *g, uint16_t sel, uint32_t base, uint32_t limit, uint16_t attr);

@@ -286,6 +286,25 @@ Test(excp, nmi_is_masked_until_iret)
     guest_free(&g);
 }
 
+/* With links and jump cache in use nothing else would look for it before the next request. */
+Test(excp, iret_lets_in_the_nmi_that_waited)
+{
+    struct guest g;
+
+    guest_init_linked(&g, "x86-64-v3");
+    guest_protected(&g);
+    /* NMI: inc ebx; cmp ebx,2; jae 1f; iret; 1: hlt */
+    memcpy(g.ram + G_HANDLERS + 0x20, "\x43\x83\xfb\x02\x73\x01\xcf\xf4", 8);
+    CODE(&g, "\x90\x41\x83\xf9\x64\x75\xfa\xf4"); /* nop; 1: inc ecx; cmp ecx,100; jne 1b; hlt */
+    cr_assert(cpu_deliver_nmi(g.c));
+    g.c->nmi_pending = true;
+    guest_run(&g);
+    cr_assert_eq(g.c->r[R_RBX], 2);
+    cr_assert_eq(g.c->r[R_RCX], 0, "the second NMI came %u rounds late", (unsigned)g.c->r[R_RCX]);
+    cr_assert_eq(guest_get32(&g, g.c->r[R_RSP]), G_CODE, "before the interrupted code went on");
+    guest_free(&g);
+}
+
 Test(excp, single_step)
 {
     struct guest g;

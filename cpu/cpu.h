@@ -462,6 +462,8 @@ void cpu_task_switch(struct cpu *c, uint16_t tss_sel, enum task_cause cause, uin
                      bool has_error, uint32_t error);
 /* I/O permission: CPL/IOPL or the TSS bitmap; raises #GP(0). */
 void cpu_check_io(struct cpu *c, uint16_t port, unsigned size);
+/* Notes the I/O breakpoints that an access meets (cpu/debug.c); cpu_debug_pending finds them. */
+void debug_check_io(struct cpu *c, uint16_t port, unsigned size);
 
 /* --- control registers, MSRs, CPUID (cpu/op_sys.c, msr.c, cpuid.c) --- */
 

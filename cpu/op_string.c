@@ -280,6 +280,7 @@ static uint64_t run_ins(struct cpu *c, const struct insn *i, unsigned size, uint
     size = MIN(size, 4);
     c->cur = i;
     cpu_check_io(c, port, size);
+    debug_check_io(c, port, size);
     uint64_t la = seg_linear(c, i, SEG_ES, c->r[R_RDI] & address_mask(i), size, EA_WRITE);
     mem_probe_write(c, i, la, size);
     mem_store_slow(c, i, la, port_read(c->v->m, port, size), size);
@@ -297,6 +298,7 @@ static uint64_t run_outs(struct cpu *c, const struct insn *i, unsigned size, uin
     size = MIN(size, 4);
     c->cur = i;
     cpu_check_io(c, port, size);
+    debug_check_io(c, port, size);
     port_write(c->v->m, port, (uint32_t)load(c, i, i->seg, R_RSI, size), size);
     reg_add(c, R_RSI, address_mask(i), step_of(c, size));
     return 1;

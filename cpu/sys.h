@@ -198,9 +198,8 @@ void excp_enter(struct cpu *c, const struct event *ev);
 void tss_inner_stack(struct cpu *c, unsigned level, uint16_t *ss, uint64_t *sp);
 uint64_t tss_long_stack(struct cpu *c, unsigned n);
 
-/* Data breakpoints and #AC for an access that took the checked path; I/O breakpoints. */
+/* Data breakpoints and #AC for an access that took the checked path. */
 void debug_check_access(struct cpu *c, uint64_t la, unsigned size, bool write);
-void debug_check_io(struct cpu *c, uint16_t port, unsigned size);
 bool debug_is_armed(const struct cpu *c);
 
 /* ---- ends of handlers ---- */

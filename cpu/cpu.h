@@ -315,7 +315,7 @@ struct cpu {
     uint64_t pending_dr6; /* debug conditions met by the current instruction */
     bool ext;       /* delivery of an event the program did not ask for: EXT bit in error codes */
     bool step;      /* EFLAGS.TF as the present instruction began (cpu_debug_fetch) */
-    bool ss_shadow; /* MOV SS/POP SS while `slow`: no debug exception behind it */
+    bool ss_shadow; /* MOV SS/POP SS while `slow`: no debug exception before the next instruction */
     int delivering; /* vector whose delivery is under way, -1: none (double faults) */
     bool shutdown;  /* triple fault */
     bool halted;

@@ -89,6 +89,9 @@ static bool want_db(struct cpu *c)
 
 bool cpu_debug_fetch(struct cpu *c)
 {
+    bool shadow = c->ss_shadow; /* no code breakpoint behind MOV SS (Intel) */
+
+    c->ss_shadow = false;
     c->step = c->eflags & FLAG_TF;
     if (!(c->dr[7] & 0xff)) {
         return false;
@@ -97,15 +100,15 @@ bool cpu_debug_fetch(struct cpu *c)
         c->eflags &= ~(uint32_t)FLAG_RF; /* good for one instruction */
         return false;
     }
-    uint64_t hits = bp_hits(c, BIT(BP_EXEC), (c->ip & cpu_ip_mask(c)) + c->cs_base, 1);
-    c->dr[6] |= hits;
+    uint64_t hits = shadow ? 0 : bp_hits(c, BIT(BP_EXEC), (c->ip & cpu_ip_mask(c)) + c->cs_base, 1);
+    c->pending_dr6 |= hits;
     return hits && want_db(c);
 }
 
 bool cpu_debug_pending(struct cpu *c)
 {
-    if (c->ss_shadow) {
-        c->ss_shadow = false;
+    if (c->ss_shadow) { /* what MOV SS met stays pending; its step is lost */
+        c->step = false;
         return false;
     }
     if (c->step) {

@@ -51,7 +51,9 @@ static bool event_is_soft(const struct event *ev)
     return ev->kind == EVENT_INTN || ev->kind == EVENT_INT3;
 }
 
-/* EFLAGS as pushed: faults set RF so that the instruction can be restarted past a code breakpoint.
+/*
+ * EFLAGS as pushed: faults set RF so that the instruction can be restarted past a code breakpoint.
+ * The code breakpoint's own #DB does not (SDM vol. 3, 17.3.1.1): it counts as a trap here.
  */
 static uint32_t event_flags(const struct cpu *c, const struct event *ev)
 {
@@ -291,6 +293,14 @@ bool excp_v86_int(struct cpu *c, const struct event *ev)
     return false;
 }
 
+/* A #DB is about to be delivered: what was met goes to DR6.  B0..B3 are of this one alone; the
+ * other bits are cleared by software only. */
+static void debug_report(struct cpu *c)
+{
+    c->dr[6] = (c->dr[6] & ~15ull) | c->pending_dr6;
+    c->pending_dr6 = 0;
+}
+
 void cpu_soft_interrupt(struct cpu *c, unsigned vector, uint64_t next_ip, bool int_n)
 {
     struct event ev = {.vector = vector,
@@ -300,6 +310,9 @@ void cpu_soft_interrupt(struct cpu *c, unsigned vector, uint64_t next_ip, bool i
                                                    : EVENT_INT3};
 
     c->ext = ev.kind == EVENT_INT1;
+    if (c->ext && c->pending_dr6) { /* held since MOV SS: reported by the one #DB */
+        debug_report(c);
+    }
     if (!(int_n && c->mode & MODE_V86 && excp_v86_int(c, &ev))) {
         excp_enter(c, &ev);
     }
@@ -319,6 +332,12 @@ static enum excp_class vector_class(unsigned vector)
                                                                            : CLASS_BENIGN;
 }
 
+/* #DB for a breakpoint or step (general detect is a fault). */
+static bool is_debug_trap(const struct cpu *c)
+{
+    return c->excp.vector == EXCP_DB && c->pending_dr6;
+}
+
 /* Delivery of *ev raised c->excp: what to deliver now.  False: shutdown. */
 static bool excp_combine(const struct cpu *c, struct event *ev)
 {
@@ -332,7 +351,7 @@ static bool excp_combine(const struct cpu *c, struct event *ev)
         second != CLASS_BENIGN && (first == CLASS_PAGE_FAULT ||
                                    (first == CLASS_CONTRIBUTORY && second == CLASS_CONTRIBUTORY));
     *ev = (struct event){.vector = doubled ? EXCP_DF : c->excp.vector,
-                         .kind = EVENT_FAULT,
+                         .kind = is_debug_trap(c) ? EVENT_TRAP : EVENT_FAULT,
                          .ip = c->ip,
                          .has_error = doubled || c->excp.has_error,
                          .error = doubled ? 0 : c->excp.error};
@@ -374,7 +393,7 @@ static bool excp_run(struct cpu *c, struct event *ev)
         c->delivering = (int)ev->vector;
         c->ext = true;
         if (ev->vector == EXCP_DB && ev->kind != EVENT_EXT) {
-            c->dr[6] |= c->pending_dr6;
+            debug_report(c);
             c->dr[7] &= ~(uint64_t)BIT(13); /* GD: the handler may use the debug registers */
         }
         c->pending_dr6 = 0;
@@ -396,8 +415,7 @@ bool cpu_deliver_exception(struct cpu *c)
     }
     c->excp_taken++;
     c->ext = false;
-    bool trap =
-        c->excp.vector == EXCP_DB && c->pending_dr6; /* cpu_debug_fetch has put its bits in DR6 */
+    bool trap = is_debug_trap(c);
     if (!trap) {
         c->pending_dr6 = 0;
     }

@@ -99,7 +99,7 @@ static void op_mov_e_sreg_m(struct cpu *c, const struct insn *i)
     }
 FOR_WIDE(PUSH_POP_SREG, )
 
-/* LES, LDS, LSS, LFS, LGS: register in imm as above. */
+/* LES, LDS, LSS, LFS, LGS: register in imm as above.  LSS has no shadow: it needs none. */
 #define LOAD_FAR(bits, T, sfx, ...)                                                                \
     static void op_load_far##bits(struct cpu *c, const struct insn *i)                             \
     {                                                                                              \
@@ -113,7 +113,8 @@ FOR_WIDE(PUSH_POP_SREG, )
         c->cur = i;                                                                                \
         cpu_load_seg(c, (unsigned)i->imm, sel);                                                    \
         SET##bits(i->r1, v);                                                                       \
-        return loaded(c, i, (unsigned)i->imm, key);                                                \
+        cpu_update_mode(c);                                                                        \
+        return sys_next(c, i, key);                                                                \
     }
 FOR_WIDE(LOAD_FAR, )
 

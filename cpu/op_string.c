@@ -330,6 +330,7 @@ static __attribute__((noinline)) bool string_op(struct cpu *c, const struct insn
             c->ip = insn_ip(c, i);
             c->icount += i->n;
             c->cur = NULL;
+            c->eflags |= c->dr[7] & 0xff ? FLAG_RF : 0; /* its code breakpoint has been met */
             return false;
         }
     }

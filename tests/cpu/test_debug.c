@@ -36,6 +36,114 @@ static void arm(struct guest *g, unsigned n, uint64_t at, unsigned kind, unsigne
     cpu_update_mode(g->c);
 }
 
+Test(debug, a_code_breakpoint_pushes_no_rf)
+{
+    struct guest g;
+
+    begin(&g, true);
+    arm(&g, 0, G_CODE + 1, BP_EXEC, 1);
+    CODE(&g, "\x90\x41\xf4"); /* nop; inc ecx; hlt */
+    guest_run(&g);
+    cr_assert_eq(g.c->r[R_RBX], 1);
+    cr_assert_eq(g.c->r[R_RCX], 1);
+    cr_assert_eq(g.c->r[R_RDI] & FLAG_RF, 0, "the handler decides whether to resume");
+    guest_free(&g);
+}
+
+Test(debug, hits_in_dr6_are_of_the_last_exception)
+{
+    struct guest g;
+
+    begin(&g, true);
+    g.c->dr[6] = 0xffff0ff0 | BIT(14) | BIT(1);
+    arm(&g, 2, G_CODE + 1, BP_EXEC, 1);
+    CODE(&g, "\x90\x90\xf4");
+    guest_run(&g);
+    cr_assert_eq(g.c->r[R_RBX], 1);
+    cr_assert_eq(g.c->r[R_RBP], 0xffff0ff0 | BIT(14) | BIT(2), "DR6 %x", (uint32_t)g.c->r[R_RBP]);
+    guest_free(&g);
+}
+
+/* RF must last until the repetition ends, or each element would meet the breakpoint again. */
+Test(debug, a_code_breakpoint_on_rep_hits_once)
+{
+    struct guest g;
+
+    begin(&g, true);
+    arm(&g, 0, G_CODE, BP_EXEC, 1);
+    g.c->r[R_RCX] = 5;
+    g.c->r[R_RSI] = g.c->r[R_RDI] = G_DATA;
+    CODE(&g, "\xf3\xa4\x90\xf4"); /* rep movsb; nop; hlt */
+    guest_run(&g);
+    cr_assert_eq(g.c->r[R_RCX], 0);
+    cr_assert_eq(g.c->r[R_RBX], 1, "%u hits", (unsigned)g.c->r[R_RBX]);
+    cr_assert_eq(g.c->eflags & FLAG_RF, 0);
+    guest_free(&g);
+}
+
+Test(debug, a_trap_within_rep_pushes_rf)
+{
+    struct guest g;
+
+    begin(&g, false);
+    arm(&g, 0, G_DATA + 1, BP_WRITE, 1);
+    g.c->r[R_RCX] = 5;
+    g.c->r[R_RSI] = G_DATA + 0x100;
+    g.c->r[R_RDI] = G_DATA;
+    CODE(&g, "\xf3\xa4\xf4"); /* rep movsb; hlt */
+    g.ram[G_DATA + 0x800 + 21] = 0xf4;
+    guest_run(&g);
+    cr_assert_eq(g.c->r[R_RCX], 3);
+    cr_assert_eq(guest_get32(&g, g.c->r[R_RSP]), G_CODE);
+    cr_assert(g.c->r[R_RDI] & FLAG_RF);
+    guest_free(&g);
+}
+
+Test(debug, no_code_breakpoint_behind_mov_ss)
+{
+    struct guest g;
+
+    begin(&g, true);
+    arm(&g, 0, G_CODE + 2, BP_EXEC, 1);
+    g.c->r[R_RAX] = S_DATA;
+    CODE(&g, "\x8e\xd0\x41\x90\xf4"); /* mov ss,ax; inc ecx; nop; hlt */
+    guest_run(&g);
+    cr_assert_eq(g.c->r[R_RBX], 0);
+    cr_assert_eq(g.c->r[R_RCX], 1);
+    guest_free(&g);
+}
+
+Test(debug, lss_has_no_shadow)
+{
+    struct guest g;
+
+    begin(&g, true);
+    g.c->eflags |= FLAG_TF;
+    cpu_update_mode(g.c);
+    guest_put32(&g, G_DATA, G_STACK - 64);
+    guest_put16(&g, G_DATA + 4, S_DATA);
+    CODE(&g, "\x0f\xb2\x25\x00\x00\x04\x00\x90\xf4"); /* lss esp,[G_DATA]; nop; hlt */
+    g.ram[G_DATA + 0x800 + 21] = 0xf4;
+    guest_run(&g);
+    cr_assert_eq(guest_get32(&g, g.c->r[R_RSP]), G_CODE + 7);
+    guest_free(&g);
+}
+
+/* A data breakpoint met by MOV SS waits; INT1 reports it and its own #DB in one. */
+Test(debug, int1_takes_what_mov_ss_met)
+{
+    struct guest g;
+
+    begin(&g, true);
+    arm(&g, 1, G_DATA, 3, 2);
+    guest_put16(&g, G_DATA, S_DATA);
+    CODE(&g, "\x8e\x15\x00\x00\x04\x00\xf1\x90\xf4"); /* mov ss,[G_DATA]; int1; nop; hlt */
+    guest_run(&g);
+    cr_assert_eq(g.c->r[R_RBX], 1, "%u exceptions", (unsigned)g.c->r[R_RBX]);
+    cr_assert_eq(g.c->r[R_RBP] & 0xf, 2);
+    guest_free(&g);
+}
+
 Test(debug, io_breakpoints_meet_string_instructions)
 {
     struct guest g;

@@ -347,8 +347,8 @@ Test(excp, breakpoints)
 
     guest_init(&g, "x86-64-v3");
     guest_protected(&g);
-    /* #DB: mov ebp,dr6; iret */
-    memcpy(g.ram + G_HANDLERS + 0x10, "\x0f\x21\xf5\x43\xcf", 5);
+    /* #DB: mov ebp,dr6; inc ebx; or dword [esp+8],RF; iret */
+    memcpy(g.ram + G_HANDLERS + 0x10, "\x0f\x21\xf5\x43\x81\x4c\x24\x08\0\0\1\0\xcf", 13);
     /* nop; nop; mov [G_DATA],eax; inc ecx; hlt */
     CODE(&g, "\x90\x90\xa3\x00\x00\x04\x00\x41\xf4");
     g.c->dr[0] = G_CODE + 1; /* execution */
@@ -358,7 +358,7 @@ Test(excp, breakpoints)
     guest_run(&g);
     cr_assert_eq(g.c->ip, G_CODE + 9);
     cr_assert_eq(g.c->r[R_RBX], 2);
-    cr_assert_eq(g.c->dr[6] & 0xf, 3);
+    cr_assert_eq(g.c->dr[6] & 0xf, 2);
     cr_assert_eq(g.c->r[R_RCX], 1);
     /* The data breakpoint is a trap: the frame names the next instruction. */
     cr_assert_eq(guest_get32(&g, G_STACK - 12), G_CODE + 7);

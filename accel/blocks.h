@@ -63,7 +63,16 @@ op_fn op_block_next; /* fall through to the next block: disp as in a direct jump
 op_fn op_block_stop; /* back to the run loop */
 op_fn op_block_stale;
 op_fn op_block_cross;
-/* What a direct branch out of its page is linked to: looks its target up in the jump cache. */
+/* What a direct branch is linked to whose target hangs on another page than the branch's own: looks
+ * the target up in the jump cache. */
 extern const struct insn block_cross;
+
+/* Given a block's first instruction: does that reach into the next page? */
+static inline bool block_crosses(const struct insn *first)
+{
+    const char *at = (const char *)first - offsetof(struct code_block, insn);
+
+    return ((const struct code_block *)(const void *)at)->host2;
+}
 
 #endif

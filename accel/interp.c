@@ -93,8 +93,8 @@ static void interp_lookup(struct cpu *c)
 
 /*
  * A direct branch without link; c->ip is the target.  Inside one page the link can be kept:
- * whatever maps the branch there maps the target too.  IP wrap-around could break that in segments
- * that are not flat.
+ * whatever maps the branch there maps the target too, unless its first instruction goes on in the
+ * next page.  IP wrap-around could break that in segments that are not flat.
  */
 static void interp_link(struct cpu *c, const struct insn *i)
 {
@@ -118,7 +118,8 @@ static void interp_link(struct cpu *c, const struct insn *i)
         return;
     }
     if (keep && t->fn != op_block_stale) {
-        ((struct insn *)i)->link = t; /* blocks are ours to write; handlers see them as const */
+        /* blocks are ours to write; handlers see them as const */
+        ((struct insn *)i)->link = block_crosses(t) ? &block_cross : t;
     }
     return t->fn(c, t);
 }

@@ -1,0 +1,64 @@
+/*
+ * The cache of decoded blocks against page tables and segments that change under it
+ * (accel/blocks.c, interp.c).  Follows: SDM volume 3, 4.10 and 5.3.
+ * Not modelled: code written by other processors.
+ */
+#include "tests/cpu/guest.h"
+#include <criterion/criterion.h>
+
+enum { LA = 0x50000, NEXT_A = 0x60000, NEXT_B = 0x61000 };
+
+static void map(struct guest *g, uint64_t la, uint64_t pa)
+{
+    guest_put64(g, guest_pte_at(la), pa | 7);
+}
+
+/*
+ * LA+0xf00: jmp LA+0xffd; LA+0xffd: mov eax,imm32, of which the last two bytes are on the next
+ * page; ret.  Main: call LA+0xf00; mov ebx,eax; write the next page's table entry; invlpg; call
+ * again; hlt.
+ */
+static void crossing_program(struct guest *g, uint32_t entry)
+{
+    uint8_t code[64], *at = code;
+
+    guest_long(g);
+    map(g, LA + 0x1000, NEXT_A);
+    memcpy(g->ram + LA + 0xf00, "\xe9\xf8\x00\x00\x00", 5);
+    memcpy(g->ram + LA + 0xffd, "\xb8\x34\x12", 3);
+    memcpy(g->ram + NEXT_A, "\xaa\xaa\xc3", 3);
+    memcpy(g->ram + NEXT_B, "\xbb\xbb\xc3", 3);
+    *at++ = 0xe8;
+    st_le32(at, LA + 0xf00 - (G_CODE + 5));
+    memcpy(at + 4, "\x89\xc3\xc7\x04\x25", 5); /* mov ebx,eax; mov dword [pte],entry */
+    st_le32(at + 9, (uint32_t)guest_pte_at(LA + 0x1000));
+    st_le32(at + 13, entry);
+    memcpy(at + 17, "\x0f\x01\x3c\x25", 4); /* invlpg [LA + 0x1000] */
+    st_le32(at + 21, LA + 0x1000);
+    at += 25;
+    *at++ = 0xe8;
+    st_le32(at, LA + 0xf00 - (G_CODE + (uint32_t)(at + 4 - code)));
+    at += 4;
+    *at++ = 0xf4;
+    guest_code(g, code, (size_t)(at - code));
+}
+
+Test(blocks, a_link_does_not_outlive_the_second_page_of_its_target)
+{
+    struct guest g;
+
+    guest_init_linked(&g, "x86-64-v3");
+    crossing_program(&g, NEXT_B | 7);
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), -1);
+    cr_assert_eq(g.c->r[R_RBX], 0xaaaa1234);
+    cr_assert_eq(g.c->r[R_RAX], 0xbbbb1234, "the bytes of the old page ran: %x",
+                 (uint32_t)g.c->r[R_RAX]);
+
+    g.c->halted = false;
+    crossing_program(&g, NEXT_A | 6); /* not present */
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), EXCP_PF);
+    cr_assert_eq(g.c->cr2, LA + 0x1000);
+    guest_free(&g);
+}

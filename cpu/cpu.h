@@ -487,7 +487,8 @@ void mmu_write_protect(struct cpu *c, uint64_t pa);
 /* What a debugger reads at la: no faults, no rights asked, no accessed bits, no device.  Gives how
  * many of `len` bytes are there.  On the vCPU's thread, or while it is parked. */
 unsigned mmu_peek(struct cpu *c, uint64_t la, void *buf, unsigned len);
-/* Translate for instruction fetch at CPL: fills the ITLB; raises #PF. */
+/* Translate for instruction fetch at CPL: fills the ITLB; raises #PF.  Outside 64-bit code `la` is
+ * cut to 32 bits. */
 const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la);
 
 #endif

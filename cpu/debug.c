@@ -100,7 +100,8 @@ bool cpu_debug_fetch(struct cpu *c)
         c->eflags &= ~(uint32_t)FLAG_RF; /* good for one instruction */
         return false;
     }
-    uint64_t hits = shadow ? 0 : bp_hits(c, BIT(BP_EXEC), (c->ip & cpu_ip_mask(c)) + c->cs_base, 1);
+    uint64_t la = (c->ip & cpu_ip_mask(c)) + c->cs_base;
+    uint64_t hits = shadow ? 0 : bp_hits(c, BIT(BP_EXEC), cpu_is_64(c) ? la : (uint32_t)la, 1);
     c->pending_dr6 |= hits;
     return hits && want_db(c);
 }

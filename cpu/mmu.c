@@ -497,6 +497,8 @@ static void itlb_fill(struct cpu *c, struct itlb_entry *e, uint64_t la, uint64_t
 
 const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la)
 {
+    la = cpu_is_64(c) ? la : (uint32_t)la; /* base + IP may have passed 4 GiB */
+
     uint64_t tag = (la & ~PAGE_OFFSET_MASK) | (c->cpl == 3 ? 3 : 1);
     unsigned slot = la >> PAGE_SHIFT & (ITLB_SIZE - 1);
     struct itlb_entry *e = &c->itlb[slot];

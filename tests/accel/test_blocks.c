@@ -6,6 +6,8 @@
 #include "tests/cpu/guest.h"
 #include <criterion/criterion.h>
 
+#define CODE(g, bytes) guest_code(g, bytes, sizeof(bytes) - 1)
+
 enum { LA = 0x50000, NEXT_A = 0x60000, NEXT_B = 0x61000 };
 
 static void map(struct guest *g, uint64_t la, uint64_t pa)
@@ -60,5 +62,22 @@ Test(blocks, a_link_does_not_outlive_the_second_page_of_its_target)
     guest_run(&g);
     cr_assert_eq(guest_vector(&g), EXCP_PF);
     cr_assert_eq(g.c->cr2, LA + 0x1000);
+    guest_free(&g);
+}
+
+/* Old protected-mode software reaches low memory through a base near 4 GiB. */
+Test(blocks, instruction_addresses_wrap_at_4_gib)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_protected(&g);
+    guest_desc(&g, S_FREE, 0xffff0000, ~0u, 0x9b | SEG_G | SEG_DB);
+    CODE(&g, "\xea\x00\x00\x05\x00\x60\x00");          /* jmp S_FREE:0x50000: linear 0x40000 */
+    memcpy(g.ram + G_DATA, "\x41\xeb\x00\x41\xf4", 5); /* inc ecx; jmp $+2; inc ecx; hlt */
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), -1);
+    cr_assert_eq(g.c->r[R_RCX], 2);
+    cr_assert_eq(g.c->ip, 0x50005);
     guest_free(&g);
 }

@@ -156,13 +156,14 @@ static void add_to_page(struct blocks *b, struct code_block *k, unsigned which,
 
 /*
  * A direct branch that leaves its page cannot be linked for good: what is mapped there may change.
- * Where its target lies shows in page offsets, whatever the linear address.
+ * Where its target lies shows in page offsets, whatever the linear address.  (Without a link the
+ * target is checked against the limit of CS.)
  */
 static void link_crossing(const struct code_block *k, struct insn *i)
 {
     int64_t target = (int64_t)((uintptr_t)k->host & PAGE_OFFSET_MASK) + i->disp;
 
-    if (target < 0 || target >= (int64_t)PAGE_BYTES) {
+    if (k->mode & MODE_CS_FLAT && (target < 0 || target >= (int64_t)PAGE_BYTES)) {
         i->link = &block_cross;
     }
 }

@@ -91,6 +91,10 @@ static ALWAYS_INLINE void branch_indirect(struct cpu *c)
     return c->lookup(c);
 }
 
+/* branch_direct without a link: #GP at the branch where the target lies outside the code segment,
+ * else the engine's c->link. */
+void branch_unlinked(struct cpu *c, const struct insn *i, uint64_t ip);
+
 /*
  * Jump to the target `ip` of a direct branch, which may be linked.  (A link to another page than
  * the branch's is the engine's: it leads to an instruction that looks the target up.)
@@ -104,8 +108,7 @@ static ALWAYS_INLINE void branch_direct(struct cpu *c, const struct insn *i, uin
         c->r[R_BASE] = ip;
         return t->fn(c, t);
     }
-    c->ip = ip;
-    return c->link(c, i);
+    return branch_unlinked(c, i, ip);
 }
 
 /* ---- decoding (cpu/decode.c) ---- */

@@ -343,3 +343,89 @@ Test(seg, table_registers_and_ltr)
     cr_assert_eq(g.ram[G_GDT + S_TSS2 + 5], 0x8b);
     guest_free(&g);
 }
+
+/* A near branch to a place outside CS is at fault itself, before it changed anything. */
+Test(seg, near_branches_out_of_the_code_segment)
+{
+    static const struct {
+        const char *code;
+        uint8_t len;
+    } cases[] = {
+        {"\xe9\x00\x00\x10\x00", 5},     /* jmp */
+        {"\xe8\x00\x00\x10\x00", 5},     /* call */
+        {"\x0f\x84\x00\x00\x10\x00", 6}, /* je */
+        {"\xff\xe0", 2},                 /* jmp eax */
+        {"\xff\xd0", 2},                 /* call eax */
+        {"\xff\x25\x00\x00\x04\x00", 6}, /* jmp [G_DATA] */
+        {"\xff\x15\x00\x00\x04\x00", 6}, /* call [G_DATA] */
+        {"\xc3", 1},                     /* ret */
+        {"\xc2\x08\x00", 3},             /* ret 8 */
+        {"\x64\x67\xff\xd0", 4},         /* call eax, odd prefixes */
+        {"\x66\xe9\x00\x00", 4},         /* jmp to IP 4: inside */
+    };
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    for (unsigned k = 0; k < ARRAY_LEN(cases); k++) {
+        bool inside = k == ARRAY_LEN(cases) - 1;
+
+        guest_protected(&g);
+        g.c->halted = false;
+        g.c->seg[SEG_CS].limit = 0x5ffff;
+        cpu_update_mode(g.c);
+        g.c->fl = FL_ZF;
+        g.c->r[R_RAX] = 0x60000;
+        g.c->r[R_RCX] = 7;
+        g.c->r[R_RSP] = G_STACK - 16;
+        guest_put32(&g, G_DATA, 0x60000);
+        guest_put32(&g, G_STACK - 16, 0x60000);
+        memcpy(g.ram + 4, "\xf4", 1);
+        guest_code(&g, cases[k].code, cases[k].len);
+        guest_run(&g);
+        if (inside) {
+            cr_assert_eq(g.c->ip, 5);
+            break;
+        }
+        cr_assert_eq(guest_vector(&g), EXCP_GP, "case %u: vector %d", k, guest_vector(&g));
+        cr_assert_eq(guest_get32(&g, g.c->r[R_RSP]), 0);
+        cr_assert_eq(guest_get32(&g, g.c->r[R_RSP] + 4), G_CODE, "case %u: at %x", k,
+                     guest_get32(&g, g.c->r[R_RSP] + 4));
+        cr_assert_eq(g.c->r[R_RSP], G_STACK - 16 - 16, "case %u", k);
+    }
+    guest_free(&g);
+}
+
+Test(seg, near_branches_to_no_canonical_address)
+{
+    static const struct {
+        const char *code;
+        uint8_t len;
+    } cases[] = {
+        {"\xff\xe0", 2},                     /* jmp rax */
+        {"\xff\xd0", 2},                     /* call rax */
+        {"\xff\x24\x25\x00\x00\x04\x00", 7}, /* jmp [G_DATA] */
+        {"\xff\x14\x25\x00\x00\x04\x00", 7}, /* call [G_DATA] */
+        {"\xff\x14\x0d\x00\x00\x04\x00", 7}, /* call [rcx+G_DATA] */
+        {"\xc3", 1},                         /* ret */
+        {"\xc2\x08\x00", 3},                 /* ret 8 */
+    };
+    struct guest g;
+
+    guest_init_linked(&g, "x86-64-v3");
+    for (unsigned k = 0; k < ARRAY_LEN(cases); k++) {
+        guest_long(&g);
+        g.c->halted = false;
+        g.c->r[R_RAX] = 0xaaaaaaaaaaaaaaaa;
+        g.c->r[R_RCX] = 0;
+        g.c->r[R_RSP] = G_STACK - 16;
+        guest_put64(&g, G_DATA, 0xaaaaaaaaaaaaaaaa);
+        guest_put64(&g, G_STACK - 16, 0x800000000000);
+        guest_code(&g, cases[k].code, cases[k].len);
+        guest_run(&g);
+        cr_assert_eq(guest_vector(&g), EXCP_GP, "case %u: vector %d", k, guest_vector(&g));
+        cr_assert_eq(guest_get64(&g, g.c->r[R_RSP]), 0);
+        cr_assert_eq(guest_get64(&g, g.c->r[R_RSP] + 8), G_CODE, "case %u", k);
+        cr_assert_eq(guest_get64(&g, g.c->r[R_RSP] + 32), G_STACK - 16, "case %u", k);
+    }
+    guest_free(&g);
+}

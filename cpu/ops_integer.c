@@ -5,6 +5,20 @@
  */
 #include "cpu/ops.h"
 
+/* The first 64-bit processors had LAHF and SAHF outside 64-bit code only. */
+static bool prepare_lahf(struct cpu *c, struct decode *d, struct insn *i)
+{
+    (void)i;
+    return d->code != MODE_CODE64 || cpu_has(c, FEAT_LAHF_LM);
+}
+
+/* With REX.W it is CMPXCHG16B. */
+static bool prepare_cmpxchg8b(struct cpu *c, struct decode *d, struct insn *i)
+{
+    (void)i;
+    return d->size != 3 || cpu_has(c, FEAT_CX16);
+}
+
 #define PFX_PF3  PFX_F3
 #define PFX_PF2  PFX_F2
 #define PFX_P66  PFX_66

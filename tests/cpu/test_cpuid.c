@@ -208,6 +208,57 @@ Test(cpuid, control_register_checks)
     guest_free(&g);
 }
 
+/* Instructions that the same row or opcode serves with and without a feature. */
+Test(cpuid, missing_features_raise_ud)
+{
+    static const struct {
+        const char *model, *code;
+        bool is64, ud;
+    } cases[] = {
+        {"x86-64", "\x9f", true, true}, /* lahf */
+        {"x86-64", "\x9e", true, true}, /* sahf */
+        {"x86-64", "\x9f", false, false},
+        {"x86-64-v2", "\x9f", true, false},
+        {"x86-64-v2,-lahf_lm", "\x9e", true, true},
+        {"x86-64", "\x48\x0f\xc7\x0f", true, true}, /* cmpxchg16b [rdi] */
+        {"x86-64", "\x0f\xc7\x0f", true, false},    /* cmpxchg8b [rdi] */
+        {"x86-64-v2", "\x48\x0f\xc7\x0f", true, false},
+        {"486", "\x0f\xc7\x0f", false, true},
+        {"486", "\x0f\x18\x0f", false, true}, /* prefetcht0 [edi] */
+        {"pentium", "\x0f\x18\x0f", false, true},
+        {"pentium3", "\x0f\x18\x0f", false, false},
+        {"pentium3", "\x0f\x0d\x0f", false, true}, /* prefetchw [edi] */
+        {"x86-64", "\x0f\x0d\x0f", true, false},
+        {"486", "\x0f\x31", false, true},                  /* rdtsc */
+        {"486", "\x0f\x32", false, true},                  /* rdmsr */
+        {"pentium", "\x0f\x44\xc0", false, true},          /* cmove */
+        {"pentium", "\x0f\x1f\xc0", false, true},          /* nop */
+        {"pentium", "\xdb\xf0", false, true},              /* fcomi */
+        {"pentium3", "\x0f\x05", false, true},             /* syscall */
+        {"pentium", "\x0f\x34", false, true},              /* sysenter */
+        {"x86-64-v2", "\xf3\x48\x0f\xae\xc0", true, true}, /* rdfsbase rax */
+    };
+    struct guest g;
+
+    for (unsigned k = 0; k < ARRAY_LEN(cases); k++) {
+        guest_init(&g, cases[k].model);
+        if (cases[k].is64) {
+            guest_long(&g);
+        } else {
+            guest_protected(&g);
+        }
+        uint8_t code[8];
+        memset(code, 0xf4, sizeof code);
+        memcpy(code, cases[k].code, strlen(cases[k].code));
+        g.c->r[R_RDI] = G_DATA;
+        guest_code(&g, code, sizeof code);
+        guest_run(&g);
+        cr_assert_eq(guest_vector(&g), cases[k].ud ? EXCP_UD : -1, "case %u: %d", k,
+                     guest_vector(&g));
+        guest_free(&g);
+    }
+}
+
 Test(cpuid, umip_and_privileged_instructions)
 {
     static const char codes[][8] = {

@@ -280,15 +280,16 @@ static void op_arpl_r(struct cpu *c, const struct insn *i)
     NEXT(c, i);
 }
 
+/* Where nothing changes nothing is written: read-only memory is good enough then. */
 static void op_arpl_m(struct cpu *c, const struct insn *i)
 {
-    uint64_t la = EA(2, EA_WRITE);
-    u16_alias *p = mem_rmw16(c, i, la);
-    uint16_t dst = *p, src = GET16(i->r1);
+    uint16_t dst = mem_load16(c, i, EA(2, EA_READ)), src = GET16(i->r1);
     bool raise_it = (dst & 3) < (src & 3);
 
     if (raise_it) {
-        *p = (uint16_t)((dst & ~3) | (src & 3));
+        uint64_t la = EA(2, EA_WRITE);
+        u16_alias *p = mem_rmw16(c, i, la);
+        *p = (uint16_t)((*p & ~3) | (src & 3));
         mem_rmw_done16(c, i, la, p);
     }
     set_zf(c, raise_it);

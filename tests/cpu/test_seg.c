@@ -5,6 +5,8 @@
 #include "tests/cpu/guest.h"
 #include <criterion/criterion.h>
 
+#define CODE(g, bytes) guest_code(g, bytes, sizeof(bytes) - 1)
+
 enum { S_TEST = S_FREE, S_GATE = S_FREE + 8, S_TARGET = S_FREE + 16 };
 enum { BEYOND = 0x208 };
 
@@ -426,6 +428,26 @@ Test(seg, near_branches_to_no_canonical_address)
         cr_assert_eq(guest_get64(&g, g.c->r[R_RSP]), 0);
         cr_assert_eq(guest_get64(&g, g.c->r[R_RSP] + 8), G_CODE, "case %u", k);
         cr_assert_eq(guest_get64(&g, g.c->r[R_RSP] + 32), G_STACK - 16, "case %u", k);
+    }
+    guest_free(&g);
+}
+
+Test(seg, arpl_writes_only_what_changes)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    for (unsigned k = 0; k < 2; k++) {
+        guest_protected(&g);
+        g.c->halted = false;
+        g.c->seg[SEG_DS].attr &= ~SEG_W;
+        cpu_update_mode(g.c);
+        guest_put16(&g, G_DATA, 2);
+        g.c->r[R_RBX] = 2 + k;
+        CODE(&g, "\x63\x1d\x00\x00\x04\x00\xf4"); /* arpl [G_DATA],bx; hlt */
+        guest_run(&g);
+        cr_assert_eq(guest_vector(&g), k ? EXCP_GP : -1);
+        cr_assert_eq(guest_get16(&g, G_DATA), 2);
     }
     guest_free(&g);
 }

@@ -177,7 +177,7 @@ const struct op_fns fns_popa = {.fn = {[FORM_MG] = {NULL, op_popa_mg16, op_popa_
         unsigned level = i->disp & 31;                                                             \
         sp = (sp - bits / 8) & mask;                                                               \
         mem_store##bits(c, i, seg_linear(c, i, SEG_SS, sp, bits / 8, EA_WRITE), (T)bp);            \
-        T frame = (T)sp;                                                                           \
+        T frame = (T)((c->r[R_RSP] & ~mask) | sp); /* ESP, on a 16-bit stack too */                \
         for (unsigned k = 1; k < level; k++) {                                                     \
             bp = (bp - bits / 8) & mask;                                                           \
             T v = mem_load##bits(c, i, seg_linear(c, i, SEG_SS, bp, bits / 8, EA_READ));           \

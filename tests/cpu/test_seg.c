@@ -451,3 +451,22 @@ Test(seg, arpl_writes_only_what_changes)
     }
     guest_free(&g);
 }
+
+/* As Zen 5 and the 386 have it: EBP is ESP with the upper half that the stack does not use. */
+Test(seg, enter_with_32_bit_operands_on_a_16_bit_stack)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_protected(&g);
+    g.c->seg[SEG_SS].attr &= ~SEG_DB;
+    cpu_update_mode(g.c);
+    g.c->r[R_RBP] = 0x5ffec;
+    g.c->r[R_RSP] = 0x10004;
+    CODE(&g, "\xc8\x08\x00\x00\xf4"); /* enter 8,0; hlt */
+    guest_run(&g);
+    cr_assert_eq(g.c->r[R_RBP], 0x10000, "%x", (uint32_t)g.c->r[R_RBP]);
+    cr_assert_eq(g.c->r[R_RSP], 0x1fff8, "%x", (uint32_t)g.c->r[R_RSP]);
+    cr_assert_eq(guest_get32(&g, 0), 0x5ffec);
+    guest_free(&g);
+}

@@ -224,14 +224,14 @@ static bool walk_tables32(struct cpu *c, struct walk *w)
     }
     if (e & PTE_PS && c->cr4 & CR4_PSE) {
         bool pse36 = cpu_has(c, FEAT_PSE36);
+        uint64_t high = pse36 ? (uint64_t)(e >> 13 & 0xff) << 32 : 0;
 
-        if (e & (pse36 ? BIT(21) : 0x3fe000u)) {
+        if (e & (pse36 ? BIT(21) : 0x3fe000u) || high & ~c->phys_mask) {
             return walk_fail(c, w, PF_P | PF_RSVD);
         }
         walk_note(w, at, e);
         w->size = 4 * MiB;
-        w->pa =
-            (e & 0xffc00000) | (pse36 ? (uint64_t)(e >> 13 & 0xff) << 32 : 0) | (w->la & 0x3fffff);
+        w->pa = (e & 0xffc00000) | high | (w->la & 0x3fffff);
         return true;
     }
     walk_note(w, at, e);

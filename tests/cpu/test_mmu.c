@@ -211,6 +211,12 @@ Test(mmu, two_level_and_pae_tables)
     guest_put32(&g, 0x100008, 0x800000 | P | W | PS | BIT(21));
     cr_assert_eq(GUEST_TRY(&g, mem_sys_load(g.c, 0x800000, 4)), 14);
     cr_assert_eq(g.c->excp.error, 9);
+    /* PSE-36: 36 bits of address in this model, and the four above are reserved. */
+    guest_put32(&g, 0x100008, 0x800000 | P | W | PS | BIT(16));
+    cr_assert_eq(GUEST_TRY(&g, mem_sys_load(g.c, 0x800000, 4)), -1);
+    guest_put32(&g, 0x10000c, 0x800000 | P | W | PS | BIT(17));
+    cr_assert_eq(GUEST_TRY(&g, mem_sys_load(g.c, 0xc00000, 4)), 14);
+    cr_assert_eq(g.c->excp.error, 9);
 
     cpu_set_cr0(g.c, g.c->cr0 & ~(uint64_t)CR0_PG);
     guest_put64(&g, 0x102000, 0x103000 | P);

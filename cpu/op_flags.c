@@ -45,7 +45,7 @@ static uint32_t popf_vme(struct cpu *c, const struct insn *i, uint32_t f, bool i
         cpu_raise_error(c, EXCP_GP, 0);
     }
     c->eflags = (c->eflags & ~(uint32_t)FLAG_VIF) | (f & FLAG_IF ? FLAG_VIF : 0);
-    return FLAGS_ARITH | FLAG_DF | FLAG_NT;
+    return FLAGS_ARITH | FLAG_TF | FLAG_DF | FLAG_NT;
 }
 
 static inline void popf_apply(struct cpu *c, const struct insn *i, uint32_t f, bool is16)

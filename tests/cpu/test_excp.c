@@ -431,6 +431,29 @@ Test(excp, vme_redirects_and_virtualises_if)
     guest_free(&g);
 }
 
+/* TF may go, though it may not come. */
+Test(excp, popf_under_vme_clears_tf)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_protected(&g);
+    g.c->cr4 |= CR4_VME;
+    guest_v86(&g, 0);
+    g.c->eflags |= FLAG_TF;
+    cpu_update_mode(g.c);
+    guest_put16(&g, 0x38000, 0);
+    /* #DB: or bh,1; iret */
+    memcpy(g.ram + G_HANDLERS + 0x10, "\x80\xcf\x01\xcf", 4);
+    CODE(&g, "\x9d\x90\x90\xcd\x41"); /* popf; nop; nop; int 0x41 */
+    g.ram[G_TSS + 0x68 + 8] = 2;
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), EXCP_GP);
+    cr_assert_eq(g.c->r[R_RBX], 0x100, "the step of POPF itself");
+    cr_assert_eq(guest_get32(&g, G_STACK - 36 + 8) & FLAG_TF, 0);
+    guest_free(&g);
+}
+
 Test(excp, iret_to_v86_and_to_outer_level)
 {
     struct guest g;

@@ -367,7 +367,7 @@ static bool wrmsr_long(struct cpu *c, uint32_t msr, uint64_t val)
         c->cstar = val;
         return true;
     case MSR_SFMASK:
-        c->sfmask = (uint32_t)val;
+        c->sfmask = val >> 32 ? c->sfmask : val;
         return !(val >> 32);
     case MSR_FS_BASE:
         c->seg[SEG_FS].base = val;
@@ -457,8 +457,8 @@ bool cpu_wrmsr(struct cpu *c, uint32_t msr, uint64_t val)
     case MSR_SYSENTER_ESP:
     case MSR_SYSENTER_EIP:
         return sysenter_set(c, msr, val);
-    case MSR_MCG_STATUS:
-        c->mcg_status = val & 7;
+    case MSR_MCG_STATUS: /* may be cleared only */
+        c->mcg_status = val ? c->mcg_status : 0;
         return cpu_has(c, FEAT_MCA) && !val;
     case MSR_MISC_ENABLE:
         c->misc_enable = val & ~(BIT64(34) | MISC_ENABLE_FIXED); /* NX cannot be hidden */

@@ -186,6 +186,14 @@ Test(cpuid, msrs)
     cr_assert_eq(v, 5000);
     cr_assert(cpu_wrmsr(g.c, 0x3b, 0));
     cr_assert_eq(cpu_tsc(g.c), 0);
+    /* A refused write changes nothing. */
+    cr_assert(cpu_wrmsr(g.c, 0xc0000084, 0x47700));
+    cr_assert_not(cpu_wrmsr(g.c, 0xc0000084, BIT64(32)));
+    cr_assert(cpu_rdmsr(g.c, 0xc0000084, &v));
+    cr_assert_eq(v, 0x47700);
+    cr_assert_not(cpu_wrmsr(g.c, 0x17a, 4));
+    cr_assert(cpu_rdmsr(g.c, 0x17a, &v));
+    cr_assert_eq(v, 0);
     guest_free(&g);
 }
 

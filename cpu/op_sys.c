@@ -17,11 +17,11 @@ static G_NORETURN void gp0(struct cpu *c)
     cpu_raise_error(c, EXCP_GP, 0);
 }
 
-/* Long mode goes on or off with paging (SDM vol. 3, 9.8.5). */
+/* Long mode goes on or off with paging (SDM vol. 3, 9.8.5); TR must not hold a 16-bit TSS then. */
 static void switch_paging(struct cpu *c, bool on)
 {
     if (on && c->efer & EFER_LME) {
-        if (!(c->cr4 & CR4_PAE) || c->seg[SEG_CS].attr & SEG_L) {
+        if (!(c->cr4 & CR4_PAE) || c->seg[SEG_CS].attr & SEG_L || !(c->seg[SEG_TR].attr & 8)) {
             gp0(c);
         }
         c->efer |= EFER_LMA;
@@ -49,6 +49,9 @@ void cpu_set_cr0(struct cpu *c, uint64_t val)
     val = (val & known) | CR0_ET;
     if ((val ^ old) & CR0_PG) {
         switch_paging(c, val & CR0_PG);
+    } else if ((val ^ old) & (CR0_CD | CR0_NW) && val & CR0_PG && c->cr4 & CR4_PAE &&
+               !cpu_is_long(c) && !mmu_load_pdptes(c, c->cr3)) {
+        gp0(c);
     }
     c->cr0 = val;
     if ((val ^ old) & CR0_PE) {
@@ -321,7 +324,7 @@ static void invpcid(struct cpu *c, const struct insn *i)
     mem_load_bytes(c, i, EA(16, EA_READ), buf, 16);
     uint64_t pcid = ld_le64(buf), la = ld_le64(buf + 8);
     c->cur = i;
-    if (type > 3 || (type < 2 && (pcid >> 12 || (pcid && !(c->cr4 & CR4_PCIDE)))) ||
+    if (type > 3 || pcid >> 12 || (type < 2 && pcid && !(c->cr4 & CR4_PCIDE)) ||
         (type == 0 && !cpu_is_canonical(la))) {
         gp0(c);
     }

@@ -206,6 +206,14 @@ Test(cpuid, control_register_checks)
     cr_assert_eq(GUEST_TRY(&g, cpu_set_cr0(g.c, CR0_NW)), EXCP_GP);
     cr_assert_eq(GUEST_TRY(&g, cpu_set_cr4(g.c, CR4_PCIDE)), EXCP_GP, "not in long mode");
     cr_assert_eq(GUEST_TRY(&g, cpu_set_cr4(g.c, BIT(13))), EXCP_GP, "VMX");
+    guest_protected(&g);
+    g.c->cr4 = CR4_PAE;
+    g.c->efer = EFER_LME;
+    g.c->seg[SEG_TR].attr = SEG_P | DESC_TSS16_BUSY;
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr0(g.c, g.c->cr0 | CR0_PG)), EXCP_GP, "a 16-bit TSS");
+    cr_assert_eq(g.c->efer, EFER_LME);
+    g.c->seg[SEG_TR].attr = SEG_P | DESC_TSS32_BUSY;
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr0(g.c, g.c->cr0 | CR0_PG)), -1);
     guest_long(&g);
     cr_assert_eq(GUEST_TRY(&g, cpu_set_cr4(g.c, 0)), EXCP_GP, "PAE stays on in long mode");
     cr_assert_eq(GUEST_TRY(&g, cpu_set_cr0(g.c, g.c->cr0 & ~(uint64_t)CR0_PG)), EXCP_GP,
@@ -265,6 +273,57 @@ Test(cpuid, missing_features_raise_ud)
                      guest_vector(&g));
         guest_free(&g);
     }
+}
+
+/* Changes of CD and NW also load the PAE page-directory pointers again (SDM volume 3, 4.4.1). */
+Test(cpuid, pdptes_are_loaded_by_writes_to_cr0)
+{
+    struct guest g;
+
+    guest_init(&g, "pentium3");
+    guest_protected(&g);
+    g.c->cr4 = CR4_PAE;
+    g.c->cr3 = G_TABLES;
+    guest_put64(&g, G_TABLES, G_DATA | 1);
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr0(g.c, g.c->cr0 | CR0_PG)), -1);
+    cr_assert_eq(g.c->pdpte[0], G_DATA | 1);
+    guest_put64(&g, G_TABLES, (G_DATA + 0x1000) | 1);
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr0(g.c, g.c->cr0 | CR0_TS)), -1);
+    cr_assert_eq(g.c->pdpte[0], G_DATA | 1);
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr0(g.c, g.c->cr0 | CR0_CD)), -1);
+    cr_assert_eq(g.c->pdpte[0], (G_DATA + 0x1000) | 1);
+    guest_put64(&g, G_TABLES, G_DATA | 3); /* reserved */
+    cr_assert_eq(GUEST_TRY(&g, cpu_set_cr0(g.c, g.c->cr0 & ~(uint64_t)CR0_CD)), EXCP_GP);
+    cr_assert(g.c->cr0 & CR0_CD);
+    guest_free(&g);
+}
+
+Test(cpuid, invpcid_checks)
+{
+    static const struct {
+        uint64_t pcid, la;
+        uint8_t type;
+        bool ok;
+    } cases[] = {
+        {0, 0, 0, true},         {1, 0, 0, false},         {0, BIT64(47), 0, false},
+        {0, BIT64(47), 1, true}, {BIT64(12), 0, 2, false}, {BIT64(63), 0, 3, false},
+        {1, 0, 2, true},         {0, 0, 4, false},
+    };
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    for (unsigned k = 0; k < ARRAY_LEN(cases); k++) {
+        guest_long(&g);
+        g.c->halted = false;
+        guest_put64(&g, G_DATA, cases[k].pcid);
+        guest_put64(&g, G_DATA + 8, cases[k].la);
+        g.c->r[R_RAX] = cases[k].type;
+        g.c->r[R_RDI] = G_DATA;
+        guest_code(&g, "\x66\x0f\x38\x82\x07\xf4", 6); /* invpcid rax,[rdi]; hlt */
+        guest_run(&g);
+        cr_assert_eq(guest_vector(&g), cases[k].ok ? -1 : EXCP_GP, "case %u", k);
+    }
+    guest_free(&g);
 }
 
 Test(cpuid, umip_and_privileged_instructions)

@@ -250,7 +250,8 @@ static void task_load_registers(struct cpu *c, const struct tss_image *t, bool i
     seg_set_null(c, SEG_LDTR, t->ldt);
     c->ip = t->ip;
     c->cpl = t->flags & FLAG_VM ? 3 : t->seg[SEG_CS] & 3;
-    cpu_set_eflags(c, t->flags, ~0u);
+    /* RF only where it can matter, as with IRET: nobody clears it else. */
+    cpu_set_eflags(c, t->flags, c->dr[7] & 0xff ? ~0u : ~(uint32_t)FLAG_RF);
     cpu_update_mode(c);
 }
 
@@ -270,9 +271,10 @@ void cpu_task_switch(struct cpu *c, uint16_t tss_sel, enum task_cause cause, uin
     mem_sys_probe(c, c->gdtr.base + (old_sel & 0xfff8), 8);
     if (nested) {
         mem_sys_store(c, desc_base(&d), old_sel, 2);
-        t.flags |= FLAG_NT;
     }
     task_save(c, next_ip, flags);
+    task_read(c, desc_base(&d), is32, &t); /* again: it may be the old task itself */
+    t.flags |= nested ? FLAG_NT : 0;
     if (!nested) {
         task_set_busy(c, old_sel, false);
     }

@@ -157,3 +157,42 @@ Test(task, sixteen_bit_tss)
     cr_assert_eq(g.c->seg[SEG_TR].attr & 0x1f, 3);
     guest_free(&g);
 }
+
+/* State is saved before it is loaded (7.3): a task that is its own predecessor goes on. */
+Test(task, iret_to_oneself)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_protected(&g);
+    guest_put16(&g, G_TSS, S_TSS);
+    for (unsigned k = 0; k < 6; k++) {
+        g.c->seg[k].sel = k == SEG_CS ? S_CODE : S_DATA;
+    }
+    g.c->eflags |= FLAG_NT;
+    g.c->r[R_RBX] = 0x1234;
+    guest_code(&g, "\xcf\x43\xf4", 3); /* iret; inc ebx; hlt */
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), -1);
+    cr_assert_eq(g.c->ip, G_CODE + 3);
+    cr_assert_eq(g.c->r[R_RBX], 0x1235);
+    cr_assert_eq(g.c->eflags & FLAG_NT, 0);
+    guest_free(&g);
+}
+
+/* As after IRET: without breakpoints nothing would ever clear it. */
+Test(task, rf_of_a_new_task_does_not_stay)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_protected(&g);
+    put_tss2(&g);
+    guest_put32(&g, G_TSS2 + 0x24, FLAG_1 | FLAG_RF);
+    guest_code(&g, "\xea\x00\x00\x00\x00\x30\x00", 7);
+    memcpy(g.ram + G_DATA, "\x90\xcd\x40", 3); /* nop; int 0x40 */
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), 0x40);
+    cr_assert_eq(guest_get32(&g, ST2 - 4) & FLAG_RF, 0);
+    guest_free(&g);
+}

@@ -312,6 +312,7 @@ static __attribute__((noinline)) bool string_op(struct cpu *c, const struct insn
                                                 string_run *run)
 {
     uint64_t mask = address_mask(i), left = c->r[R_RCX] & mask;
+    uint16_t before = c->fl;
     bool stop = false;
 
     if (!i->disp) {
@@ -319,6 +320,7 @@ static __attribute__((noinline)) bool string_op(struct cpu *c, const struct insn
         return true;
     }
     while (left) {
+        c->fl = before; /* what a fault shall find: elements leave no flags before the end */
         uint64_t n = run(c, i, size, left, &stop);
 
         left -= n;

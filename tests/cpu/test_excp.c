@@ -527,3 +527,25 @@ Test(excp, prefixes_up_to_a_page_end_are_not_too_long_yet)
     cr_assert_eq(guest_vector(&g), EXCP_GP);
     guest_free(&g);
 }
+
+/* SDM volume 2, REP: the flags of CMPS and SCAS at a fault are those before the instruction. */
+Test(excp, a_fault_in_repeated_scas_keeps_the_flags)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_long(&g);
+    guest_put64(&g, guest_pte_at(G_DATA + 0x1000), 0);
+    memset(g.ram + G_DATA, 1, 0x1000);
+    g.c->r[R_RAX] = 2;
+    g.c->r[R_RCX] = 0x2000;
+    g.c->r[R_RDI] = G_DATA;
+    g.c->fl = FL_1 | FL_ZF | FL_CF;
+    CODE(&g, "\xf2\xae\xf4"); /* repne scasb; hlt */
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), EXCP_PF);
+    cr_assert_eq(g.c->r[R_RCX], 0x1000);
+    cr_assert_eq(g.c->r[R_RDI], G_DATA + 0x1000);
+    cr_assert_eq(guest_get64(&g, g.c->r[R_RSP] + 24) & FLAGS_ARITH, FLAG_ZF | FLAG_CF);
+    guest_free(&g);
+}

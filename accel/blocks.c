@@ -182,6 +182,15 @@ static void add_next(struct code_block *k)
     link_crossing(k, last);
 }
 
+/*
+ * The bytes that decoding `i` hung on.  What has no meaning may have been refused for bytes that
+ * its length does not count, a ModRM byte for one; a store there can give it a meaning.
+ */
+static unsigned bytes_seen(enum decode_result r, const struct insn *i, unsigned avail)
+{
+    return r == DECODE_OK ? i->len : MIN(15u, avail);
+}
+
 /* Decode from `host` (at most to the page's end) into k; stops before an instruction that leaves
  * the page. */
 static void fill_block(struct cpu *c, struct code_block *k, unsigned avail)
@@ -194,7 +203,8 @@ static void fill_block(struct cpu *c, struct code_block *k, unsigned avail)
 
         i->ofs = k->bytes;
         i->n = k->n + 1;
-        if (cpu_decode(c, k->host + k->bytes, avail - k->bytes, i, &end, &d) == DECODE_TRUNCATED) {
+        enum decode_result r = cpu_decode(c, k->host + k->bytes, avail - k->bytes, i, &end, &d);
+        if (r == DECODE_TRUNCATED) {
             break;
         }
         if (d.row && d.row->enc & (ENC_JB | ENC_JZ)) {
@@ -203,7 +213,7 @@ static void fill_block(struct cpu *c, struct code_block *k, unsigned avail)
                 op_fuse(i - 1, i);
             }
         }
-        k->bytes += i->len;
+        k->bytes += bytes_seen(r, i, avail - k->bytes);
         k->n++;
     }
     if (!end && k->n) {
@@ -227,8 +237,8 @@ static bool fill_crossing(struct cpu *c, struct code_block *k, unsigned avail, u
     memcpy(bytes + avail, next->host, 15 - avail);
     k->insn[0].ofs = 0;
     k->insn[0].n = 1;
-    cpu_decode(c, bytes, 15, &k->insn[0], &end, &d);
-    k->bytes = k->insn[0].len;
+    enum decode_result r = cpu_decode(c, bytes, 15, &k->insn[0], &end, &d);
+    k->bytes = bytes_seen(r, &k->insn[0], 15);
     k->n = 1;
     if (!end) {
         add_next(k);

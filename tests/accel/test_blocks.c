@@ -81,3 +81,18 @@ Test(blocks, instruction_addresses_wrap_at_4_gib)
     cr_assert_eq(g.c->ip, 0x50005);
     guest_free(&g);
 }
+
+/* An opcode may be refused for its ModRM byte, which then is part of the block too. */
+Test(blocks, a_store_can_give_an_invalid_opcode_a_meaning)
+{
+    struct guest g;
+
+    guest_init_linked(&g, "x86-64-v3");
+    guest_long(&g);
+    /* mov byte [G_CODE + 9],0xc0; ff ff, which becomes inc eax; hlt */
+    CODE(&g, "\xc6\x04\x25\x09\x00\x02\x00\xc0\xff\xff\xf4");
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), -1, "vector %d", guest_vector(&g));
+    cr_assert_eq(g.c->r[R_RAX], 1);
+    guest_free(&g);
+}

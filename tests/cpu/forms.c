@@ -30,7 +30,7 @@ const char *form_excluded(const struct op_row *row)
         return "system instruction: unit tests and boots";
     }
     if (row->enc & ENC_NO64) {
-        return "not in 64-bit code: recorded hardware and boots";
+        return "not in 64-bit code: see the 16- and 32-bit runs";
     }
     if (name_is(row, ports)) {
         return "port access";

@@ -141,30 +141,40 @@ static size_t port_take_output(struct chr *c, const uint8_t *buf, size_t len)
 
 /* Input --------------------------------------------------------------------------------------- */
 
-static struct chr *chr_focused(struct chr_host *h)
+/* Where input goes now, and what of it waits there. */
+static struct chr_port *chr_focused(struct chr_host *h)
 {
-    return &h->port[h->focus].chr;
+    return &h->port[h->focus];
 }
 
-static void chr_deliver(struct chr_host *h)
+static void port_deliver(struct chr_port *p)
 {
-    while (h->pending->len) {
-        struct chr *c = chr_focused(h);
+    struct chr *c = &p->chr;
+
+    while (p->pending->len) {
         uint8_t piece[256];
         size_t room = c->front && c->front->can_read ? c->front->can_read(c->opaque) : 0;
-        size_t n = MIN(MIN(room, sizeof piece), h->pending->len);
+        size_t n = MIN(MIN(room, sizeof piece), p->pending->len);
 
         if (!c->front || !c->front->read) {
-            n = h->pending->len; /* nobody listens */
+            n = p->pending->len; /* nobody listens */
         } else if (!n) {
             return;
         } else {
-            memcpy(piece, h->pending->data, n);
+            memcpy(piece, p->pending->data, n);
         }
-        g_byte_array_remove_range(h->pending, 0, (guint)n);
+        g_byte_array_remove_range(p->pending, 0, (guint)n);
         if (c->front && c->front->read) {
             c->front->read(c->opaque, piece, n);
         }
+    }
+}
+
+/* What was typed before Ctrl-A c is still for the port that had the focus then. */
+static void chr_deliver(struct chr_host *h)
+{
+    for (unsigned i = 0; i < h->ports; i++) {
+        port_deliver(&h->port[i]);
     }
 }
 
@@ -177,16 +187,14 @@ static void chr_escape_key(struct chr_host *h, uint8_t key)
 {
     switch (key) {
     case CTRL_A:
-        g_byte_array_append(h->pending, &key, 1);
+        g_byte_array_append(chr_focused(h)->pending, &key, 1);
         break;
     case 'x':
         machine_end(h->m, END_QUIT, 0);
         break;
     case 'c':
         if (h->mux) {
-            chr_deliver(h);
             h->focus = 1 - h->focus;
-            g_byte_array_set_size(h->pending, 0);
             if (h->port[h->focus].chr.front && h->port[h->focus].chr.front->connected) {
                 h->port[h->focus].chr.front->connected(h->port[h->focus].chr.opaque, true);
             }
@@ -208,8 +216,8 @@ static void chr_take_input(struct chr_host *h, const uint8_t *buf, size_t len)
             chr_escape_key(h, buf[i]);
         } else if (h->escapes && buf[i] == CTRL_A) {
             h->escape = true;
-        } else if (h->pending->len < CHR_PENDING) {
-            g_byte_array_append(h->pending, buf + i, 1);
+        } else if (chr_focused(h)->pending->len < CHR_PENDING) {
+            g_byte_array_append(chr_focused(h)->pending, buf + i, 1);
         }
     }
     chr_deliver(h);
@@ -223,6 +231,7 @@ static void chr_unwatch_input(struct chr_host *h)
     }
 }
 
+/* What it sent stays: the device still gets it. */
 static void chr_drop_peer(struct chr_host *h)
 {
     chr_unwatch_input(h);
@@ -231,7 +240,6 @@ static void chr_drop_peer(struct chr_host *h)
         h->out_watch = 0;
     }
     g_byte_array_set_size(h->out, 0);
-    g_byte_array_set_size(h->pending, 0);
     close(h->in_fd);
     h->in_fd = h->out_fd = -1;
     chr_set_open(h, false);
@@ -254,7 +262,7 @@ static void chr_on_input(void *arg, GIOCondition c)
 {
     struct chr_host *h = arg;
     uint8_t buf[1024];
-    size_t room = CHR_PENDING - h->pending->len;
+    size_t room = CHR_PENDING - chr_focused(h)->pending->len;
     ssize_t n;
 
     (void)c;
@@ -276,7 +284,7 @@ static void chr_on_input(void *arg, GIOCondition c)
 static void chr_watch_input(struct chr_host *h)
 {
     if (!h->in_watch && h->in_fd >= 0 && !h->eof && h->m &&
-        (h->pending->len < CHR_PENDING || h->escapes)) {
+        (chr_focused(h)->pending->len < CHR_PENDING || h->escapes)) {
         h->in_watch = loop_watch(h->m, h->in_fd, G_IO_IN | G_IO_HUP | G_IO_ERR, chr_on_input, h);
     }
 }
@@ -295,9 +303,10 @@ static void chr_deliver_later(void *arg)
 
 static void port_accept_input(struct chr *c)
 {
-    struct chr_host *h = ((struct chr_port *)c)->host;
+    struct chr_port *p = (struct chr_port *)c;
+    struct chr_host *h = p->host;
 
-    if (h->m && c == chr_focused(h) && h->pending->len && !h->posted) {
+    if (h->m && p->pending->len && !h->posted) {
         h->posted = true;
         loop_post(h->m, chr_deliver_later, h);
     }
@@ -343,6 +352,23 @@ static bool chr_poll_pty(void *arg)
     return true;
 }
 
+/* Make room for the next peer when the present one has hung up and that was not noticed yet: the
+ * two come together, or the device takes no input. */
+static void chr_drop_gone_peer(struct chr_host *h)
+{
+    struct pollfd p = {.fd = h->in_fd, .events = POLLRDHUP};
+
+    if (h->in_fd < 0 || poll(&p, 1, 0) <= 0) {
+        return;
+    }
+    while (h->in_fd >= 0 && chr_focused(h)->pending->len < CHR_PENDING) {
+        chr_on_input(h, G_IO_HUP); /* its last words; at the end of them it goes */
+    }
+    if (h->in_fd >= 0) {
+        chr_drop_peer(h);
+    }
+}
+
 static void chr_on_peer(void *arg, GIOCondition c)
 {
     struct chr_host *h = arg;
@@ -352,6 +378,7 @@ static void chr_on_peer(void *arg, GIOCondition c)
     if (fd < 0) {
         return;
     }
+    chr_drop_gone_peer(h);
     if (h->in_fd >= 0) {
         close(fd); /* one peer at a time */
         return;
@@ -411,10 +438,10 @@ static void chr_host_init(struct chr_host *h, const char *what)
     h->what = g_strdup(what);
     h->in_fd = h->out_fd = h->listen_fd = -1;
     h->out = g_byte_array_new();
-    h->pending = g_byte_array_new();
     h->ports = h->mux ? 2 : 1;
     for (unsigned i = 0; i < h->ports; i++) {
         h->port[i].host = h;
+        h->port[i].pending = g_byte_array_new();
         h->port[i].chr.ops = &port_ops;
         h->port[i].chr.name = g_strdup(i ? "monitor" : what);
         /* The modem lines of the first reset; sockets and ptys get their peer later. */
@@ -507,9 +534,9 @@ void chr_host_free(struct chr_host *h)
     chr_host_close(h);
     for (unsigned i = 0; i < h->ports; i++) {
         g_free(h->port[i].chr.name);
+        g_byte_array_unref(h->port[i].pending);
     }
     g_byte_array_unref(h->out);
-    g_byte_array_unref(h->pending);
     g_free(h->what);
     g_free(h->path);
     g_free(h->service);

@@ -25,7 +25,8 @@ enum { CHR_QUEUE = 64 * 1024, CHR_PENDING = 4096, CHR_PORTS = 2 };
 struct chr_port {
     struct chr chr; /* first: the contract's functions get this */
     struct chr_host *host;
-    bool blocked; /* it was told "full" and waits for chr_front.writable */
+    bool blocked;        /* it was told "full" and waits for chr_front.writable */
+    GByteArray *pending; /* from the peer, waiting for the device; at most CHR_PENDING */
 };
 
 struct chr_host {
@@ -46,8 +47,7 @@ struct chr_host {
     bool escape;                  /* Ctrl-A came */
     bool escapes;                 /* Ctrl-A means something here */
     unsigned in_watch, out_watch, listen_watch;
-    GByteArray *out;     /* waiting for the peer; at most CHR_QUEUE */
-    GByteArray *pending; /* from the peer, waiting for the focused device; at most CHR_PENDING */
+    GByteArray *out; /* waiting for the peer; at most CHR_QUEUE */
     bool have_termios;
     struct termios termios;
 };

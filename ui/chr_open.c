@@ -4,6 +4,8 @@
  * Standard input and output may be shared with other programs, so their flags are left alone: a
  * terminal or pipe is opened a second time for non-blocking writes, and where that fails, small
  * writes follow a poll.
+ *
+ * The run has its signals blocked: whatever waits here for somebody else looks at them too.
  */
 #define _GNU_SOURCE
 #include "ui/chr_int.h"
@@ -13,8 +15,10 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -83,10 +87,20 @@ static void open_stdio(struct chr_host *h)
     }
 }
 
+/* Not blocking, for what is no file after all: a named pipe, a terminal. */
 static bool open_file(struct chr_host *h, GError **err)
 {
-    h->out_fd = open(h->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+    int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+
+    h->out_fd = open(h->path, flags, 0666);
     h->own_fds = true;
+    if (h->out_fd < 0 && errno == ENXIO) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE,
+                    "%s: %s is a named pipe that nobody reads; start its reader first, or use "
+                    "pipe:%s",
+                    h->what, h->path, h->path);
+        return false;
+    }
     return h->out_fd >= 0 || chr_error(h, err, "cannot write");
 }
 
@@ -102,10 +116,10 @@ static bool open_pipe(struct chr_host *h, GError **err)
     h->own_fds = true;
     h->in_fd = open(two ? in : h->path, flags);
     h->out_fd = two ? open(out, flags) : h->in_fd;
-    if (h->in_fd < 0 || h->out_fd < 0) {
+    if ((h->in_fd < 0 || h->out_fd < 0) && errno != ENOENT) {
         return chr_error(h, err, "cannot open the named pipe");
     }
-    if (fstat(h->in_fd, &st) || (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))) {
+    if (h->in_fd < 0 || fstat(h->in_fd, &st) || (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE,
                     "%s: %s is no named pipe (mkfifo %s.in %s.out makes them)", h->what, h->path,
                     h->path, h->path);
@@ -142,6 +156,33 @@ static bool open_pty(struct chr_host *h, GError **err)
 
 /* Sockets ------------------------------------------------------------------------------------- */
 
+/* Until the descriptor is ready; false when a signal ends the run instead. */
+static bool chr_wait_ready(struct chr_host *h, int fd, short events, GError **err)
+{
+    struct signalfd_siginfo info = {0};
+    struct pollfd fds[2] = {{.fd = fd, .events = events}, {.events = POLLIN}};
+    sigset_t set;
+    bool good;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    fds[1].fd = signalfd(-1, &set, SFD_CLOEXEC);
+    while (poll(fds, 2, -1) < 0 && errno == EINTR) {
+    }
+    good = fds[0].revents || read(fds[1].fd, &info, sizeof info) != sizeof info;
+    if (!good) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
+                    "ended by %s while %s waited for its connection",
+                    strsignal((int)info.ssi_signo), h->what);
+    }
+    if (fds[1].fd >= 0) {
+        close(fds[1].fd);
+    }
+    return good;
+}
+
 int chr_accept_peer(struct chr_host *h)
 {
     int fd = accept4(h->listen_fd, NULL, NULL, SOCK_CLOEXEC), one = 1;
@@ -162,7 +203,7 @@ static bool remove_stale_socket(const struct sockaddr_un *addr)
     if (lstat(addr->sun_path, &st) || !S_ISSOCK(st.st_mode)) {
         return false;
     }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     stale = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 &&
             errno == ECONNREFUSED;
     if (fd >= 0) {
@@ -174,7 +215,7 @@ static bool remove_stale_socket(const struct sockaddr_un *addr)
 static bool open_unix(struct chr_host *h, GError **err)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (strlen(h->path) >= sizeof addr.sun_path) {
         close(fd);
@@ -202,26 +243,49 @@ static bool open_unix(struct chr_host *h, GError **err)
            chr_error(h, err, "cannot listen at");
 }
 
-static int tcp_open_one(struct chr_host *h, const struct addrinfo *a)
+/* 0 or an errno value; EINTR, with the error set, when a signal came first. */
+static int tcp_connect(struct chr_host *h, int fd, const struct addrinfo *a, GError **err)
 {
-    int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol), one = 1, error;
+    int error = 0;
+    socklen_t len = sizeof error;
+
+    if (!connect(fd, a->ai_addr, a->ai_addrlen)) {
+        return 0;
+    }
+    if (errno != EINPROGRESS) {
+        return errno;
+    }
+    if (!chr_wait_ready(h, fd, POLLOUT, err)) {
+        return EINTR;
+    }
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) ? errno : error;
+}
+
+static int tcp_listen(int fd, const struct addrinfo *a)
+{
+    int one = 1;
+
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    return bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, 1) ? errno : 0;
+}
+
+/* The socket, or -1 with errno; EINTR as above. */
+static int tcp_open_one(struct chr_host *h, const struct addrinfo *a, GError **err)
+{
+    int type = a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    int fd = socket(a->ai_family, type, a->ai_protocol), one = 1, error;
 
     if (fd < 0) {
         return -1;
     }
-    if (h->server) {
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-        if (!bind(fd, a->ai_addr, a->ai_addrlen) && !listen(fd, 1)) {
-            return fd;
-        }
-    } else if (!connect(fd, a->ai_addr, a->ai_addrlen)) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        return fd;
+    error = h->server ? tcp_listen(fd, a) : tcp_connect(h, fd, a, err);
+    if (error) {
+        close(fd);
+        errno = error;
+        return -1;
     }
-    error = errno;
-    close(fd);
-    errno = error;
-    return -1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
 }
 
 static bool open_tcp(struct chr_host *h, GError **err)
@@ -235,32 +299,32 @@ static bool open_tcp(struct chr_host *h, GError **err)
                     gai_strerror(failed));
         return false;
     }
-    for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
-        fd = tcp_open_one(h, a);
+    errno = 0;
+    for (const struct addrinfo *a = list; a && fd < 0 && errno != EINTR; a = a->ai_next) {
+        fd = tcp_open_one(h, a, err);
     }
+    failed = errno;
     freeaddrinfo(list);
-    if (fd < 0) {
+    if (fd < 0 && failed != EINTR) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: cannot %s %s port %s: %s", h->what,
-                    h->server ? "listen at" : "connect to", name, h->service, g_strerror(errno));
-        return false;
+                    h->server ? "listen at" : "connect to", name, h->service, g_strerror(failed));
     }
     *(h->server ? &h->listen_fd : &h->in_fd) = fd;
-    return true;
+    return fd >= 0;
 }
 
-/* Ctrl-C ends the program while it waits here, though the run has the signal blocked. */
-static int accept_interruptible(struct chr_host *h)
+/* The first peer of a server. */
+static bool socket_wait_peer(struct chr_host *h, GError **err)
 {
-    sigset_t set, old;
-    int fd;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(SIG_UNBLOCK, &set, &old);
-    fd = chr_accept_peer(h);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return fd;
+    chr_note(h, "%s waits for a connection at %s%s%s", h->what, h->path, h->service ? ":" : "",
+             h->service ? h->service : "");
+    do {
+        if (!chr_wait_ready(h, h->listen_fd, POLLIN, err)) {
+            return false;
+        }
+        h->in_fd = chr_accept_peer(h);
+    } while (h->in_fd < 0 && (errno == EAGAIN || errno == ECONNABORTED));
+    return h->in_fd >= 0 || chr_error(h, err, "cannot accept at");
 }
 
 static bool open_socket(struct chr_host *h, GError **err)
@@ -270,13 +334,8 @@ static bool open_socket(struct chr_host *h, GError **err)
     if (!(h->kind == CHR_UNIX ? open_unix(h, err) : open_tcp(h, err))) {
         return false;
     }
-    if (h->server && !h->nowait) {
-        chr_note(h, "%s waits for a connection at %s%s%s", h->what, h->path, h->service ? ":" : "",
-                 h->service ? h->service : "");
-        h->in_fd = accept_interruptible(h);
-        if (h->in_fd < 0) {
-            return chr_error(h, err, "cannot accept at");
-        }
+    if (h->server && !h->nowait && !socket_wait_peer(h, err)) {
+        return false;
     }
     h->out_fd = h->in_fd;
     return true;

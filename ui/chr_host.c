@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include "ui/chr_int.h"
+#include "ui/crash.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -480,6 +481,7 @@ void chr_host_restore(struct chr_host *h)
 {
     if (h && h->have_termios) {
         tcsetattr(STDIN_FILENO, TCSADRAIN, &h->termios);
+        crash_guard_terminal(NULL);
     }
 }
 

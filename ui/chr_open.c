@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include "ui/chr_int.h"
+#include "ui/crash.h"
 #include "ui/output.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -79,6 +80,7 @@ static void open_stdio(struct chr_host *h)
         cfmakeraw(&raw);
         raw.c_oflag |=
             OPOST | (h->termios.c_oflag & ONLCR); /* our own messages come out straight */
+        crash_guard_terminal(&h->termios);
         if (!tcsetattr(STDIN_FILENO, TCSANOW, &raw)) {
             h->have_termios = true;
             h->escapes = true;

@@ -5,15 +5,18 @@
  * The program is $CANDELA, or candela in the folder the tests run in; without it the tests are
  * skipped.
  */
+#define _GNU_SOURCE /* posix_openpt, ptsname_r */
 #include "tests/rig.h"
 #include "config.h"
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 struct result {
@@ -378,6 +381,53 @@ Test(cli, the_monitor_answers_on_standard_input, .timeout = 60)
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
     for (unsigned i = 0; i < ARRAY_LEN(has); i++) {
         cr_expect(strstr(out, has[i]), "no '%s' in: %s", has[i], out);
+    }
+    remove_folder(folder);
+}
+
+/* A pseudo-terminal; the slave's name and settings. */
+static int open_terminal(char *name, size_t max, struct termios *settings)
+{
+    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave;
+
+    cr_assert(fd >= 0 && !grantpt(fd) && !unlockpt(fd) && !ptsname_r(fd, name, max));
+    slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    cr_assert(slave >= 0 && !tcgetattr(slave, settings));
+    return slave; /* open to the end: the settings last as long */
+}
+
+Test(cli, a_crash_leaves_the_terminal_as_it_was, .timeout = 60)
+{
+    static const int numbers[] = {SIGABRT, SIGQUIT, SIGSEGV};
+    char *folder = make_folder(), name[128];
+
+    have_firmware();
+    for (unsigned i = 0; i < ARRAY_LEN(numbers); i++) {
+        struct termios before, now = {0};
+        int slave = open_terminal(name, sizeof name, &before), status = 0;
+        g_autofree char *command = g_strdup_printf(
+            "ulimit -c 0; exec %s run -q -m 16 -hda %s/disk.img -nographic <%s >%s 2>&1", program(),
+            folder, name, name);
+        char *argv[] = {"/bin/sh", "-c", command, NULL};
+        GPid pid;
+
+        if (numbers[i] == SIGSEGV && RIG_SANITIZED) {
+            continue; /* the sanitizer's own handler reports it */
+        }
+        cr_assert(g_spawn_async(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, limit_memory, NULL,
+                                &pid, NULL));
+        do {
+            g_usleep(10000);
+            tcgetattr(slave, &now);
+        } while (now.c_lflag & ICANON);
+        kill(pid, numbers[i]);
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == numbers[i], "status %#x", status);
+        tcgetattr(slave, &now);
+        cr_expect(now.c_lflag == before.c_lflag && now.c_iflag == before.c_iflag &&
+                      now.c_oflag == before.c_oflag,
+                  "signal %d leaves a raw terminal", numbers[i]);
+        close(slave);
     }
     remove_folder(folder);
 }

@@ -92,9 +92,7 @@ static void open_stdio(struct chr_host *h)
 /* Not blocking, for what is no file after all: a named pipe, a terminal. */
 static bool open_file(struct chr_host *h, GError **err)
 {
-    int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-
-    h->out_fd = open(h->path, flags, 0666);
+    h->out_fd = output_open(h->path);
     h->own_fds = true;
     if (h->out_fd < 0 && errno == ENXIO) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE,

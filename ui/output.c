@@ -1,5 +1,5 @@
 /*
- * Files the run writes at its end.
+ * Files the run writes.
  */
 #include "ui/output.h"
 #include <errno.h>
@@ -11,6 +11,40 @@ static bool output_fail(const char *what, const char *path, const char *why, GEr
 {
     g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s %s: %s", what, path, why);
     return false;
+}
+
+/* Whether it is, under another name, where our messages or COM1 go: it must not be cut. */
+static bool output_is_standard(const struct stat *st)
+{
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+        struct stat ours;
+
+        if (!fstat(fd, &ours) && ours.st_dev == st->st_dev && ours.st_ino == st->st_ino) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether it is a file that a new one may take the place of. */
+static bool output_is_replaced(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) || (S_ISREG(st.st_mode) && !output_is_standard(&st));
+}
+
+static int output_open_how(const char *path, int flags)
+{
+    struct stat st;
+
+    flags |= !stat(path, &st) && output_is_standard(&st) ? O_APPEND : O_TRUNC;
+    return open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, 0666);
+}
+
+int output_open(const char *path)
+{
+    return output_open_how(path, O_NONBLOCK);
 }
 
 bool output_check(const char *what, const char *path, GError **err)
@@ -29,7 +63,7 @@ bool output_check(const char *what, const char *path, GError **err)
             return output_fail(what, path, g_strerror(errno), err);
         }
         /* It is written anew beside the old one and renamed. */
-        return !S_ISREG(st.st_mode) || !access(folder, W_OK | X_OK) ||
+        return !output_is_replaced(path) || !access(folder, W_OK | X_OK) ||
                output_fail(what, path, "its folder cannot be written", err);
     }
     if (errno != ENOENT) {
@@ -49,11 +83,11 @@ bool output_check(const char *what, const char *path, GError **err)
     return true;
 }
 
-/* Pipes and devices: what is there is written to. */
+/* Pipes, devices, links: what is there is written to. */
 static bool output_write_through(const char *what, const char *path, const void *data, size_t len,
                                  GError **err)
 {
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = output_open_how(path, 0);
     const char *p = data;
 
     if (fd < 0) {
@@ -77,9 +111,8 @@ static bool output_write_through(const char *what, const char *path, const void 
 bool output_write(const char *what, const char *path, const void *data, size_t len, GError **err)
 {
     GError *why = NULL;
-    struct stat st;
 
-    if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
+    if (!output_is_replaced(path)) {
         return output_write_through(what, path, data, len, err);
     }
     if (!g_file_set_contents(path, data, (gssize)len, &why)) {

@@ -15,6 +15,7 @@
 #include "ui/screen.h"
 #include "ui/script.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -182,11 +183,16 @@ static void run_start_monitor(struct run *r)
 static bool run_open_log(struct run *r, GError **err)
 {
     const char *path = r->o->vm.log_file;
+    int fd;
 
     if (!path) {
         return true;
     }
-    r->log = fopen(path, "we");
+    fd = output_open(path);
+    if (fd >= 0) {
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+        r->log = fdopen(fd, "w");
+    }
     if (!r->log) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "--log-file %s: %s", path,
                     g_strerror(errno));
@@ -359,6 +365,18 @@ static bool run_write_stats(struct run *r, int code, GError **err)
     return output_write("--stats", r->o->stats, out->str, out->len, err);
 }
 
+static bool run_check_log(const struct run *r, GError **err)
+{
+    if (!r->log || (!fflush(r->log) && !ferror(r->log))) {
+        return true;
+    }
+    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE,
+                "--log-file %s: could not be written whole: %s", r->o->vm.log_file,
+                g_strerror(errno ? errno : EIO));
+    return false;
+}
+
+/* One output that fails does not keep the others from being written; the first is told. */
 static int run_finish(struct run *r)
 {
     int code = run_exit_code(r);
@@ -366,8 +384,9 @@ static int run_finish(struct run *r)
     bool good;
 
     machine_lock(r->m);
-    good = (!r->o->screen || screen_write(r->m, r->o->screen, &err)) &&
-           (!r->o->stats || run_write_stats(r, code, &err));
+    good = !r->o->screen || screen_write(r->m, r->o->screen, &err);
+    good &= !r->o->stats || run_write_stats(r, code, err ? NULL : &err);
+    good &= run_check_log(r, err ? NULL : &err);
     machine_unlock(r->m);
     return good ? code : run_report(err);
 }

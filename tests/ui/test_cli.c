@@ -338,6 +338,36 @@ Test(cli, a_disk_without_a_system_ends_by_expectation_or_time, .timeout = 180)
     remove_folder(folder);
 }
 
+/* The disk is full: the trace is not whole, and the statistics are written all the same. */
+Test(cli, an_output_that_fails_is_told_and_spoils_no_other, .timeout = 60)
+{
+    char *folder = make_folder();
+    g_autofree char *stats = g_build_filename(folder, "s.json", NULL);
+    g_autofree char *screen = g_build_filename(folder, "full.txt", NULL);
+    struct result r;
+
+    have_firmware();
+    r = run_limited(folder,
+                    "run -q -m 16 -hda @/disk.img --max-time 0.5 -d io --log-file /dev/full "
+                    "--stats @/s.json",
+                    0);
+    cr_expect_eq(r.status, 3, "%d", r.status);
+    cr_expect(strstr(r.err, "--log-file /dev/full"), "%s", r.err);
+    cr_expect(g_file_test(stats, G_FILE_TEST_EXISTS));
+    result_clear(&r);
+    unlink(stats);
+    cr_assert_eq(symlink("/dev/full", screen), 0);
+    r = run_limited(folder,
+                    "run -q -m 16 -hda @/disk.img --max-time 0.5 --screen @/full.txt --stats "
+                    "@/s.json",
+                    0);
+    cr_expect_eq(r.status, 3, "%d", r.status);
+    cr_expect(strstr(r.err, "full.txt"), "%s", r.err);
+    cr_expect(g_file_test(stats, G_FILE_TEST_EXISTS));
+    result_clear(&r);
+    remove_folder(folder);
+}
+
 Test(cli, a_signal_ends_the_run_cleanly, .timeout = 60)
 {
     char *folder = make_folder();

@@ -192,11 +192,11 @@ const char *parse_nearest(const char *text, const char *const *names)
     for (; *names; names++) {
         unsigned d = parse_distance(text, *names);
 
-        if (d < best) {
+        /* What shares less than half its letters is no help. */
+        if (d < best && d <= MAX(strlen(text), strlen(*names)) / 2) {
             best = d;
             name = *names;
         }
     }
-    /* What shares less than half its letters is no help. */
-    return name && best <= MAX(strlen(text), strlen(name)) / 2 ? name : NULL;
+    return name;
 }

@@ -118,9 +118,10 @@ Test(parse, distance_counts_single_changes)
 
 Test(parse, nearest_gives_up_on_what_is_far)
 {
-    static const char *const names[] = {"memory", "cdrom", "serial", NULL};
+    static const char *const names[] = {"m", "memory", "cdrom", "serial", NULL};
 
     cr_expect_str_eq(parse_nearest("cdrm", names), "cdrom");
+    cr_expect_str_eq(parse_nearest("mem", names), "memory", "not spoilt by the shorter m");
     cr_expect_str_eq(parse_nearest("memroy", names), "memory");
     cr_expect_null(parse_nearest("zzzzzzzz", names));
     cr_expect_null(parse_nearest(

@@ -212,6 +212,9 @@ static bool set_debug_exit(struct options *o, const struct option_row *row, cons
     g_auto(GStrv) words = g_strsplit(val ? val : "0xf4", ",", -1);
 
     (void)row;
+    if (val && !*val) {
+        return parse_fail(err, "%s=: the value is empty; give a port (such as 0xf4) or none", opt);
+    }
     for (char **w = words; *w; w++) {
         if (!strcmp(*w, "qemu")) {
             o->vm.debug_exit_qemu = true;
@@ -321,7 +324,9 @@ static bool set_trace(struct options *o, const struct option_row *row, const cha
 {
     uint32_t mask = 0;
 
-    (void)row;
+    if (!*val) {
+        return parse_fail(err, "%s needs a value: %s", opt, row->arg);
+    }
     if (!trace_parse(val, &mask, err)) {
         g_prefix_error(err, "%s: ", opt);
         return false;
@@ -375,212 +380,7 @@ static void list_debug_exit(GString *out)
 #define AT(member) .offset = offsetof(struct options, member)
 
 static const struct option_row rows[] = {
-    {{"memory", "m"},
-     "SIZE",
-     "memory: MiB, or with K, M, G; 512M by default",
-     .two = true,
-     .set = set_memory,
-     .list = list_memory,
-     .takes = ARG},
-    {{"accel"},
-     "NAME",
-     "who runs the guest's instructions; auto by default",
-     .two = true,
-     .set = set_accel,
-     .list = accel_help,
-     .takes = ARG},
-    {{"cpu-model", "cpu"},
-     "NAME[,+F,-F]",
-     "processor, and features to add or take away; x86-64-v3",
-     .two = true,
-     .set = set_string,
-     AT(vm.cpu_model),
-     .list = cpu_model_help,
-     .takes = ARG},
-    {{"hda"}, "FILE", "disk on the primary master", .set = set_medium, .takes = ARG, .extra = 0},
-    {{"hdb"}, "FILE", "disk on the primary slave", .set = set_medium, .takes = ARG, .extra = 1},
-    {{"hdc"}, "FILE", "disk on the secondary master", .set = set_medium, .takes = ARG, .extra = 2},
-    {{"hdd"}, "FILE", "disk on the secondary slave", .set = set_medium, .takes = ARG, .extra = 3},
-    {{"cdrom"},
-     "FILE",
-     "CD or DVD on the first free place from the secondary master on",
-     .set = set_medium,
-     .takes = ARG,
-     .extra = PLACE_CD},
-    {{"fda"},
-     "FILE",
-     "floppy in drive A",
-     .set = set_medium,
-     .takes = ARG,
-     .extra = PLACE_FLOPPY | 0},
-    {{"fdb"},
-     "FILE",
-     "floppy in drive B",
-     .set = set_medium,
-     .takes = ARG,
-     .extra = PLACE_FLOPPY | 1},
-    {{"drive"},
-     "KEY=VALUE,...",
-     "a drive in the long form; -drive help lists the keys",
-     .set = set_drive,
-     .list = drive_help,
-     .takes = ARG},
-    {{"boot"},
-     "ORDER[,menu=on]",
-     "letters of a, c, d, n; cda by default",
-     .set = set_boot,
-     .list = list_boot,
-     .takes = ARG},
-    {{"kernel"},
-     "FILE",
-     "Linux bzImage, or a Multiboot 1 ELF image",
-     .set = set_string,
-     AT(vm.kernel),
-     .takes = ARG},
-    {{"initrd"},
-     "FILE",
-     "initial RAM disk, or the Multiboot module",
-     .set = set_string,
-     AT(vm.initrd),
-     .takes = ARG},
-    {{"append"}, "TEXT", "the kernel's command line", .set = set_append, .takes = ARG},
-    {{"bios"},
-     "FILE",
-     "firmware image instead of SeaBIOS",
-     .set = set_string,
-     AT(vm.bios),
-     .takes = ARG},
-    {{"serial"},
-     "DEV",
-     "COM1, the second time COM2; none by default",
-     .set = set_serial,
-     .list = chr_host_help,
-     .takes = ARG},
-    {{"debugcon"},
-     "DEV",
-     "debug console: port 0xe9, and the firmware's log",
-     .set = set_endpoint,
-     AT(vm.debugcon),
-     .list = chr_host_help,
-     .takes = ARG},
-    {{"debug-exit"},
-     "[PORT[,qemu]]",
-     "port (0xf4) by which the guest ends the run: 64 + (V & 63)",
-     .set = set_debug_exit,
-     .list = list_debug_exit,
-     .takes = OPTIONAL_ARG},
-    {{"display"},
-     "none",
-     "none is the only one of this version",
-     .set = set_display,
-     .list = list_display,
-     .takes = ARG},
-    {{"nographic"},
-     NULL,
-     "no window; COM1 and the monitor on the terminal (Ctrl-A h helps)",
-     .set = set_flag,
-     AT(nographic),
-     .takes = NO_ARG},
-    {{"monitor"},
-     "DEV",
-     "the monitor on a character device",
-     .set = set_endpoint,
-     AT(monitor),
-     .list = chr_host_help,
-     .takes = ARG},
-    {{"rtc"},
-     "base=WHEN",
-     "the clock's time: utc (default), localtime or a date",
-     .set = set_rtc,
-     .list = list_rtc,
-     .takes = ARG},
-    {{"no-reboot"},
-     NULL,
-     "a reset by the guest ends the run",
-     .set = set_flag,
-     AT(vm.no_reboot),
-     .takes = NO_ARG},
-    {{"no-shutdown"},
-     NULL,
-     "power-off by the guest only holds it",
-     .set = set_flag,
-     AT(vm.no_shutdown),
-     .takes = NO_ARG},
-    {{"on-triple-fault"},
-     "reset|pause|exit",
-     "reset by default; exit: exit code 5",
-     .two = true,
-     .set = set_fault,
-     .list = list_fault,
-     .takes = ARG},
-    {{"max-time"},
-     "SECONDS",
-     "end the run then, with exit code 6",
-     .two = true,
-     .set = set_max_time,
-     .takes = ARG},
-    {{"max-insns"},
-     "N",
-     "end the run after N instructions, with exit code 6",
-     .two = true,
-     .set = set_max_insns,
-     .takes = ARG},
-    {{"screen"},
-     "FILE",
-     "write the screen at the end: .png (picture) or .txt (text)",
-     .two = true,
-     .set = set_screen,
-     .takes = ARG},
-    {{"expect"},
-     "TEXT",
-     "wait until the text stands on the screen; the last one ends the run",
-     .two = true,
-     .set = set_step,
-     .takes = ARG,
-     .extra = STEP_EXPECT},
-    {{"expect-serial"},
-     "TEXT",
-     "the same for text from COM1",
-     .two = true,
-     .set = set_step,
-     .takes = ARG,
-     .extra = STEP_EXPECT_SERIAL},
-    {{"type"},
-     "TEXT",
-     "type: \\n Enter, \\e Esc, \\t Tab, \\b, \\\\, \\{f12}, @5s waits",
-     .two = true,
-     .set = set_step,
-     .takes = ARG,
-     .extra = STEP_TYPE},
-    {{"trace", "d"},
-     "CAT,...",
-     "trace these categories; -d help lists them",
-     .two = true,
-     .set = set_trace,
-     .list = trace_help,
-     .takes = ARG},
-    {{"log-file", "D"},
-     "FILE",
-     "where traces go; stderr by default",
-     .two = true,
-     .set = set_string,
-     AT(vm.log_file),
-     .takes = ARG},
-    {{"stats"},
-     "FILE",
-     "write counters as JSON at the end",
-     .two = true,
-     .set = set_string,
-     AT(stats),
-     .takes = ARG},
-    {{"quiet", "q"},
-     NULL,
-     "no messages but errors",
-     .two = true,
-     .set = set_flag,
-     AT(quiet),
-     .takes = NO_ARG},
-    {{"help", "h"}, NULL, "this text", .two = true, .takes = NO_ARG},
+#include "ui/options.inc"
 };
 
 const char *options_name(unsigned n)
@@ -718,17 +518,32 @@ static bool is_stdio(const char *dev)
     return dev && (!strcmp(dev, "stdio") || !strcmp(dev, "mon:stdio"));
 }
 
+/* How many endpoints are the terminal. */
+static unsigned options_stdios(const struct options *o)
+{
+    return (unsigned)is_stdio(o->vm.serial[0]) + is_stdio(o->vm.serial[1]) +
+           is_stdio(o->vm.debugcon) + is_stdio(o->monitor);
+}
+
+/* -nographic: what of COM1 and the monitor has no place of its own goes on the terminal. */
+static void options_use_terminal(struct options *o)
+{
+    if (!o->serials && !o->monitor) {
+        string_put(&o->vm.serial[0], "mon:stdio");
+    } else if (!o->serials) {
+        string_put(&o->vm.serial[0], is_stdio(o->monitor) ? "none" : "stdio");
+    } else if (!o->monitor && !options_stdios(o)) {
+        string_put(&o->monitor, "stdio");
+    }
+}
+
 /* What can be judged only when all options are known. */
 static bool options_finish(struct options *o, GError **err)
 {
-    unsigned stdios;
-
-    if (o->nographic && !o->serials) {
-        o->vm.serial[0] = g_strdup(is_stdio(o->monitor) ? "none" : "mon:stdio");
+    if (o->nographic) {
+        options_use_terminal(o);
     }
-    stdios = (unsigned)is_stdio(o->vm.serial[0]) + is_stdio(o->vm.serial[1]) +
-             is_stdio(o->vm.debugcon) + is_stdio(o->monitor);
-    if (stdios > 1) {
+    if (options_stdios(o) > 1) {
         return parse_fail(err, "the terminal (stdio) can be used once; -serial mon:stdio shares it "
                                "between COM1 and the monitor");
     }

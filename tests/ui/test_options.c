@@ -115,14 +115,26 @@ Test(options, debug_exit_takes_a_port_only_when_one_follows)
 
 Test(options, nographic_puts_com1_and_the_monitor_on_the_terminal)
 {
-    struct options o;
+    static const struct {
+        const char *line, *com1, *monitor;
+    } cases[] = {
+        {"-nographic", "mon:stdio", NULL},
+        {"-nographic -serial null", "null", "stdio"},
+        {"-nographic -serial null -debugcon stdio", "null", NULL},
+        {"-nographic -serial stdio", "stdio", NULL},
+        {"-nographic -serial null -monitor null", "null", "null"},
+        {"-nographic -monitor stdio", "none", "stdio"},
+        {"-nographic -monitor unix:m", "stdio", "unix:m"},
+    };
 
-    parse_good(&o, "-nographic");
-    cr_expect_str_eq(o.vm.serial[0], "mon:stdio");
-    options_clear(&o);
-    parse_good(&o, "-nographic -serial null");
-    cr_expect_str_eq(o.vm.serial[0], "null");
-    options_clear(&o);
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        struct options o;
+
+        parse_good(&o, cases[i].line);
+        cr_expect_str_eq(o.vm.serial[0], cases[i].com1, "%s", cases[i].line);
+        cr_expect_eq(g_strcmp0(o.monitor, cases[i].monitor), 0, "%s: %s", cases[i].line, o.monitor);
+        options_clear(&o);
+    }
 }
 
 Test(options, drives_get_their_places)
@@ -228,6 +240,7 @@ Test(options, wrong_words_are_refused_with_what_would_be_right)
         {"-debugcon foo", "unknown endpoint"},
         {"-debug-exit 0x10000", "port"},
         {"-debug-exit 0xf4,foo", "qemu"},
+        {"-debug-exit=", "empty"},
         {"-display sdl", "none"},
         {"-rtc foo", "base=utc"},
         {"-rtc base=", "base=utc"},
@@ -244,6 +257,8 @@ Test(options, wrong_words_are_refused_with_what_would_be_right)
         {"--expect=", "empty"},
         {"--trace io,foo", "irq"},
         {"-d", "CAT"},
+        {"-d=", "CAT"},
+        {"-mem 256", "-memory"},
         {"-q=1", "no value"},
         {"--no-reboot=yes", "no value"},
     };

@@ -87,20 +87,44 @@ static const struct port_range console_range = {
 static const struct port_range exit_range = {
     .count = 4, .sizes = SIZE_1 | SIZE_2 | SIZE_4, .write = debugexit_write};
 
+/* Where the user says, but not over another device's ports: neither would work. */
+static bool debugexit_claim(struct device *dev, GError **err)
+{
+    struct machine *m = dev->m;
+    struct port_range range = exit_range;
+    uint16_t first = (uint16_t)m->config.debug_exit_port;
+    const struct port_claim *other = m->port_map[first];
+
+    if (other) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
+                    "-debug-exit %#x: the port belongs to %s; choose a free one, such as 0xf4",
+                    first, other->dev->name);
+        return false;
+    }
+    for (range.count = 1; range.count < exit_range.count; range.count++) {
+        if (first + range.count > 0xffff || m->port_map[first + range.count]) {
+            break;
+        }
+    }
+    ports_claim(dev, &range, first);
+    return true;
+}
+
 static bool debugcon_attach(struct device *dev, GError **err)
 {
     struct debugcon *d = (struct debugcon *)dev;
     struct machine *m = dev->m;
-    (void)err;
-    d->waiting = g_byte_array_new();
     ports_claim(dev, &console_range, DEBUGCON_ID);
+    if (m->debugcon) {
+        ports_claim(dev, &console_range, FIRMWARE_PORT);
+    }
+    if (m->config.debug_exit_port >= 0 && !debugexit_claim(dev, err)) {
+        return false;
+    }
+    d->waiting = g_byte_array_new();
     if (m->debugcon) {
         m->debugcon->front = &debugcon_front;
         m->debugcon->opaque = d;
-        ports_claim(dev, &console_range, FIRMWARE_PORT);
-    }
-    if (m->config.debug_exit_port >= 0) {
-        ports_claim(dev, &exit_range, m->config.debug_exit_port);
     }
     return true;
 }

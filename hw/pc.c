@@ -169,7 +169,6 @@ static void pc_new_legacy(struct pc *pc)
     i8042_connect(kbc, ps2);
     pc_connect(pc, i8042_irq(kbc, 0), 1);
     pc_connect(pc, i8042_irq(kbc, 1), 12);
-    device_new(m, &debugcon_ops, "debugcon");
     pc_connect(pc, fdc_irq(device_new(m, &fdc_ops, "fdc")), 6);
     pc_connect(pc, ferr_irq(device_new(m, &ferr_ops, "ferr")), 13);
 }
@@ -232,6 +231,7 @@ static bool pc_build(struct machine *m, GError **err)
     if (vga->ops->pci) {
         pci_place(vga, PCI_DEVFN(2, 0));
     }
+    device_new(m, &debugcon_ops, "debugcon"); /* last: its exit port must be nobody else's */
     return true;
 }
 

@@ -103,3 +103,26 @@ Test(debug_exit, ends_the_run_with_the_guests_code)
         finish(r);
     }
 }
+
+Test(debug_exit, takes_no_port_that_is_another_devices)
+{
+    struct vm_config c;
+    GError *err = NULL;
+
+    vm_config_init(&c);
+    c.debug_exit_port = 0xe9;
+    struct rig *r = rig_begin(&c);
+    rig_ready(r);
+    cr_expect_not(device_attach(device_new(r->m, &debugcon_ops, "debugcon"), &err));
+    cr_assert(err && err->code == CANDELA_ERROR_CONFIG);
+    cr_expect(strstr(err->message, "debugcon") && strstr(err->message, "0xe9"), "%s", err->message);
+    g_error_free(err);
+    rig_free(r);
+    vm_config_clear(&c);
+
+    r = begin(0xe7, false, false); /* not wider than there is room */
+    cr_expect_eq(rig_in8(r, 0xe9), 0xe9);
+    rig_out8(r, 0xe7, 3);
+    cr_expect_eq(r->m->end_code, 67);
+    finish(r);
+}

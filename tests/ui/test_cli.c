@@ -167,6 +167,7 @@ static const struct bad_case {
     {"run -cpu z80 -hda @/disk.img", 2, "z80"},
     {"run -cpu x86-64,+flux -hda @/disk.img", 2, "flux"},
     {"run --accel warp -hda @/disk.img", 2, "warp"},
+    {"run -debug-exit 0x3f8 -hda @/disk.img", 2, "uart0"},
     {"run -rtc base=never -hda @/disk.img", 2, "never"},
     {"run -hda @/missing", 3, "@/missing"},
     {"run -hda @/empty", 3, "@/empty"},

@@ -275,6 +275,27 @@ static bool script_type(struct script *s, const char *text)
     return false;
 }
 
+/* The screen's lines are without the blanks at their ends: those of the text's own end may be
+ * missing there ("login: "). */
+static bool text_stands_in(const char *screen, const char *text)
+{
+    size_t bare_len = strlen(text);
+
+    while (bare_len && text[bare_len - 1] == ' ') {
+        bare_len--;
+    }
+    g_autofree char *bare = g_strndup(text, bare_len);
+    for (const char *at = strstr(screen, bare); at && *at; at = strstr(at + 1, bare)) {
+        const char *end = at + bare_len;
+        size_t blanks = strspn(end, " ");
+
+        if (!text[bare_len] || blanks >= strlen(text + bare_len) || end[blanks] == '\n') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool script_screen_has(struct script *s, const char *text)
 {
     g_autoptr(GString) screen = g_string_new(NULL);
@@ -282,7 +303,7 @@ static bool script_screen_has(struct script *s, const char *text)
     if (s->ticks++ % SCREEN_TICKS) {
         return false;
     }
-    return display_text_utf8(s->m, screen) && strstr(screen->str, text);
+    return display_text_utf8(s->m, screen) && text_stands_in(screen->str, text);
 }
 
 static bool script_serial_has(struct script *s, const char *text)

@@ -136,6 +136,31 @@ Test(script, the_last_expectation_ends_the_run)
     bench_free(b);
 }
 
+Test(script, blanks_at_the_end_of_a_line_count)
+{
+    static const struct {
+        const char *line, *text;
+        bool met;
+    } cases[] = {
+        {"login:", "login: ", true},      {"login: x", "login: ", true},
+        {"login:x", "login: ", false},    {"login: x", "login:  ", false},
+        {"a:b a:", "a: ", true},          {"12345678901234567890", "890", true},
+        {"login:", "login: root", false}, {"x", " ", true},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench *b = bench_new();
+
+        bench_add(b, STEP_EXPECT, cases[i].text);
+        bench_start(b);
+        bench_show(b, 1, cases[i].line);
+        bench_ticks(b, 10);
+        cr_expect_eq(script_is_met(b->s), cases[i].met, "'%s' on '%s'", cases[i].text,
+                     cases[i].line);
+        bench_free(b);
+    }
+}
+
 Test(script, a_graphics_mode_has_no_text)
 {
     struct bench *b = bench_new();

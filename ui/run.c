@@ -299,25 +299,21 @@ static bool run_until_end(struct run *r, GError **err)
 
 /* After the run -------------------------------------------------------------------------------- */
 
-static int run_exit_code(struct run *r)
+/* `met`: the last expectation holds, if only now that all is over. */
+static int run_exit_code(struct run *r, bool met)
 {
-    int code = r->m->end_code;
     g_autofree char *missing = script_missing(r->script);
 
     switch ((enum machine_end)r->m->end) {
     case END_POWER_OFF:
     case END_RESET:
-        code = EXIT_GOOD;
+    case END_BUDGET:
         break;
     case END_TRIPLE_FAULT:
         run_note("the guest triple-faulted");
         return EXIT_TRIPLE_FAULT;
     case END_DEBUG_EXIT:
-        return code;
-    case END_BUDGET:
-        run_note("the guest used up its instructions (--max-insns)");
-        code = EXIT_BUDGET;
-        break;
+        return r->m->end_code;
     case END_QUIT:
         if (r->signal) {
             fprintf(stderr, "candela: ended by %s\n", strsignal(r->signal));
@@ -328,15 +324,21 @@ static int run_exit_code(struct run *r)
         run_note("the engine failed");
         return EXIT_RUN;
     }
+    if (met) {
+        return EXIT_GOOD;
+    }
+    if (r->m->end == END_BUDGET) {
+        run_note("the guest used up its instructions (--max-insns)");
+    }
     if (r->timed_out) {
         fprintf(stderr, "candela: time is up after %.1f s (--max-time)\n",
                 (double)r->o->max_time_ms / 1000);
     }
     if (missing && !r->o->demo) {
         fprintf(stderr, "candela: %s did not come\n", missing);
-        code = EXIT_EXPECT;
+        return EXIT_EXPECT;
     }
-    return code;
+    return r->m->end_code;
 }
 
 static int64_t timeval_ns(const struct timeval *t)
@@ -379,11 +381,12 @@ static bool run_check_log(const struct run *r, GError **err)
 /* One output that fails does not keep the others from being written; the first is told. */
 static int run_finish(struct run *r)
 {
-    int code = run_exit_code(r);
     GError *err = NULL;
     bool good;
+    int code;
 
     machine_lock(r->m);
+    code = run_exit_code(r, script_last_look(r->script));
     good = !r->o->screen || screen_write(r->m, r->o->screen, &err);
     good &= !r->o->stats || run_write_stats(r, code, err ? NULL : &err);
     good &= run_check_log(r, err ? NULL : &err);

@@ -328,20 +328,35 @@ static bool script_step_done(struct script *s, const struct script_step *step)
     }
 }
 
+/* All is done, and it was an expectation that came last. */
+static bool script_ends_run(const struct script *s)
+{
+    return s->at == s->steps->len && s->end_when_met &&
+           script_step_at(s, s->at - 1)->kind != STEP_TYPE;
+}
+
 void script_tick(struct script *s)
 {
     while (s->at < s->steps->len) {
-        const struct script_step *step = script_step_at(s, s->at);
-
-        if (!script_step_done(s, step)) {
+        if (!script_step_done(s, script_step_at(s, s->at))) {
             return;
         }
         s->at++;
         s->ticks = 0;
-        if (s->at == s->steps->len && step->kind != STEP_TYPE && s->end_when_met) {
+        if (script_ends_run(s)) {
             machine_end(s->m, END_QUIT, 0);
         }
     }
+}
+
+bool script_last_look(struct script *s)
+{
+    if (!s) {
+        return false;
+    }
+    s->ticks = 0; /* the screen too */
+    script_tick(s);
+    return script_ends_run(s);
 }
 
 static bool script_on_tick(void *arg)

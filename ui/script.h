@@ -25,6 +25,11 @@ struct script *script_new(const GArray *steps, bool end_when_met);
 void script_free(struct script *s);
 /* Begin: after machine_build, lock held.  COM1's bytes come by `serial`'s tap (may be NULL). */
 void script_start(struct script *s, struct machine *m, struct chr *serial);
+/*
+ * A look after the machine ended, at what came last; lock held.  Whether all steps are done and the
+ * last is an expectation of those that end a run.
+ */
+bool script_last_look(struct script *s);
 /* Whether every expectation held (also without any).  Lock held while the machine runs. */
 bool script_is_met(const struct script *s);
 /* The first expectation that did not hold, as on the command line, or NULL.  The caller frees it.

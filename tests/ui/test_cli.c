@@ -315,6 +315,7 @@ Test(cli, a_disk_without_a_system_ends_by_expectation_or_time, .timeout = 180)
         {"run -q -m 16 -hda @/disk.img --max-time 0.5", 6},
         {"run -q -m 16 -hda @/disk.img --max-insns 100000 --max-time 60", 6},
         {"run -q -m 16 -hda @/disk.img --max-insns 100000 --max-time 60 --expect-serial never", 7},
+        {"run -q -m 16 -hda @/disk.img --max-insns 4000000 --max-time 60 --expect SeaBIOS", 0},
     };
     char *folder = make_folder();
     g_autofree char *text = NULL, *json = NULL, *png = NULL;

@@ -174,6 +174,34 @@ Test(script, a_graphics_mode_has_no_text)
     bench_free(b);
 }
 
+/* The guest powers itself off, or its time is up, before the next tick. */
+Test(script, what_came_last_counts)
+{
+    struct bench *b = bench_new();
+
+    bench_add(b, STEP_EXPECT_SERIAL, "bye");
+    bench_add(b, STEP_EXPECT, "off");
+    bench_start(b);
+    bench_ticks(b, 1);
+    bench_serial(b, "bye");
+    bench_show(b, 0, "off");
+    machine_end(b->r->m, END_BUDGET, 6);
+    cr_expect(script_last_look(b->s));
+    cr_expect(script_is_met(b->s));
+    cr_expect_eq((int)b->r->m->end, END_BUDGET);
+    bench_free(b);
+
+    b = bench_new();
+    bench_add(b, STEP_EXPECT, "off");
+    bench_add(b, STEP_TYPE, "x");
+    bench_start(b);
+    bench_show(b, 0, "off");
+    cr_expect_not(script_last_look(b->s), "typing does not end a run");
+    cr_expect(script_is_met(b->s));
+    bench_free(b);
+    cr_expect_not(script_last_look(NULL));
+}
+
 Test(script, what_is_missing_is_named)
 {
     struct bench *b = bench_new();

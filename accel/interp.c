@@ -271,6 +271,12 @@ static void run_blocks(struct cpu *c, struct interp *e)
     c->cur = NULL;
 }
 
+/* A block could go past the end of the budget: the last instructions are run one at a time. */
+static bool is_nearly_used_up(const struct cpu *c, const struct interp *e)
+{
+    return e->budget && e->budget - c->icount < BLOCK_MAX;
+}
+
 /* One turn of the loop; the result is only looked at when `*leave`. */
 static enum vcpu_exit run_turn(struct cpu *c, struct interp *e, bool *leave)
 {
@@ -297,7 +303,7 @@ static enum vcpu_exit run_turn(struct cpu *c, struct interp *e, bool *leave)
     }
     *leave = false;
     c->inhibit = false;
-    if (shadow || c->slow) {
+    if (shadow || c->slow || is_nearly_used_up(c, e)) {
         *leave = !run_single(c, e);
         return VCPU_EXIT_SHUTDOWN;
     }

@@ -340,6 +340,28 @@ Test(cli, a_disk_without_a_system_ends_by_expectation_or_time, .timeout = 180)
     remove_folder(folder);
 }
 
+Test(cli, the_budget_of_instructions_is_exact, .timeout = 60)
+{
+    static const unsigned budgets[] = {1, 2, 10, 33, 1000, 99999, 100000, 2345678};
+    char *folder = make_folder();
+    g_autofree char *stats = g_build_filename(folder, "s.json", NULL);
+
+    have_firmware();
+    for (unsigned i = 0; i < ARRAY_LEN(budgets); i++) {
+        g_autofree char *line = g_strdup_printf(
+            "run -q -m 16 -hda @/disk.img --max-insns %u --stats @/s.json", budgets[i]);
+        g_autofree char *says = g_strdup_printf("\"instructions\": %u,", budgets[i]);
+        g_autofree char *json = NULL;
+        struct result r = run_limited(folder, line, 0);
+
+        cr_expect_eq(r.status, 6, "%u: %d", budgets[i], r.status);
+        cr_assert(g_file_get_contents(stats, &json, NULL, NULL));
+        cr_expect(strstr(json, says), "%u: %s", budgets[i], json);
+        result_clear(&r);
+    }
+    remove_folder(folder);
+}
+
 /* The disk is full: the trace is not whole, and the statistics are written all the same. */
 Test(cli, an_output_that_fails_is_told_and_spoils_no_other, .timeout = 60)
 {

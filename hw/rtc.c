@@ -500,7 +500,9 @@ static bool rtc_parse_base(const char *text, int64_t *us, GError **err)
         t = g_date_time_new_now_local();
     } else {
         GTimeZone *utc = g_time_zone_new_utc();
-        t = g_date_time_new_from_iso8601(text, utc);
+        /* A date alone begins at midnight. */
+        g_autofree char *full = g_strconcat(text, strpbrk(text, "T ") ? "" : "T00:00:00", NULL);
+        t = g_date_time_new_from_iso8601(full, utc);
         g_time_zone_unref(utc);
     }
     if (!t) {

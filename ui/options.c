@@ -356,9 +356,11 @@ static void list_display(GString *out)
 
 static void list_rtc(GString *out)
 {
-    g_string_append(out, "base=utc               the host's time in UTC (default)\n"
-                         "base=localtime         the host's time in its time zone\n"
-                         "base=2026-07-30T12:00:00  that time when the machine starts\n");
+    g_string_append(out,
+                    "base=utc               the host's time in UTC (default)\n"
+                    "base=localtime         the host's time in its time zone\n"
+                    "base=2026-07-30T12:00:00  that time when the machine starts; a date alone:\n"
+                    "                       at midnight\n");
 }
 
 static void list_fault(GString *out)

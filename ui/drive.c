@@ -4,7 +4,7 @@
  * Places with a fixed index are given first; the others take the first free one: disks from the
  * primary master on, CDs from the secondary master on, as people expect from a PC.
  *
- * Not here yet: if=scsi (there is no SCSI controller) and snapshot=on (there is no overlay).
+ * Not here yet: if=scsi (there is no SCSI controller).
  */
 #include "ui/drive.h"
 #include "ui/parse.h"
@@ -91,6 +91,11 @@ static bool key_readonly(struct drive_request *r, const char *val, GError **err)
     return parse_switch(val, &r->config.readonly, err);
 }
 
+static bool key_snapshot(struct drive_request *r, const char *val, GError **err)
+{
+    return parse_switch(val, &r->config.snapshot, err);
+}
+
 static const struct drive_key {
     const char *name, *values, *help;
     bool (*set)(struct drive_request *r, const char *val, GError **err);
@@ -101,6 +106,7 @@ static const struct drive_key {
     {"media", "disk|cdrom", "disk by default; a CD may have no file: an empty drive", key_media},
     {"format", "raw|vhd", "by default the file is looked at", key_format},
     {"readonly", "on|off", "off by default; the guest cannot write", key_readonly},
+    {"snapshot", "on|off", "off by default; what the guest writes is forgotten", key_snapshot},
 };
 
 void drive_help(GString *out)

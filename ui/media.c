@@ -93,6 +93,21 @@ GBytes *media_read(const char *option, const char *path, uint64_t max, GError **
     return g_bytes_new_take(data, size);
 }
 
+static struct block *media_open_drive(const struct drive_config *d, GError **err)
+{
+    bool cdrom = d->media == DRIVE_CDROM, overlay = d->snapshot && !d->readonly && !cdrom;
+    bool readonly = d->readonly || overlay;
+    struct block *b = d->interface == DRIVE_FLOPPY
+                          ? block_open_floppy(d->file, d->format, readonly, err)
+                          : block_open(d->file, d->format, readonly, cdrom, err);
+
+    if (b && overlay && !block_add_overlay(b, err)) {
+        block_close(b);
+        return NULL;
+    }
+    return b;
+}
+
 static bool media_open_drives(struct machine *m, GError **err)
 {
     for (unsigned i = 0; i < VM_MAX_DRIVES; i++) {
@@ -101,10 +116,7 @@ static bool media_open_drives(struct machine *m, GError **err)
         if (!d->used || !d->file) {
             continue;
         }
-        m->drives[i] =
-            d->interface == DRIVE_FLOPPY
-                ? block_open_floppy(d->file, d->format, d->readonly, err)
-                : block_open(d->file, d->format, d->readonly, d->media == DRIVE_CDROM, err);
+        m->drives[i] = media_open_drive(d, err);
         if (!m->drives[i]) {
             return false;
         }

@@ -1,7 +1,7 @@
 /*
  * Disk images: probing and opening.
  *
- * Not modelled: dynamic and differencing VHDs, overlays (issue 3).
+ * Not modelled: dynamic and differencing VHDs (issue 3).
  */
 #ifndef VHD_VHD_H
 #define VHD_VHD_H
@@ -31,5 +31,11 @@ struct block *block_open(const char *path, enum drive_format format, bool readon
  */
 struct block *block_open_floppy(const char *path, enum drive_format format, bool readonly,
                                 GError **err);
+
+/*
+ * Make a block that was opened `readonly` and has no machine yet writable without its image being
+ * written: what is written lasts as long as the block.  FILE error.
+ */
+bool block_add_overlay(struct block *b, GError **err);
 
 #endif

@@ -176,11 +176,13 @@ Test(options, the_long_form_of_a_drive_sets_everything)
     struct options o;
     const struct drive_config *d = &o.vm.drives[0];
 
-    parse_good(&o, "-drive file=a,,b.vhd,if=ide,index=1,media=disk,format=vhd,readonly=on");
+    parse_good(&o, "-drive file=a,,b.vhd,if=ide,index=1,media=disk,format=vhd,readonly=on,"
+                   "snapshot=on");
     cr_expect_str_eq(d->file, "a,b.vhd");
     cr_expect_eq(d->index, 1);
     cr_expect_eq(d->format, DRIVE_FORMAT_VHD);
     cr_expect(d->readonly);
+    cr_expect(d->snapshot);
     options_clear(&o);
 }
 

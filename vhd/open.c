@@ -32,7 +32,7 @@ static void image_open_error(GError **err, const char *path, bool readonly, int 
     case EPERM:
     case EROFS:
         image_error(err, CANDELA_ERROR_FILE, path,
-                    readonly
+                    readonly || access(path, R_OK)
                         ? "permission denied: it cannot be read"
                         : "permission denied: it cannot be written; give it write permission or "
                           "use readonly=on");

@@ -222,12 +222,17 @@ static bool run_start(struct run *r, GError **err)
 
 /* The run -------------------------------------------------------------------------------------- */
 
+/* Those that end the run; under nohup the terminal may go. */
 static void run_signals(sigset_t *set, int how)
 {
+    struct sigaction hangup;
+
     sigemptyset(set);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGTERM);
-    sigaddset(set, SIGHUP);
+    if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN) {
+        sigaddset(set, SIGHUP);
+    }
     pthread_sigmask(how, set, NULL);
 }
 

@@ -23,8 +23,8 @@ int exit_code_of(const GError *err);
 /* Print "candela: MESSAGE" on stderr; returns its exit code and frees it. */
 int run_report(GError *err);
 /*
- * Build, run and end a machine; messages on stderr.  Signals SIGINT, SIGTERM and SIGHUP end the run
- * cleanly. Call once, from the main thread.
+ * Build, run and end a machine; messages on stderr.  Signals SIGINT, SIGTERM and SIGHUP (unless it
+ * is ignored) end the run cleanly.  Call once, from the main thread.
  */
 int run_machine(const struct options *o);
 

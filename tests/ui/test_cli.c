@@ -414,6 +414,26 @@ Test(cli, a_signal_ends_the_run_cleanly, .timeout = 60)
     remove_folder(folder);
 }
 
+Test(cli, nohup_lets_the_run_go_on, .timeout = 60)
+{
+    char *folder = make_folder();
+    g_autofree char *command = g_strdup_printf(
+        "trap '' HUP; exec %s run -q -m 16 -hda %s/disk.img --max-time 2", program(), folder);
+    char *argv[] = {"/bin/sh", "-c", command, NULL};
+    GPid pid;
+    int status = 0;
+
+    have_firmware();
+    cr_assert(g_spawn_async(NULL, argv, NULL,
+                            G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
+                            &pid, NULL));
+    g_usleep(700 * 1000);
+    kill(pid, SIGHUP);
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 6, "status %#x", status);
+    remove_folder(folder);
+}
+
 Test(cli, the_monitor_answers_on_standard_input, .timeout = 60)
 {
     char *folder = make_folder();

@@ -5,9 +5,11 @@
 #include "ui/commands.h"
 #include "ui/parse.h"
 #include "ui/run.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct subcommand {
@@ -89,14 +91,10 @@ static bool fill_standard_fds(void)
     return false;
 }
 
-int main(int argc, char **argv)
+static int run_subcommand(int argc, char **argv)
 {
     const struct subcommand *sub;
 
-    if (!fill_standard_fds()) {
-        return EXIT_RUN;
-    }
-    signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write */
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_USAGE;
@@ -110,4 +108,32 @@ int main(int argc, char **argv)
     }
     sub = find_subcommand(argv[1]);
     return sub ? sub->run(argc - 2, argv + 2) : unknown_subcommand(argv[1]);
+}
+
+/* Whether what was said on standard output got there; of a pipe's reader that has seen enough it
+ * is not asked. */
+static bool flush_output(void)
+{
+    struct stat st;
+
+    errno = 0;
+    if ((!fflush(stdout) && !ferror(stdout)) || fstat(STDOUT_FILENO, &st) || S_ISFIFO(st.st_mode) ||
+        S_ISSOCK(st.st_mode)) {
+        return true;
+    }
+    fprintf(stderr, "candela: cannot write to standard output: %s\n",
+            g_strerror(errno ? errno : EIO));
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    int code;
+
+    if (!fill_standard_fds()) {
+        return EXIT_RUN;
+    }
+    signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write */
+    code = run_subcommand(argc, argv);
+    return flush_output() || code != EXIT_GOOD ? code : EXIT_RUN;
 }

@@ -167,7 +167,7 @@ static void run_start_monitor(struct run *r)
     struct chr_host *h = r->hosts[HOST_MONITOR];
     struct chr *c = h ? chr_host_chr(h) : NULL;
 
-    for (unsigned i = 0; i < VM_SERIALS && !c; i++) {
+    for (unsigned i = 0; i <= HOST_DEBUGCON && !c; i++) {
         h = r->hosts[i];
         c = chr_host_monitor(h);
     }

@@ -293,6 +293,21 @@ Test(cli, help_and_version_are_for_people)
     }
 }
 
+Test(cli, help_that_cannot_be_written_is_an_error)
+{
+    g_autofree char *command =
+        g_strdup_printf("for w in 'run --help' 'doctor --json' --version; do %s $w >/dev/full; "
+                        "echo $?; %s $w | true; %s $w >&-; echo $?; done",
+                        program(), program(), program());
+    char *argv[] = {"/bin/sh", "-c", command, NULL};
+    g_autofree char *out = NULL, *err = NULL;
+
+    cr_assert(g_spawn_sync(NULL, argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &out, &err, NULL, NULL));
+    cr_expect_str_eq(out, "1\n0\n1\n0\n1\n0\n");
+    cr_expect_eq(count_lines(err), 3, "%s", err);
+    cr_expect(strstr(err, "standard output"), "%s", err);
+}
+
 static bool have_firmware(void)
 {
     if (access(CANDELA_BIOS_FILE, R_OK) || access(CANDELA_VGABIOS_FILE, R_OK)) {
@@ -503,5 +518,24 @@ Test(cli, a_crash_leaves_the_terminal_as_it_was, .timeout = 60)
                   "signal %d leaves a raw terminal", numbers[i]);
         close(slave);
     }
+    remove_folder(folder);
+}
+
+/* One that has no input of its own. */
+Test(cli, the_debug_console_can_share_with_the_monitor, .timeout = 60)
+{
+    char *folder = make_folder();
+    g_autofree char *command = g_strdup_printf(
+        "{ sleep 1; printf '\\001cinfo status\\nquit\\n'; sleep 3; } | %s run -q -m "
+        "16 -hda %s/disk.img -debugcon mon:stdio --max-time 15",
+        program(), folder);
+    char *argv[] = {"/bin/sh", "-c", command, NULL};
+    g_autofree char *out = NULL;
+    int status = 0;
+
+    have_firmware();
+    cr_assert(g_spawn_sync(NULL, argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out, NULL,
+                           &status, NULL));
+    cr_expect(strstr(out, "SeaBIOS") && strstr(out, "running,"), "%s", out);
     remove_folder(folder);
 }

@@ -19,9 +19,12 @@ extern const struct block_ops raw_ops; /* the file is the medium, from its first
 extern const struct block_ops
     fixed_vhd_ops; /* the same with a footer behind, which stays out of reach */
 
-/* Read exactly len bytes at off; what lies behind the file's end reads as zeros.  0 or an errno
- * value. */
-int image_read(struct image *img, uint64_t off, void *buf, size_t len);
+/*
+ * All of `len` bytes at `off`, whatever signals interrupt it: 0 or an errno value.  What lies
+ * behind the file's end reads as zeros.
+ */
+int file_read_at(int fd, void *buf, size_t len, uint64_t off);
+int file_write_at(int fd, const void *buf, size_t len, uint64_t off);
 
 /* VHD: what the file's footer says. */
 enum vhd_kind { VHD_NONE, VHD_FIXED, VHD_DYNAMIC, VHD_DIFFERENCING, VHD_DAMAGED };

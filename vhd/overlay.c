@@ -37,42 +37,6 @@ static bool overlay_find(const struct overlay *o, uint64_t cluster, uint64_t *at
     return place != NULL;
 }
 
-static int file_read(int fd, void *buf, size_t len, uint64_t off)
-{
-    for (uint8_t *to = buf; len;) {
-        ssize_t n = pread(fd, to, len, (off_t)off);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n ? errno : EIO;
-        }
-        to += n;
-        off += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
-static int file_write(int fd, const void *buf, size_t len, uint64_t off)
-{
-    for (const uint8_t *from = buf; len;) {
-        ssize_t n = pwrite(fd, from, len, (off_t)off);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n ? errno : EIO;
-        }
-        from += n;
-        off += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 /* A place for a cluster, with what the disk has there now. */
 static int overlay_add(struct overlay *o, uint64_t cluster, uint64_t *at)
 {
@@ -83,7 +47,7 @@ static int overlay_add(struct overlay *o, uint64_t cluster, uint64_t *at)
 
     *at = o->used * CLUSTER_BYTES;
     if (!error) {
-        error = file_write(o->fd, o->buf, len, *at);
+        error = file_write_at(o->fd, o->buf, len, *at);
     }
     if (!error) {
         g_hash_table_insert(o->clusters, g_memdup2(&key, sizeof key),
@@ -103,7 +67,7 @@ static int overlay_read_at(void *opaque, uint64_t off, void *buf, size_t len)
         size_t n = MIN(len, CLUSTER_BYTES - within);
 
         error = overlay_find(o, off / CLUSTER_BYTES, &at)
-                    ? file_read(o->fd, to, n, at + within)
+                    ? file_read_at(o->fd, to, n, at + within)
                     : o->below_ops->read_at(o->below, off, to, n);
         to += n;
         off += n;
@@ -128,7 +92,7 @@ static int overlay_write_at(void *opaque, uint64_t off, const void *buf, size_t 
             error = overlay_add(o, off / CLUSTER_BYTES, &at);
         }
         if (!error) {
-            error = file_write(o->fd, from, n, at + within);
+            error = file_write_at(o->fd, from, n, at + within);
         }
         from += n;
         off += n;

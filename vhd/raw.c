@@ -11,29 +11,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-int image_read(struct image *img, uint64_t off, void *buf, size_t len)
-{
-    uint8_t *at = buf;
-
-    while (len) {
-        ssize_t n = pread(img->fd, at, len, (off_t)off);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return errno;
-        }
-        if (n == 0) {
-            memset(at, 0, len);
-            return 0;
-        }
-        at += n;
-        off += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 /* Whether the bytes are all of a medium in units of `sector` bytes; block.c has checked sectors
  * already. */
 static bool raw_is_inside(const struct image *img, uint64_t off, size_t len, unsigned sector)
@@ -53,13 +30,12 @@ static int raw_read_at(void *opaque, uint64_t off, void *buf, size_t len)
     /* A fixed VHD's footer is behind the medium: it is not the guest's to read. */
     size_t inside = off < img->size ? MIN(len, img->size - off) : 0;
     memset((uint8_t *)buf + inside, 0, len - inside);
-    return image_read(img, off, buf, inside);
+    return file_read_at(img->fd, buf, inside, off);
 }
 
 static int raw_write_at(void *opaque, uint64_t off, const void *buf, size_t len)
 {
     struct image *img = opaque;
-    const uint8_t *at = buf;
 
     if (img->readonly) {
         return EROFS;
@@ -67,19 +43,7 @@ static int raw_write_at(void *opaque, uint64_t off, const void *buf, size_t len)
     if (!raw_is_inside(img, off, len, SECTOR_BYTES)) {
         return EINVAL;
     }
-    while (len) {
-        ssize_t n = pwrite(img->fd, at, len, (off_t)off);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n < 0 ? errno : EIO;
-        }
-        at += n;
-        off += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return 0;
+    return file_write_at(img->fd, buf, len, off);
 }
 
 static int raw_flush(void *opaque)

@@ -59,7 +59,7 @@ enum vhd_kind vhd_probe(struct image *img, uint64_t *size, const char **why)
     for (unsigned i = 0; i < ARRAY_LEN(lengths); i++) {
         unsigned len = lengths[i];
         memset(footer, 0, sizeof footer);
-        if (img->file_size <= len || image_read(img, img->file_size - len, footer, len) ||
+        if (img->file_size <= len || file_read_at(img->fd, footer, len, img->file_size - len) ||
             !vhd_has_cookie(footer)) {
             continue;
         }
@@ -80,7 +80,7 @@ enum vhd_kind vhd_probe(struct image *img, uint64_t *size, const char **why)
         }
     }
     /* Dynamic and differencing disks begin with a copy of the footer. */
-    if (!image_read(img, 0, footer, sizeof footer) && vhd_has_cookie(footer)) {
+    if (!file_read_at(img->fd, footer, sizeof footer, 0) && vhd_has_cookie(footer)) {
         *why = "the footer at its end is missing (is it cut off?)";
         return VHD_DAMAGED;
     }

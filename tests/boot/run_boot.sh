@@ -113,7 +113,7 @@ talk()
             sleep 0.2
         done
         seen=$(($(wc -c <"$2")))
-        printf '%s\n' "${rule#* => }" >&3
+        printf '%s\r' "${rule#* => }" >&3  # what Enter sends
     done
 }
 

@@ -107,9 +107,9 @@ bool lapic_msr_write(struct device *dev, uint32_t msr, uint64_t val);
 /* lapic_timer.c */
 void lapic_timer_fire(struct device *dev, unsigned n);
 /* An interrupt that is due but still on its way comes now: before the timer's set-up is changed or
- * looked at. */
-void lapic_timer_settle(struct lapic *l);
-uint32_t lapic_current_count(const struct lapic *l);
+ * looked at.  Gives the time that was looked at. */
+uint64_t lapic_timer_settle(struct lapic *l);
+uint32_t lapic_read_current(struct lapic *l);
 void lapic_write_initial(struct lapic *l, uint32_t val);
 void lapic_write_divide(struct lapic *l, uint32_t val);
 void lapic_write_lvt_timer(struct lapic *l, uint32_t val);

@@ -65,8 +65,7 @@ static bool lapic_read_reg(struct lapic *l, unsigned reg, uint32_t *val)
         *val = l->s.initial;
         break;
     case REG_CURRENT:
-        lapic_timer_settle(l);
-        *val = lapic_current_count(l);
+        *val = lapic_read_current(l);
         break;
     case REG_DIVIDE:
         *val = l->s.divide;

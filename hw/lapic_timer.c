@@ -23,21 +23,26 @@ static uint64_t lapic_now(const struct lapic *l)
     return (uint64_t)clock_now(l->dev.m);
 }
 
-uint32_t lapic_current_count(const struct lapic *l)
+/* What the counter shows at `now`. */
+static uint32_t lapic_count_at(const struct lapic *l, uint64_t now)
 {
     uint32_t lvt = l->s.lvt[LVT_TIMER];
     if (!l->s.counting || !l->s.initial || (lvt & LVT_DEADLINE)) {
         return 0;
     }
-    uint64_t ticks = (lapic_now(l) - l->s.count_start) / lapic_tick_ns(l);
+    uint64_t ticks = (now - l->s.count_start) / lapic_tick_ns(l);
     if (lvt & LVT_PERIODIC) {
         return l->s.initial - ticks % l->s.initial;
     }
     return ticks >= l->s.initial ? 0 : l->s.initial - ticks;
 }
 
-/* Program the core timer for the next interrupt; `not_before` keeps periodic ones apart. */
-static void lapic_arm(struct lapic *l, uint64_t not_before)
+/*
+ * Program the core timer for the next interrupt after `now`; `not_before` keeps periodic ones
+ * apart.  Whoever changes the set-up looks at the clock once: a count that ran out between two
+ * looks would be taken for one that ran out long ago, and its interrupt would never come.
+ */
+static void lapic_arm(struct lapic *l, uint64_t now, uint64_t not_before)
 {
     uint32_t lvt = l->s.lvt[LVT_TIMER];
 
@@ -54,7 +59,7 @@ static void lapic_arm(struct lapic *l, uint64_t not_before)
     if (!l->s.counting || !l->s.initial) {
         return;
     }
-    uint64_t period = l->s.initial * lapic_tick_ns(l), now = lapic_now(l);
+    uint64_t period = l->s.initial * lapic_tick_ns(l);
     uint64_t done = (now - l->s.count_start) / period;
     if (!(lvt & LVT_PERIODIC)) {
         if (!done && !l->s.fired) {
@@ -81,17 +86,24 @@ void lapic_timer_fire(struct device *dev, unsigned n)
     }
     lapic_local(l, LVT_TIMER);
     if ((lvt & LVT_PERIODIC) && !(lvt & LVT_DEADLINE)) {
-        lapic_arm(l, lapic_now(l) + PERIOD_MIN_NS);
+        uint64_t now = lapic_now(l);
+        lapic_arm(l, now, now + PERIOD_MIN_NS);
     }
 }
 
-/* Before the timer's set-up changes: an interrupt that is due but still on its way comes now. */
-void lapic_timer_settle(struct lapic *l)
+uint64_t lapic_timer_settle(struct lapic *l)
 {
-    if (l->s.timer.armed && l->s.timer.deadline <= clock_now(l->dev.m)) {
+    uint64_t now = lapic_now(l);
+    if (l->s.timer.armed && (uint64_t)l->s.timer.deadline <= now) {
         timer_stop(&l->s.timer);
         lapic_timer_fire(&l->dev, 0);
     }
+    return now;
+}
+
+uint32_t lapic_read_current(struct lapic *l)
+{
+    return lapic_count_at(l, lapic_timer_settle(l));
 }
 
 void lapic_write_initial(struct lapic *l, uint32_t val)
@@ -99,33 +111,34 @@ void lapic_write_initial(struct lapic *l, uint32_t val)
     if (l->s.lvt[LVT_TIMER] & LVT_DEADLINE) {
         return;
     }
+    uint64_t now = lapic_timer_settle(l);
     l->s.initial = val;
-    l->s.count_start = lapic_now(l);
+    l->s.count_start = now;
     l->s.fired = 0;
     l->s.counting = val != 0;
-    lapic_arm(l, 0);
+    lapic_arm(l, now, 0);
 }
 
 /* What is left of the count goes on at the new speed. */
 void lapic_write_divide(struct lapic *l, uint32_t val)
 {
-    lapic_timer_settle(l);
-    uint32_t left = lapic_current_count(l);
+    uint64_t now = lapic_timer_settle(l);
+    uint32_t left = lapic_count_at(l, now);
     l->s.divide = val & 11;
     if (left) {
-        l->s.count_start = lapic_now(l) - (l->s.initial - left) * lapic_tick_ns(l);
+        l->s.count_start = now - (l->s.initial - left) * lapic_tick_ns(l);
         l->s.fired = 0;
     } else {
         l->s.counting = false;
     }
-    lapic_arm(l, 0);
+    lapic_arm(l, now, 0);
 }
 
 void lapic_write_lvt_timer(struct lapic *l, uint32_t val)
 {
     uint32_t old = l->s.lvt[LVT_TIMER];
+    uint64_t now = lapic_timer_settle(l);
 
-    lapic_timer_settle(l);
     if (val & LVT_DEADLINE) {
         val &= ~LVT_PERIODIC;
     }
@@ -133,26 +146,26 @@ void lapic_write_lvt_timer(struct lapic *l, uint32_t val)
         l->s.tsc_deadline = 0;
         l->s.counting = false;
     } else if (((old ^ val) & LVT_PERIODIC) && l->s.counting) {
-        uint32_t left = lapic_current_count(l);
-        l->s.count_start = lapic_now(l) - (l->s.initial - left) * lapic_tick_ns(l);
+        uint32_t left = lapic_count_at(l, now);
+        l->s.count_start = now - (l->s.initial - left) * lapic_tick_ns(l);
         l->s.counting = left != 0;
         l->s.fired = 0;
     }
     l->s.lvt[LVT_TIMER] = val;
-    lapic_arm(l, 0);
+    lapic_arm(l, now, 0);
 }
 
 void lapic_write_tsc_deadline(struct lapic *l, uint64_t val)
 {
-    lapic_timer_settle(l);
+    uint64_t now = lapic_timer_settle(l);
     if (!(l->s.lvt[LVT_TIMER] & LVT_DEADLINE)) {
         return;
     }
     l->s.tsc_deadline = val;
-    if (val && val <= lapic_now(l) && !(l->s.lvt[LVT_TIMER] & LVT_MASKED)) {
+    if (val && val <= now && !(l->s.lvt[LVT_TIMER] & LVT_MASKED)) {
         timer_stop(&l->s.timer); /* in the past: no detour over the I/O thread */
         lapic_timer_fire(&l->dev, 0);
         return;
     }
-    lapic_arm(l, 0);
+    lapic_arm(l, now, 0);
 }

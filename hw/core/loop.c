@@ -168,7 +168,11 @@ void loop_wake(struct machine *m)
     if (!io || io->firing || deadline < 0 || !m->clock_running) {
         return;
     }
-    host = MAX(deadline - atomic_load(&m->clock_offset), 1);
+    /* A guest's deadline may lie behind the end of the host's clock. */
+    if (__builtin_sub_overflow(deadline, atomic_load(&m->clock_offset), &host)) {
+        host = INT64_MAX;
+    }
+    host = MAX(host, 1);
     if (host >= io->timer_armed) {
         return;
     }

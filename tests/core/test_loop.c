@@ -6,6 +6,7 @@
 #include "tests/rig.h"
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct live {
@@ -210,6 +211,39 @@ Test(loop, a_thousand_hertz_timer_keeps_up, .timeout = 20)
     /* Ticks are never lost, only late: a busy host may be some ms behind. */
     cr_assert(fired + 50 >= now / NS_PER_MS && fired <= now / NS_PER_MS, "%u ticks in %lld ns",
               fired, (long long)now);
+    machine_free(m);
+}
+
+/* What a guest gets by writing all ones to the TSC deadline. */
+Test(loop, a_timer_at_the_end_of_time_costs_nothing, .timeout = 20)
+{
+    static const struct board board = {"beat", build_beat};
+    struct vm_config c;
+    struct machine *m;
+    struct beat *b;
+    struct rusage before, after;
+    int64_t us;
+
+    vm_config_init(&c);
+    m = machine_new(&c, NULL);
+    vm_config_clear(&c);
+    cr_assert(machine_build(m, &board, NULL) && machine_run(m, NULL));
+    machine_lock(m);
+    b = (struct beat *)device_find(m, "beat");
+    timer_at(&b->timer, INT64_MAX);
+    b->fired = 0;
+    machine_unlock(m);
+    g_usleep(20000);
+    getrusage(RUSAGE_SELF, &before);
+    g_usleep(200000);
+    getrusage(RUSAGE_SELF, &after);
+    us = (after.ru_utime.tv_sec + after.ru_stime.tv_sec - before.ru_utime.tv_sec -
+          before.ru_stime.tv_sec) *
+             1000000 +
+         after.ru_utime.tv_usec + after.ru_stime.tv_usec - before.ru_utime.tv_usec -
+         before.ru_stime.tv_usec;
+    cr_expect(us < 20000, "%lld us of processor time in 200 ms", (long long)us);
+    cr_expect_eq(b->fired, 0);
     machine_free(m);
 }
 

@@ -101,7 +101,7 @@ static void machine_let_in(struct machine *m)
     if (m->exclusive_depth) {
         return;
     }
-    for (unsigned i = 0; i < m->ncpus && !m->paused; i++) {
+    for (unsigned i = 0; i < m->ncpus && !machine_holds_vcpus(m); i++) {
         vcpu_clear(m->vcpus[i], VCPU_REQ_PARK);
     }
     g_cond_broadcast(&m->parked_cond);
@@ -123,6 +123,11 @@ void machine_exclusive_end(struct machine *m)
     machine_assert_locked(m);
     m->exclusive_depth--;
     machine_let_in(m);
+}
+
+bool machine_holds_vcpus(const struct machine *m)
+{
+    return m->paused || m->reset_pending;
 }
 
 void machine_pause(struct machine *m)
@@ -443,6 +448,8 @@ void machine_request_reset(struct machine *m)
     machine_assert_locked(m);
     if (!m->reset_pending) {
         m->reset_pending = true;
+        /* What follows the instruction that asked is not run any more, as on hardware. */
+        machine_ask_out(m, NULL);
         loop_post(m, machine_reset_now, m);
     }
 }

@@ -161,7 +161,7 @@ void machine_stop(struct machine *m);
 void machine_free(struct machine *m);
 
 /* The guest's reset (port 0xcf9, keyboard controller, triple fault): happens soon, in the I/O
- * thread.  Lock held. */
+ * thread; until then no vCPU runs on.  Lock held. */
 void machine_request_reset(struct machine *m);
 /* Power-off: ends the machine with END_POWER_OFF unless --no-shutdown.  Lock held. */
 void machine_power_off(struct machine *m);
@@ -172,6 +172,8 @@ void machine_reset(struct machine *m);
 /* Hold the guest (vCPUs parked soon, time stands still) and let it go on.  Lock held. */
 void machine_pause(struct machine *m);
 void machine_resume(struct machine *m);
+/* vcpu.c: whether vCPUs have to stay out of guest code (a pause, a reset to come).  Lock held. */
+bool machine_holds_vcpus(const struct machine *m);
 /* The vCPU whose thread this is, or NULL. */
 struct vcpu *machine_current_vcpu(struct machine *m);
 

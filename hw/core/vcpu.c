@@ -118,14 +118,15 @@ static void vcpu_leave(struct vcpu *v)
     }
 }
 
-/* Wait while the machine is paused or an exclusive section goes on; false: the thread is to end. */
+/* Wait while the machine is paused, a reset is due or an exclusive section goes on; false: the
+ * thread is to end. */
 static bool vcpu_enter(struct vcpu *v)
 {
     struct machine *m = v->m;
     bool stop;
 
     machine_lock(m);
-    while (m->paused && !(vcpu_pending(v) & VCPU_REQ_STOP)) {
+    while (machine_holds_vcpus(m) && !(vcpu_pending(v) & VCPU_REQ_STOP)) {
         atomic_store_explicit(&m->lock_owner, NULL, memory_order_relaxed);
         g_cond_wait(&m->parked_cond, &m->lock);
         g_mutex_unlock(&m->lock);

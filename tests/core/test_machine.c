@@ -8,7 +8,7 @@
 #include <criterion/criterion.h>
 #include <sys/resource.h>
 
-enum act { ACT_SPIN, ACT_HALT, ACT_HALT_DEAF, ACT_FAULT, ACT_BUDGET };
+enum act { ACT_SPIN, ACT_HALT, ACT_HALT_DEAF, ACT_FAULT, ACT_BUDGET, ACT_RESET };
 
 /* Shared by the stand-in processors of one machine. */
 struct stage {
@@ -79,6 +79,17 @@ static enum vcpu_exit stage_run(struct vcpu *v)
         return VCPU_EXIT_SHUTDOWN;
     case ACT_BUDGET:
         return VCPU_EXIT_BUDGET;
+    case ACT_RESET:
+        if (atomic_fetch_add(&s->runs[v->id], 1) + 1 != atomic_load(&s->resets[v->id])) {
+            atomic_fetch_add(&s->broken, 1); /* it ran on before the reset it asked for */
+        }
+        machine_lock(v->m);
+        machine_request_reset(v->m);
+        machine_unlock(v->m);
+        if (!(vcpu_pending(v) & VCPU_REQ_PARK)) {
+            atomic_fetch_add(&s->broken, 1); /* its next instruction would run */
+        }
+        return VCPU_EXIT_REQUEST;
     }
     return VCPU_EXIT_ERROR;
 }
@@ -322,6 +333,23 @@ static void set_fault_exit(struct vm_config *c)
 static void set_fault_pause(struct vm_config *c)
 {
     c->on_triple_fault = TRIPLE_FAULT_PAUSE;
+}
+
+Test(machine, a_processor_that_asks_for_a_reset_does_not_run_on, .timeout = 30)
+{
+    struct stage s;
+    struct machine *m = stage_start(&s, ACT_RESET, 1, NULL);
+
+    wait_for(&s.resets[0], 50);
+    machine_stop(m);
+    cr_assert_eq(s.broken, 0, "%u of %u times", s.broken, s.runs[0]);
+    machine_free(m);
+
+    m = stage_start(&s, ACT_RESET, 1, set_no_reboot);
+    cr_assert_eq(machine_wait(m, 5000), END_RESET);
+    g_usleep(10000);
+    cr_assert_eq(s.runs[0], 1);
+    machine_free(m);
 }
 
 Test(machine, ends_say_why, .timeout = 30)

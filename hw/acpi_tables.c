@@ -154,7 +154,6 @@ static uint32_t acpi_fadt(struct acpi_build *b, uint32_t facs, uint32_t dsdt)
                          | BIT(2) /* C1 on all processors */
                          |
                          BIT(5) /* no fixed sleep button; the power button is fixed (bit 4 clear) */
-                         | BIT(6)    /* no RTC wake status in fixed registers */
                          | BIT(10)); /* reset register */
     acpi_gas(t + 116, 8, PIIX_RESET_PORT);
     t[128] = PIIX_RESET_VALUE;

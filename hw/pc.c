@@ -37,7 +37,7 @@ enum pc_source { SOURCE_ISA, SOURCE_PIRQ, SOURCE_SCI, SOURCES };
 
 struct pc {
     struct device dev;
-    struct device *pic, *ioapic;
+    struct device *pic, *ioapic, *pm;
     struct ram *ram;
     struct region below_vga, above_1m, above_4g;
     struct firmware firmware;
@@ -91,6 +91,17 @@ static void pc_irq_sink(void *opaque, int n, bool level)
     }
 }
 
+/* The clock's interrupt is a power management event as well. */
+static void pc_rtc_sink(void *opaque, int n, bool level)
+{
+    struct pc *pc = opaque;
+
+    pc_irq_sink(pc, n, level);
+    if (level) {
+        acpi_rtc_interrupt(pc->pm);
+    }
+}
+
 /* INTR of a processor without a local APIC. */
 static void pc_intr_sink(void *opaque, int n, bool level)
 {
@@ -137,21 +148,21 @@ static bool pc_new_apics(struct pc *pc, GError **err)
 static void pc_new_chipset(struct pc *pc)
 {
     struct machine *m = pc->dev.m;
-    struct device *pci = device_new(m, &pci_ops, "pci"), *piix, *pm;
+    struct device *pci = device_new(m, &pci_ops, "pci"), *piix;
 
     pci_place(device_new(m, &i440fx_ops, "i440fx"), PCI_DEVFN(0, 0));
     piix = device_new(m, &piix_ops, "piix");
     pci_place(piix, PCI_DEVFN(1, 0));
     pci_place(device_new(m, &piix_ide_ops, "piix_ide"), PCI_DEVFN(1, 1));
-    pm = device_new(m, &piix_pm_ops, "piix_pm");
-    pci_place(pm, PCI_DEVFN(1, 3));
+    pc->pm = device_new(m, &piix_pm_ops, "piix_pm");
+    pci_place(pc->pm, PCI_DEVFN(1, 3));
     for (unsigned i = 0; i < 4; i++) {
         line_connect(pci_pirq(pci, i), piix_pirq_sink, piix, (int)i);
     }
     for (unsigned i = 0; i < 16; i++) {
         line_connect(piix_isa_irq(piix, i), pc_irq_sink, pc, PC_IRQ(SOURCE_PIRQ, (int)i));
     }
-    line_connect(piix_pm_sci(pm), pc_irq_sink, pc, PC_IRQ(SOURCE_SCI, PIIX_SCI_IRQ));
+    line_connect(piix_pm_sci(pc->pm), pc_irq_sink, pc, PC_IRQ(SOURCE_SCI, PIIX_SCI_IRQ));
 }
 
 static void pc_new_legacy(struct pc *pc)
@@ -162,7 +173,7 @@ static void pc_new_legacy(struct pc *pc)
     device_new(m, &i8237_ops, "i8237");
     device_new(m, &port80_ops, "port80");
     pc_connect(pc, i8254_out0(device_new(m, &i8254_ops, "i8254")), 0);
-    pc_connect(pc, rtc_irq(device_new(m, &rtc_ops, "rtc")), 8);
+    line_connect(rtc_irq(device_new(m, &rtc_ops, "rtc")), pc_rtc_sink, pc, PC_IRQ(SOURCE_ISA, 8));
     device_new(m, &port92_ops, "port92");
     kbc = device_new(m, &i8042_ops, "i8042");
     ps2 = device_new(m, &ps2_ops, "ps2");

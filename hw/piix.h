@@ -23,6 +23,8 @@ struct line *piix_pm_sci(struct device *dev);
 /* The user pressed the power button: PWRBTN_STS, and an SCI when the guest asked for it.  Lock
  * held. */
 void acpi_power_button(struct device *dev);
+/* The clock raised IRQ 8: RTC_STS, by which a sleeping guest is woken.  Lock held. */
+void acpi_rtc_interrupt(struct device *dev);
 /* Whether the guest runs in ACPI mode (SCI_EN): else a power button press will go unheard.  Lock
  * held. */
 bool acpi_is_enabled(struct device *dev);

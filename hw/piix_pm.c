@@ -129,6 +129,14 @@ void acpi_power_button(struct device *dev)
     piix_pm_update(p);
 }
 
+void acpi_rtc_interrupt(struct device *dev)
+{
+    struct piix_pm *p = (struct piix_pm *)dev;
+
+    p->s.pmsts |= RTC;
+    piix_pm_update(p);
+}
+
 bool acpi_is_enabled(struct device *dev)
 {
     return ((struct piix_pm *)dev)->s.pmcntrl & SCI_EN;

@@ -217,6 +217,7 @@ Test(acpi, firmware_can_link_the_tables)
     table_at(&l, ld_le32(fadt + 40), "DSDT");
     cr_assert_eq(ld_le32(fadt + 76), PIIX_PM_BASE + 8);
     cr_assert_eq(ld_le16(fadt + 46), 9);
+    cr_assert_eq(ld_le32(fadt + 112) & BIT(6), 0, "the clock's wake status is in PM1_STS");
     cr_assert_eq(ld_le32(madt + 36), 0xfee00000);
     free_tables(&l);
     rig_free(r);

@@ -518,6 +518,32 @@ Test(pc, pci_interrupts_and_sci_share_the_isa_wires)
     rig_free(r);
 }
 
+Test(pc, the_clocks_interrupt_is_a_power_management_event)
+{
+    GError *err = NULL;
+    struct rig *r = board(16 * MiB, NULL, 1, &err);
+    const struct line *sci = piix_pm_sci(device_find(r->m, "piix_pm"));
+
+    rig_out32(r, 0xcf8, 0x80000b40);
+    rig_out32(r, 0xcfc, 0x601);
+    rig_out32(r, 0xcf8, 0x80000b80);
+    rig_out8(r, 0xcfc, 1);
+    rig_out8(r, 0xb2, PIIX_ACPI_ENABLE);
+    rig_out16(r, 0x602, 0x400);
+    rig_out8(r, 0xa0, 0x0a);
+    rig_out8(r, 0x70, 0x0b);
+    rig_out8(r, 0x71, 0x12); /* update-ended interrupts */
+    cr_assert_eq(rig_in16(r, 0x600) & 0x400, 0);
+    rig_step(r, NS_PER_SEC);
+    cr_assert_eq(rig_in8(r, 0xa0) & 1, 1);
+    cr_assert_eq(rig_in16(r, 0x600) & 0x400, 0x400);
+    cr_assert(rig_level(sci));
+    rig_out16(r, 0x600, 0x400);
+    cr_assert_eq(rig_in16(r, 0x600) & 0x400, 0, "the interrupt still stands, its edge is past");
+    cr_assert_not(rig_level(sci));
+    rig_free(r);
+}
+
 Test(pc, sixty_four_processors_build)
 {
     GError *err = NULL;

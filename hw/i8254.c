@@ -40,7 +40,7 @@ struct channel {
     bool write_high; /* the second byte of a two-byte write is due */
     bool read_high;  /* likewise reading */
     bool count_latched, status_latched;
-    uint8_t hole[1];
+    uint8_t control; /* the control word's low six bits, as written */
 };
 
 struct i8254 {
@@ -75,7 +75,7 @@ static const struct state_field channel_state[] = {
     C(read_high),
     C(count_latched),
     C(status_latched),
-    STATE_HOLE(struct channel, hole),
+    C(control, .reset = RW_BOTH << 4 | 3 << 1, .max = 0x3f),
     STATE_END,
 };
 static const struct state_field i8254_state[] = {
@@ -305,7 +305,7 @@ static void channel_latch_status(struct channel *c, uint64_t t)
     if (!c->status_latched) {
         bool null = !c->loaded || c->pending || (c->running && t < c->start);
         c->status_latched = true;
-        c->status = channel_out(c, t) << 7 | null << 6 | c->rw << 4 | c->mode << 1 | c->bcd;
+        c->status = channel_out(c, t) << 7 | null << 6 | c->control;
     }
 }
 
@@ -336,6 +336,7 @@ static void i8254_write_control(struct i8254 *pit, uint8_t val, uint64_t t)
         channel_latch_count(c, t);
         return;
     }
+    c->control = val & 0x3f;
     c->rw = rw;
     c->mode = mode > 5 ? mode - 4 : mode;
     c->bcd = val & 1;
@@ -474,6 +475,7 @@ static void i8254_reset(struct device *dev)
     struct channel *refresh = &pit->s.ch[REFRESH];
     refresh->mode = 2;
     refresh->rw = RW_LOW;
+    refresh->control = RW_LOW << 4 | 2 << 1;
     channel_load(refresh, 18, i8254_now(pit));
     pit->s.ch[SPEAKER].gate = false;
 }

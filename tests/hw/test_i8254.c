@@ -259,6 +259,18 @@ Test(i8254, latched_count_stands_until_read_and_status_comes_first)
     rig_free(r);
 }
 
+Test(i8254, status_has_the_control_word_as_it_was_written)
+{
+    struct rig *r = begin();
+
+    cr_expect_eq(status(r, 1) & 0x3f, 0x14, "the refresh counter");
+    for (unsigned low = 0x10; low < 0x40; low++) { /* modes 6 and 7 are 2 and 3 */
+        rig_out8(r, 0x43, 0x80 | low);
+        cr_expect_eq(status(r, 2) & 0x3f, low, "control word %#x", low);
+    }
+    rig_free(r);
+}
+
 Test(i8254, single_byte_access_modes)
 {
     struct rig *r = begin();

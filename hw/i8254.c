@@ -6,9 +6,10 @@
  * computed from it when asked, so nothing drifts.  Only the rising edges of OUT0 (the interrupt)
  * use a timer.
  *
- * When the host was late, missed ticks of a periodic counter 0 follow at up to four times the
- * programmed rate, as long as they are not older than ten periods or a quarter of a second; older
- * ones are lost.
+ * When the host was late with a tick, or with running the guest that is to take it, missed ticks of
+ * a periodic counter 0 follow at up to four times the programmed rate, as long as they are not
+ * older than ten periods or a quarter of a second; older ones are lost.  (The real chip knows
+ * nothing of this, and a real processor is not late.)
  *
  * Not modelled: the low half of OUT0's wave (interrupts are edges), the exact counts of mode 3
  * within an odd period and its reload after half a period, parity and channel check (bits 6 and 7
@@ -52,6 +53,8 @@ struct i8254 {
         struct line out0;
         uint8_t port61, hole[7];
     } s;
+    bool (*waiting)(void *opaque); /* see i8254_set_waiting */
+    void *waiting_opaque;
 };
 
 #define C(m, ...) STATE(struct channel, m, __VA_ARGS__)
@@ -208,16 +211,24 @@ static void i8254_edge(struct device *dev, unsigned n)
     struct channel *c = &pit->s.ch[0];
     int64_t now = clock_now(dev->m);
     uint64_t t = clock_ns_to_ticks(now, I8254_HZ), after = pit->s.edge_tick;
+    bool periodic = channel_is_periodic(c);
+    bool put_off = periodic && pit->waiting && pit->waiting(pit->waiting_opaque);
     (void)n;
 
-    line_set(&pit->s.out0, false);
-    line_set(&pit->s.out0, true);
-    if (!channel_is_periodic(c)) {
+    if (!put_off) {
+        line_set(&pit->s.out0, false);
+        line_set(&pit->s.out0, true);
+    }
+    if (!periodic) {
         i8254_arm(pit, after, 0);
         return;
     }
-    channel_sync(c, after);
     uint64_t lag = MAX((uint64_t)c->count * LAG_MAX_PERIODS, LAG_MAX_TICKS);
+    if (put_off && t <= after + lag) {
+        timer_at(&pit->s.edge, now + MAX(clock_ticks_to_ns(c->count, I8254_HZ), EDGE_MIN_NS));
+        return;
+    }
+    channel_sync(c, after);
     if (t > after + lag) {
         after = t - lag;
     }
@@ -454,6 +465,13 @@ unsigned i8254_speaker_hz(struct device *dev)
         return 0;
     }
     return I8254_HZ / c->count;
+}
+
+void i8254_set_waiting(struct device *dev, bool (*waiting)(void *opaque), void *opaque)
+{
+    struct i8254 *pit = (struct i8254 *)dev;
+    pit->waiting = waiting;
+    pit->waiting_opaque = opaque;
 }
 
 struct line *i8254_out0(struct device *dev)

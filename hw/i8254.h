@@ -17,6 +17,12 @@ extern const struct device_ops i8254_ops;
 /* Output of channel 0: rests high, every tick of modes 2 and 3 is a short low pulse and a rising
  * edge. */
 struct line *i8254_out0(struct device *dev);
+/*
+ * Give the board's answer to "is the last interrupt of channel 0 still to be taken?".  While it is,
+ * a periodic tick is put off instead of vanishing in the interrupt controller's latch.  Without
+ * one, ticks never wait.
+ */
+void i8254_set_waiting(struct device *dev, bool (*waiting)(void *opaque), void *opaque);
 /* What the speaker gets now: its frequency in Hz, 0 when silent.  Lock held. */
 unsigned i8254_speaker_hz(struct device *dev);
 

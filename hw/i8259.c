@@ -182,6 +182,12 @@ struct line *i8259_intr(struct device *dev)
     return &((struct i8259 *)dev)->s.intr;
 }
 
+bool i8259_is_waiting(struct device *dev, unsigned n)
+{
+    const struct chip *c = &((struct i8259 *)dev)->s.chip[n >> 3 & 1];
+    return c->irr & ~c->imr & BIT(n & 7);
+}
+
 uint16_t i8259_elcr(struct device *dev)
 {
     struct i8259 *pic = (struct i8259 *)dev;

@@ -26,6 +26,8 @@ void i8259_set_irq(void *dev, int n, bool level);
 int i8259_ack(struct device *dev);
 /* The same for the machine's pair, or -1 when it has none: fits machine.intack. */
 int i8259_intack(struct machine *m);
+/* Whether a request of input `n` waits for its INTA cycle and is not masked.  Lock held. */
+bool i8259_is_waiting(struct device *dev, unsigned n);
 /* Edge/level control registers, as ports 0x4d0 (low byte) and 0x4d1; for the PIIX's PIRQ routing
  * and `info`. */
 uint16_t i8259_elcr(struct device *dev);

@@ -83,6 +83,14 @@ void ioapic_set_irq(void *dev, int pin, bool level)
     }
 }
 
+bool ioapic_is_waiting(struct device *dev, int pin)
+{
+    uint64_t e = ((struct ioapic *)dev)->s.redir[pin];
+    unsigned mode = e >> 8 & 7;
+    return !(e & (REDIR_MASKED | REDIR_LEVEL)) && (mode == LAPIC_FIXED || mode == LAPIC_LOWEST) &&
+           lapic_is_waiting(dev->m, e >> 56, e & REDIR_LOGICAL, e & 0xff);
+}
+
 static void ioapic_end(struct ioapic *io, uint8_t vector)
 {
     for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {

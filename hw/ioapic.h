@@ -17,6 +17,10 @@ extern const struct device_ops ioapic_ops;
 /* Drive input `pin` (0..23).  A line sink; `dev` is the I/O APIC.  ISA IRQ 0 belongs on pin 2. Lock
  * held. */
 void ioapic_set_irq(void *dev, int pin, bool level);
+/* Whether the last interrupt of an edge-triggered pin was sent and is still to be taken.  Lock
+ * held.
+ */
+bool ioapic_is_waiting(struct device *dev, int pin);
 /* A local APIC ended a level-triggered vector: every I/O APIC of the machine looks for its pins.
  * Lock held. */
 void ioapic_eoi(struct machine *m, uint8_t vector);

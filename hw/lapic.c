@@ -90,14 +90,18 @@ static int lapic_pending(const struct lapic *l)
     return irr >= 0 && (irr & 0xf0) > (lapic_ppr(l) & 0xf0) ? irr : -1;
 }
 
-/* Whether the 8259 asks through this APIC. */
-static bool lapic_has_extint(const struct lapic *l)
+bool lapic_passes_extint(struct device *dev)
 {
+    const struct lapic *l = (const struct lapic *)dev;
     uint32_t lvt = l->s.lvt[LVT_LINT0];
-    if (!lapic_is_on(l)) {
-        return l->s.lint[0]; /* the pin is INTR then */
-    }
-    return l->s.extint || (l->s.lint[0] && !(lvt & LVT_MASKED) && (lvt >> 8 & 7) == LAPIC_EXTINT);
+    /* With the APIC off the pin is INTR. */
+    return !lapic_is_on(l) || (!(lvt & LVT_MASKED) && (lvt >> 8 & 7) == LAPIC_EXTINT);
+}
+
+/* Whether the 8259 asks through this APIC. */
+static bool lapic_has_extint(struct lapic *l)
+{
+    return (l->s.extint && lapic_is_on(l)) || (l->s.lint[0] && lapic_passes_extint(&l->dev));
 }
 
 void lapic_update(struct lapic *l)
@@ -311,6 +315,17 @@ bool lapic_deliver(struct machine *m, uint32_t dest, bool logical, unsigned mode
         }
     }
     return best ? lapic_take(best, mode, vector, level) : taken;
+}
+
+bool lapic_is_waiting(struct machine *m, uint32_t dest, bool logical, uint8_t vector)
+{
+    struct lapic *l;
+    bool waits = false;
+
+    for (unsigned i = 0; (l = lapic_next(m, &i));) {
+        waits |= lapic_is_target(l, dest, logical) && bit_test(l->s.irr, vector);
+    }
+    return waits;
 }
 
 bool lapic_deliver_msi(struct machine *m, uint64_t addr, uint32_t data)

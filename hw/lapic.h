@@ -55,6 +55,11 @@ void lapic_mmio_write(struct device *dev, uint32_t off, uint32_t val);
  */
 bool lapic_deliver(struct machine *m, uint32_t dest, bool logical, unsigned mode, uint8_t vector,
                    bool level);
+/* Whether fixed vector `vector` is still to be taken by a processor that such a message reaches.
+ * Lock held. */
+bool lapic_is_waiting(struct machine *m, uint32_t dest, bool logical, uint8_t vector);
+/* Whether the 8259's requests get through to the processor, as LINT0 stands.  Lock held. */
+bool lapic_passes_extint(struct device *dev);
 /* An MSI: the write `data` to `addr` (0xfeexxxxx). */
 bool lapic_deliver_msi(struct machine *m, uint64_t addr, uint32_t data);
 

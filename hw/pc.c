@@ -37,7 +37,7 @@ enum pc_source { SOURCE_ISA, SOURCE_PIRQ, SOURCE_SCI, SOURCES };
 
 struct pc {
     struct device dev;
-    struct device *pic, *ioapic, *pm;
+    struct device *pic, *ioapic, *lapic, *pm; /* the local APIC is the boot processor's */
     struct ram *ram;
     struct region below_vga, above_1m, above_4g;
     struct firmware firmware;
@@ -91,6 +91,17 @@ static void pc_irq_sink(void *opaque, int n, bool level)
     }
 }
 
+/* Whether the timer's last interrupt is still to be taken, on whichever way it comes. */
+static bool pc_timer_is_waiting(void *opaque)
+{
+    struct pc *pc = opaque;
+
+    if (pc->ioapic && ioapic_is_waiting(pc->ioapic, 2)) {
+        return true;
+    }
+    return (!pc->lapic || lapic_passes_extint(pc->lapic)) && i8259_is_waiting(pc->pic, 0);
+}
+
 /* The clock's interrupt is a power management event as well. */
 static void pc_rtc_sink(void *opaque, int n, bool level)
 {
@@ -139,6 +150,7 @@ static bool pc_new_apics(struct pc *pc, GError **err)
             return false;
         }
         if (i == 0) {
+            pc->lapic = lapic;
             line_connect(i8259_intr(pc->pic), lapic_set_lint0, lapic, 0);
         }
     }
@@ -168,11 +180,13 @@ static void pc_new_chipset(struct pc *pc)
 static void pc_new_legacy(struct pc *pc)
 {
     struct machine *m = pc->dev.m;
-    struct device *kbc, *ps2;
+    struct device *pit, *kbc, *ps2;
 
     device_new(m, &i8237_ops, "i8237");
     device_new(m, &port80_ops, "port80");
-    pc_connect(pc, i8254_out0(device_new(m, &i8254_ops, "i8254")), 0);
+    pit = device_new(m, &i8254_ops, "i8254");
+    pc_connect(pc, i8254_out0(pit), 0);
+    i8254_set_waiting(pit, pc_timer_is_waiting, pc);
     line_connect(rtc_irq(device_new(m, &rtc_ops, "rtc")), pc_rtc_sink, pc, PC_IRQ(SOURCE_ISA, 8));
     device_new(m, &port92_ops, "port92");
     kbc = device_new(m, &i8042_ops, "i8042");

@@ -354,3 +354,36 @@ Test(i8254, ticks_missed_while_the_host_was_late_follow_within_bounds)
     cr_expect(out.rises - before < 1300, "an hour is not made up for: %u", out.rises - before);
     rig_free(r);
 }
+
+static bool is_waiting(void *opaque)
+{
+    return *(bool *)opaque;
+}
+
+Test(i8254, ticks_wait_for_a_guest_that_is_late_within_bounds)
+{
+    struct rig *r = begin();
+    bool waiting = false;
+    i8254_set_waiting(pit, is_waiting, &waiting);
+    program(r, 0, 2, 1193);
+    rig_step(r, 10 * NS_PER_MS + 1);
+    unsigned before = out.rises;
+    waiting = true;
+    rig_step(r, 50 * NS_PER_MS);
+    cr_expect_eq(out.rises, before);
+    waiting = false;
+    rig_step(r, 50 * NS_PER_MS);
+    cr_expect_eq(out.rises - before, 100, "none is lost: %u", out.rises - before);
+    before = out.rises;
+    waiting = true;
+    rig_step(r, 10 * NS_PER_SEC);
+    waiting = false;
+    rig_step(r, NS_PER_SEC);
+    cr_expect(out.rises - before < 1300, "ten seconds are not made up for: %u", out.rises - before);
+    waiting = true;
+    program(r, 0, 0, 100);
+    before = out.rises;
+    rig_step(r, NS_PER_MS);
+    cr_expect_eq(out.rises - before, 1, "one-shots do not wait");
+    rig_free(r);
+}

@@ -11,6 +11,9 @@
 #define TICK_NS (NS_PER_SEC / LAPIC_BUS_HZ)
 /* Interrupts closer together than this would eat the host's I/O thread. */
 #define PERIOD_MIN_NS (50 * NS_PER_US)
+/* How far back a periodic timer makes up for what the host was late with. */
+#define LAG_MAX_NS      (NS_PER_SEC / 4)
+#define LAG_MAX_PERIODS 10
 
 static uint64_t lapic_tick_ns(const struct lapic *l)
 {
@@ -37,12 +40,17 @@ static uint32_t lapic_count_at(const struct lapic *l, uint64_t now)
     return ticks >= l->s.initial ? 0 : l->s.initial - ticks;
 }
 
+static uint64_t lapic_period_ns(const struct lapic *l)
+{
+    return l->s.initial * lapic_tick_ns(l);
+}
+
 /*
- * Program the core timer for the next interrupt after `now`; `not_before` keeps periodic ones
- * apart.  Whoever changes the set-up looks at the clock once: a count that ran out between two
- * looks would be taken for one that ran out long ago, and its interrupt would never come.
+ * Program the core timer for the next interrupt after `now`; periods that passed before are not
+ * made up for.  Whoever changes the set-up looks at the clock once: a count that ran out between
+ * two looks would be taken for one that ran out long ago, and its interrupt would never come.
  */
-static void lapic_arm(struct lapic *l, uint64_t now, uint64_t not_before)
+static void lapic_arm(struct lapic *l, uint64_t now)
 {
     uint32_t lvt = l->s.lvt[LVT_TIMER];
 
@@ -59,17 +67,37 @@ static void lapic_arm(struct lapic *l, uint64_t now, uint64_t not_before)
     if (!l->s.counting || !l->s.initial) {
         return;
     }
-    uint64_t period = l->s.initial * lapic_tick_ns(l);
-    uint64_t done = (now - l->s.count_start) / period;
-    if (!(lvt & LVT_PERIODIC)) {
-        if (!done && !l->s.fired) {
-            timer_at(&l->s.timer, (int64_t)(l->s.count_start + period));
-        }
+    uint64_t period = lapic_period_ns(l), done = (now - l->s.count_start) / period;
+    if (lvt & LVT_PERIODIC) {
+        l->s.fired = MAX(l->s.fired, done);
+    } else if (done || l->s.fired) {
         return;
     }
-    /* Periods that passed while nothing could be delivered merge into one interrupt, as in IRR. */
-    l->s.fired = MAX(l->s.fired, done);
+    timer_at(&l->s.timer, (int64_t)(l->s.count_start + (l->s.fired + 1) * period));
+}
+
+/*
+ * A period is over.  While the guest has not taken the last interrupt, this one would merge with it
+ * in IRR: it is put off.  What the host was late with follows at up to four times the rate, within
+ * bounds.
+ */
+static void lapic_fire_periodic(struct lapic *l)
+{
+    uint8_t vector = l->s.lvt[LVT_TIMER] & 0xff;
+    bool put_off = l->s.irr[vector >> 5] & BIT(vector & 31);
+    uint64_t period = lapic_period_ns(l), now = lapic_now(l);
+    uint64_t done = (now - l->s.count_start) / period, lag = LAG_MAX_NS / period;
+
+    if (!put_off) {
+        l->s.fired++;
+        lapic_local(l, LVT_TIMER);
+    }
+    lag = MAX(lag, LAG_MAX_PERIODS);
+    if (done > l->s.fired + lag) {
+        l->s.fired = done - lag;
+    }
     uint64_t next = l->s.count_start + (l->s.fired + 1) * period;
+    uint64_t not_before = now + MAX(put_off ? period : period / 4, (uint64_t)PERIOD_MIN_NS);
     timer_at(&l->s.timer, (int64_t)MAX(next, not_before));
 }
 
@@ -81,14 +109,13 @@ void lapic_timer_fire(struct device *dev, unsigned n)
 
     if (lvt & LVT_DEADLINE) {
         l->s.tsc_deadline = 0;
+    } else if (lvt & LVT_PERIODIC) {
+        lapic_fire_periodic(l);
+        return;
     } else {
         l->s.fired++;
     }
     lapic_local(l, LVT_TIMER);
-    if ((lvt & LVT_PERIODIC) && !(lvt & LVT_DEADLINE)) {
-        uint64_t now = lapic_now(l);
-        lapic_arm(l, now, now + PERIOD_MIN_NS);
-    }
 }
 
 uint64_t lapic_timer_settle(struct lapic *l)
@@ -116,7 +143,7 @@ void lapic_write_initial(struct lapic *l, uint32_t val)
     l->s.count_start = now;
     l->s.fired = 0;
     l->s.counting = val != 0;
-    lapic_arm(l, now, 0);
+    lapic_arm(l, now);
 }
 
 /* What is left of the count goes on at the new speed. */
@@ -131,7 +158,7 @@ void lapic_write_divide(struct lapic *l, uint32_t val)
     } else {
         l->s.counting = false;
     }
-    lapic_arm(l, now, 0);
+    lapic_arm(l, now);
 }
 
 void lapic_write_lvt_timer(struct lapic *l, uint32_t val)
@@ -152,7 +179,7 @@ void lapic_write_lvt_timer(struct lapic *l, uint32_t val)
         l->s.fired = 0;
     }
     l->s.lvt[LVT_TIMER] = val;
-    lapic_arm(l, now, 0);
+    lapic_arm(l, now);
 }
 
 void lapic_write_tsc_deadline(struct lapic *l, uint64_t val)
@@ -167,5 +194,5 @@ void lapic_write_tsc_deadline(struct lapic *l, uint64_t val)
         lapic_timer_fire(&l->dev, 0);
         return;
     }
-    lapic_arm(l, now, 0);
+    lapic_arm(l, now);
 }

@@ -292,6 +292,36 @@ Test(lapic, periodic_timer_does_not_drift_and_is_bounded)
     rig_free(r);
 }
 
+/* Acknowledge and end the timer's interrupts for `ns`, every 50 us; how many there were. */
+static unsigned take_ticks(struct rig *r, int64_t ns)
+{
+    unsigned n = 0;
+    for (; ns > 0; ns -= 50 * NS_PER_US) {
+        rig_step(r, 50 * NS_PER_US);
+        if (rig_irq_pin(r)) {
+            cr_assert_eq(rig_ack(r), 0x40);
+            set(r, EOI, 0);
+            n++;
+        }
+    }
+    return n;
+}
+
+Test(lapic, periods_wait_for_a_guest_that_is_late_within_bounds)
+{
+    struct rig *r = begin();
+    set(r, DIVIDE, 11);
+    set(r, LVTT, 0x20040);
+    set(r, INITIAL, 100000); /* 1 ms */
+    rig_step(r, 20 * NS_PER_MS);
+    unsigned n = take_ticks(r, 40 * NS_PER_MS);
+    cr_expect(n >= 59 && n <= 60, "%u ticks in 60 ms", n);
+    rig_step(r, 10 * NS_PER_SEC);
+    n = take_ticks(r, NS_PER_SEC);
+    cr_expect(n >= 1200 && n <= 1260, "ten seconds are not made up for: %u", n);
+    rig_free(r);
+}
+
 Test(lapic, periods_that_passed_while_masked_are_not_made_up_for)
 {
     struct rig *r = begin();

@@ -6,7 +6,7 @@
  * because "pc" fills it while it attaches; "pci" comes before its functions, whose reset hooks
  * build on the bus's.
  *
- * Not modelled: the x87 error line (IRQ 13), NMI sources, the turbo switch, a second I/O APIC.
+ * Not modelled: NMI sources, the turbo switch, a second I/O APIC.
  */
 #include "hw/pc.h"
 #include "hw/debugcon.h"

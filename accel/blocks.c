@@ -124,13 +124,16 @@ static struct page_code *get_page(struct blocks *b, const uint8_t *host)
 }
 
 /* From now on stores to the page take the slow path. */
+/*
+ * Before code is read from a page.  Whoever writes to it afterwards sees the bit; whoever wrote
+ * before has been seen (the fence of ram_mark_written is the other half).
+ */
 static void mark_code(struct cpu *c, const struct itlb_entry *it)
 {
     if (it->ram) {
         _Atomic uint8_t *flags = (_Atomic uint8_t *)&it->ram->page_flags[it->ram_page];
 
-        if (!(atomic_fetch_or_explicit(flags, RAM_PAGE_CODE, memory_order_acq_rel) &
-              RAM_PAGE_CODE)) {
+        if (!(atomic_fetch_or(flags, RAM_PAGE_CODE) & RAM_PAGE_CODE)) {
             mmu_write_protect(c, it->pa);
         }
     }
@@ -233,6 +236,7 @@ static bool fill_crossing(struct cpu *c, struct code_block *k, unsigned avail, u
         return false;
     }
     k->host2 = next->host;
+    mark_code(c, next); /* before a byte is read, as for the first page */
     memcpy(bytes, k->host, avail);
     memcpy(bytes + avail, next->host, 15 - avail);
     k->insn[0].ofs = 0;
@@ -243,7 +247,6 @@ static bool fill_crossing(struct cpu *c, struct code_block *k, unsigned avail, u
     if (!end) {
         add_next(k);
     }
-    mark_code(c, next);
     return true;
 }
 

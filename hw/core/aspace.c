@@ -153,6 +153,8 @@ void ram_mark_written(struct ram *ram, uint64_t off, uint64_t len, struct vcpu *
         return;
     }
     len = MIN(len, ram->size - off);
+    /* The bytes are written before the bits are read: see mark_code in accel/blocks.c. */
+    atomic_thread_fence(memory_order_seq_cst);
     for (uint64_t page = off >> PAGE_SHIFT; page <= (off + len - 1) >> PAGE_SHIFT; page++) {
         uint8_t now = atomic_load_explicit(ram_flags(ram, page), memory_order_relaxed);
 

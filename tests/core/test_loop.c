@@ -159,7 +159,6 @@ struct beat {
     struct device dev;
     struct timer timer;
     unsigned fired;
-    int64_t worst;
 };
 
 static void beat_fire(struct device *dev, G_GNUC_UNUSED unsigned n)
@@ -167,7 +166,6 @@ static void beat_fire(struct device *dev, G_GNUC_UNUSED unsigned n)
     struct beat *b = (struct beat *)dev;
 
     b->fired++;
-    b->worst = MAX(b->worst, clock_now(dev->m) - b->timer.deadline);
     timer_at(&b->timer, b->timer.deadline + NS_PER_MS);
 }
 
@@ -193,24 +191,25 @@ Test(loop, a_thousand_hertz_timer_keeps_up, .timeout = 20)
     struct vm_config c;
     struct machine *m;
     struct beat *b;
-    int64_t now;
-    unsigned fired;
+    int64_t now = 0;
+    unsigned fired = 0;
 
     vm_config_init(&c);
     m = machine_new(&c, NULL);
     vm_config_clear(&c);
     cr_assert(machine_build(m, &board, NULL) && machine_run(m, NULL));
-    g_usleep(200000);
-    machine_lock(m);
     b = (struct beat *)device_find(m, "beat");
-    now = clock_now(m);
-    fired = b->fired;
-    machine_unlock(m);
-    cr_log_info("%u ticks in %lld us, latest %lld us late", fired, (long long)(now / 1000),
-                (long long)(b->worst / 1000));
-    /* Ticks are never lost, only late: a busy host may be some ms behind. */
-    cr_assert(fired + 50 >= now / NS_PER_MS && fired <= now / NS_PER_MS, "%u ticks in %lld ns",
-              fired, (long long)now);
+    /* Ticks are never lost, only late: sooner or later there is one for every millisecond. */
+    for (unsigned i = 0; i < 1000 && (fired < 200 || fired < now / NS_PER_MS); i++) {
+        g_usleep(10000);
+        machine_lock(m);
+        now = clock_now(m);
+        fired = b->fired;
+        machine_unlock(m);
+        cr_assert(fired <= now / NS_PER_MS, "%u ticks in %lld ns", fired, (long long)now);
+    }
+    cr_assert(fired >= 200 && fired + 1 >= now / NS_PER_MS, "%u ticks in %lld ns", fired,
+              (long long)now);
     machine_free(m);
 }
 

@@ -273,9 +273,9 @@ static void run_row(struct guest *g, const struct op_row *row, unsigned code, GR
 
 static void run_code(unsigned code)
 {
-    struct tally t = {.report = g_string_new(NULL)};
-    GRand *rng = g_rand_new_with_seed(20261121 + code);
+    struct tally t = {0};
     struct guest g;
+    GRand *rng;
 
     /* Its shadow memory lies below 4 GiB: stray accesses would not fault, and hit it. */
     if (RIG_SANITIZED && code == MODE_CODE32) {
@@ -287,6 +287,8 @@ static void run_code(unsigned code)
                 16u << code);
         return;
     }
+    t.report = g_string_new(NULL);
+    rng = g_rand_new_with_seed(20261121 + code);
     silicon32_guest_begin(&g);
     for (unsigned k = 0; k < ops_integer.count; k++) {
         const struct op_row *row = &ops_integer.rows[k];

@@ -209,11 +209,7 @@ void fpu_run_unmasked(struct cpu *c, const struct insn *i, void *p)
     host_fxsave(c);
 }
 
-/*
- * After a change of masks: the mode may have changed, and then the rest of the block was decoded
- * for the wrong one. Returns true when the block is left.
- */
-static bool control_changed(struct cpu *c, const struct insn *i)
+bool fpu_mode_changed(struct cpu *c, const struct insn *i)
 {
     if (!!(c->mode & MODE_FPU_CHECK) == fpu_x87_unmasked(c) &&
         !!(c->mode & MODE_SSE_CHECK) == fpu_sse_unmasked(c)) {
@@ -226,7 +222,7 @@ static bool control_changed(struct cpu *c, const struct insn *i)
 
 #define NEXT_OR_LEAVE(c, i)                                                                        \
     do {                                                                                           \
-        if (unlikely(control_changed(c, i))) {                                                     \
+        if (unlikely(fpu_mode_changed(c, i))) {                                                    \
             LEAVE(c);                                                                              \
         }                                                                                          \
         NEXT(c, i);                                                                                \

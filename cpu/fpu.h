@@ -81,4 +81,10 @@ op_fn fpu_op_xsave, fpu_op_xsave64, fpu_op_xsaveopt, fpu_op_xsaveopt64, fpu_op_x
 op_fn fpu_op_xrstor, fpu_op_xrstor64, fpu_op_xgetbv, fpu_op_xsetbv, fpu_op_ldmxcsr, fpu_op_stmxcsr,
     fpu_op_emms;
 
+/*
+ * New control words are in: a block decoded for other masks must be left.  True when it is (the
+ * instruction is committed then).
+ */
+bool fpu_mode_changed(struct cpu *c, const struct insn *i);
+
 #endif

@@ -141,18 +141,6 @@ static void store_area(struct cpu *c, const struct insn *i, uint64_t la, const u
     }
 }
 
-/* New control words are in: go on, or leave a block that was decoded for other ones. */
-static bool mode_changed(struct cpu *c, const struct insn *i)
-{
-    if (!!(c->mode & MODE_FPU_CHECK) == fpu_x87_unmasked(c) &&
-        !!(c->mode & MODE_SSE_CHECK) == fpu_sse_unmasked(c)) {
-        return false;
-    }
-    cpu_update_mode(c);
-    insn_commit(c, i);
-    return true;
-}
-
 /* ---- FXSAVE, FXRSTOR ---- */
 
 static void fxsave(struct cpu *c, const struct insn *i, bool rex_w)
@@ -197,7 +185,7 @@ static void fxrstor(struct cpu *c, const struct insn *i, bool rex_w)
     void fpu_op_##name(struct cpu *c, const struct insn *i)                                        \
     {                                                                                              \
         __VA_ARGS__;                                                                               \
-        if (mode_changed(c, i)) {                                                                  \
+        if (fpu_mode_changed(c, i)) {                                                              \
             LEAVE(c);                                                                              \
         }                                                                                          \
         NEXT(c, i);                                                                                \

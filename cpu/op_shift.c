@@ -145,7 +145,7 @@ bool op_shift_prepare(struct cpu *c, struct decode *d, struct insn *i)
         d = d_;                                                                                    \
     } while (0)
 
-#define MUL_CORE(bits, T, sfx, name, mnem)                                                         \
+#define PAIR_CORE(bits, T, sfx, name, mnem)                                                        \
     static inline void do_##name##bits(struct cpu *c, T v)                                         \
     {                                                                                              \
         uint64_t a = c->r[R_RAX], d = c->r[R_RDX];                                                 \
@@ -159,8 +159,10 @@ bool op_shift_prepare(struct cpu *c, struct decode *d, struct insn *i)
         }                                                                                          \
         c->fl = f;                                                                                 \
     }
-FOR_WIDTHS(MUL_CORE, mul, "mul")
-FOR_WIDTHS(MUL_CORE, imul, "imul")
+FOR_WIDTHS(PAIR_CORE, mul, "mul")
+FOR_WIDTHS(PAIR_CORE, imul, "imul")
+FOR_WIDTHS(PAIR_CORE, quotient, "div")
+FOR_WIDTHS(PAIR_CORE, iquotient, "idiv")
 
 /* Division: what would trap is found before the host's divider sees it. */
 #define DIV_CHECK8(hi, lo, v) ((v) == 0 || (uint8_t)((lo) >> 8) >= (v))
@@ -194,26 +196,17 @@ IDIV_CORE(32, int32_t, __int128,
 IDIV_CORE(64, int64_t, __int128,
           (__int128)((unsigned __int128)c->r[R_RDX] << 64 | (unsigned __int128)c->r[R_RAX]))
 
-#define DIVIDE(bits, T, sfx, name, mnem)                                                           \
+#define DIVIDE(bits, T, sfx, name, core)                                                           \
     static inline void do_##name##bits(struct cpu *c, const struct insn *i, T v)                   \
     {                                                                                              \
         if (unlikely(name##_traps##bits(c, v))) {                                                  \
             c->cur = i;                                                                            \
             cpu_raise(c, EXCP_DE);                                                                 \
         }                                                                                          \
-        uint64_t a = c->r[R_RAX], d = c->r[R_RDX];                                                 \
-        uint16_t f = fl_get(c);                                                                    \
-        PAIR_ASM(mnem, sfx, uint64_t, a, d, v, f);                                                 \
-        if (bits == 8) {                                                                           \
-            SET16(R_RAX, a);                                                                       \
-        } else {                                                                                   \
-            SET##bits(R_RAX, a);                                                                   \
-            SET##bits(R_RDX, d);                                                                   \
-        }                                                                                          \
-        c->fl = f;                                                                                 \
+        do_##core##bits(c, v);                                                                     \
     }
-FOR_WIDTHS(DIVIDE, div, "div")
-FOR_WIDTHS(DIVIDE, idiv, "idiv")
+FOR_WIDTHS(DIVIDE, div, quotient)
+FOR_WIDTHS(DIVIDE, idiv, iquotient)
 
 #define PAIR_OP(bits, T, sfx, name, ...)                                                           \
     static void op_##name##_r##bits(struct cpu *c, const struct insn *i)                           \

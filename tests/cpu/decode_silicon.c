@@ -5,33 +5,17 @@
  */
 #define _GNU_SOURCE /* REG_RIP and its like */
 #include "tests/cpu/decode_silicon.h"
-#include <asm/ldt.h>
-#include <asm/prctl.h>
-#include <signal.h>
+#include "tests/cpu/sandbox.h"
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #define PAGE_AT 0x10000000ul
-enum {
-    USER_CS32 = 0x23,
-    USER_CS64 = 0x33,
-    LDT_CS16 = 1 << 3 | 7,
-    SIGNALS = 5,
-    STACK_BYTES = 1 << 17
-};
-
-static const int signals[SIGNALS] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV};
 
 /* A signal handler has no argument of ours.  The assembly knows the first three by name. */
 uint64_t decode_silicon_rsp, decode_silicon_rip, decode_silicon_cs;
-static unsigned long host_fs;
 static volatile bool inside; /* a try is under way */
 static volatile int got_signal;
 static volatile uint64_t got_address, got_rip;
-static struct sigaction old_actions[SIGNALS];
-static stack_t old_stack, alt_stack;
 
 void decode_silicon_enter(void);
 void decode_silicon_exit(void);
@@ -54,21 +38,10 @@ __asm__(".text\n"
         "fninit\nmovl $0x1f80, -8(%rsp)\nldmxcsr -8(%rsp)\nvzeroupper\n"
         "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbp\npop %rbx\nret\n");
 
-static inline long raw_prctl(long what, unsigned long arg)
-{
-    long r;
-
-    __asm__ volatile("syscall"
-                     : "=a"(r)
-                     : "a"(SYS_arch_prctl), "D"(what), "S"(arg)
-                     : "rcx", "r11", "memory");
-    return r;
-}
-
 /* Thread-local storage is not there before the first line is done. */
 __attribute__((no_stack_protector)) static void on_signal(int sig, siginfo_t *info, void *context)
 {
-    raw_prctl(ARCH_SET_FS, host_fs);
+    sandbox_set_fs(sandbox_fs);
     if (!inside) { /* a fault of the test itself */
         signal(sig, SIG_DFL);
         return;
@@ -87,37 +60,20 @@ __attribute__((no_stack_protector)) static void on_signal(int sig, siginfo_t *in
 
 bool decode_silicon_begin(unsigned code)
 {
-    struct sigaction now = {.sa_sigaction = on_signal,
-                            .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    struct user_desc d = {.entry_number = LDT_CS16 >> 3,
-                          .base_addr = PAGE_AT,
-                          .limit = 0xffff,
-                          .contents = 2,
-                          .useable = 1};
     void *p = mmap((void *)PAGE_AT, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
-    if (p != (void *)PAGE_AT ||
-        (code == MODE_CODE16 && syscall(SYS_modify_ldt, 0x11, &d, sizeof d))) {
+    if (p != (void *)PAGE_AT || (code == MODE_CODE16 && !sandbox_set_ldt(LDT_CS16, PAGE_AT))) {
         return false;
     }
     mprotect((uint8_t *)p + PAGE_BYTES, PAGE_BYTES, PROT_NONE);
-    raw_prctl(ARCH_GET_FS, (unsigned long)(uintptr_t)&host_fs);
-    alt_stack = (stack_t){.ss_sp = g_malloc(STACK_BYTES), .ss_size = STACK_BYTES};
-    sigaltstack(&alt_stack, &old_stack);
-    for (unsigned n = 0; n < SIGNALS; n++) {
-        sigaction(signals[n], &now, &old_actions[n]);
-    }
+    sandbox_begin(on_signal);
     return true;
 }
 
 void decode_silicon_end(void)
 {
-    for (unsigned n = 0; n < SIGNALS; n++) {
-        sigaction(signals[n], &old_actions[n], NULL);
-    }
-    sigaltstack(&old_stack, NULL);
-    g_free(alt_stack.ss_sp);
+    sandbox_end();
     munmap((void *)PAGE_AT, 2 * PAGE_BYTES);
 }
 
@@ -131,7 +87,7 @@ enum silicon_verdict decode_silicon_try(unsigned code, const uint8_t *bytes, uns
                         : code == MODE_CODE32 ? USER_CS32
                                               : USER_CS64;
     inside = true;
-    raw_prctl(ARCH_SET_FS, 0);
+    sandbox_set_fs(0);
     decode_silicon_enter();
     if (got_signal == SIGSEGV && got_address == end && got_rip == decode_silicon_rip) {
         return SILICON_LONGER;

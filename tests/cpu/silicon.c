@@ -6,8 +6,8 @@
 #include "tests/cpu/silicon.h"
 #include "accel/interp.h"
 #include "cpu/fpu.h"
+#include "tests/cpu/sandbox.h"
 #include <setjmp.h>
-#include <signal.h>
 #include <sys/mman.h>
 
 static_assert(offsetof(struct silicon_state, rflags) == 128, "trampoline");
@@ -151,16 +151,11 @@ void silicon_free(struct silicon *s)
 /* Signal handlers have no argument for this: where the native run continues after a fault. */
 static sigjmp_buf native_fault;
 
-static void on_fault(int sig)
+static void on_fault(int sig, siginfo_t *info, void *context)
 {
+    (void)info;
+    (void)context;
     siglongjmp(native_fault, sig);
-}
-
-static const int fault_signals[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGTRAP};
-
-static int class_of_signal(int sig)
-{
-    return sig == SIGFPE ? 0 : sig == SIGILL ? 6 : sig == SIGTRAP ? 3 : 13;
 }
 
 int silicon_class(int vector)
@@ -198,9 +193,6 @@ void silicon_run_native(struct silicon *s, const uint8_t *code, unsigned len,
 {
     static const uint8_t jump[2][7] = {{0xff, 0x24, 0x25, 0x98, 0x00, 0x41, 0x00},
                                        {0xff, 0x24, 0x25, 0xa0, 0x00, 0x41, 0x00}};
-    struct sigaction old[ARRAY_LEN(fault_signals)],
-        now = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK | SA_NODEFER};
-    stack_t alt = {.ss_sp = g_malloc(65536), .ss_size = 65536}, old_alt;
 
     place_code((uint8_t *)(uintptr_t)SILICON_CODE, code, len, jump);
     memcpy((void *)(uintptr_t)SILICON_DATA, data, SILICON_DATA_BYTES);
@@ -209,10 +201,7 @@ void silicon_run_native(struct silicon *s, const uint8_t *code, unsigned len,
     s->native->exit_next = (uintptr_t)silicon_exit_next;
     s->native->exit_taken = (uintptr_t)silicon_exit_taken;
     s->native->taken = 0;
-    sigaltstack(&alt, &old_alt);
-    for (unsigned n = 0; n < ARRAY_LEN(fault_signals); n++) {
-        sigaction(fault_signals[n], &now, &old[n]);
-    }
+    sandbox_begin(on_fault);
     int sig = sigsetjmp(native_fault, 1);
     if (!sig) {
         silicon_enter();
@@ -221,13 +210,9 @@ void silicon_run_native(struct silicon *s, const uint8_t *code, unsigned len,
         __asm__ volatile("fninit\n\tcld\n\tvzeroupper");
         uint32_t mxcsr = MXCSR_DEFAULT;
         __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
-        out->vector = class_of_signal(sig);
+        out->vector = sandbox_class(sig);
     }
-    for (unsigned n = 0; n < ARRAY_LEN(fault_signals); n++) {
-        sigaction(fault_signals[n], &old[n], NULL);
-    }
-    sigaltstack(&old_alt, NULL);
-    g_free(alt.ss_sp);
+    sandbox_end();
     out->s = *s->native;
     memcpy(out->data, (void *)(uintptr_t)SILICON_DATA, SILICON_DATA_BYTES);
 }

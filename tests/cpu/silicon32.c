@@ -6,29 +6,14 @@
 #define _GNU_SOURCE /* REG_RIP and its like */
 #include "tests/cpu/silicon32.h"
 #include "accel/interp.h"
-#include <asm/ldt.h>
-#include <asm/prctl.h>
+#include "tests/cpu/sandbox.h"
 #include <criterion/criterion.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
-#include <unistd.h>
 
-enum {
-    USER_CS32 = 0x23,
-    USER_CS64 = 0x33,
-    USER_DS = 0x2b,
-    LDT_CS16 = 1 << 3 | 7,
-    LDT_DS16 = 2 << 3 | 7,
-    SIGNALS = 5,
-    STACK_BYTES = 1 << 17,
-    RUN_FLAGS = FLAGS_ARITH | FLAG_DF,
-};
+enum { RUN_FLAGS = FLAGS_ARITH | FLAG_DF };
 
 /* ---- native ---- */
-
-static const int signals[SIGNALS] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV};
 
 /* A signal handler has no argument of ours.  The assembly knows these by name. */
 struct silicon32_entry {
@@ -38,11 +23,8 @@ struct silicon32_entry {
 } silicon32_entry;
 static_assert(offsetof(struct silicon32_entry, host_rsp) == 64, "assembly");
 
-static unsigned long host_fs;
 static volatile bool inside;
 static struct silicon32_state *volatile result;
-static struct sigaction old_actions[SIGNALS];
-static stack_t old_stack, alt_stack;
 
 void silicon32_enter(void);
 void silicon32_exit(void);
@@ -61,22 +43,6 @@ __asm__(".text\n"
         "silicon32_exit:\n"
         "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbp\npop %rbx\nret\n");
 
-static inline long raw_prctl(long what, unsigned long arg)
-{
-    long r;
-
-    __asm__ volatile("syscall"
-                     : "=a"(r)
-                     : "a"(SYS_arch_prctl), "D"(what), "S"(arg)
-                     : "rcx", "r11", "memory");
-    return r;
-}
-
-static int class_of_signal(int sig)
-{
-    return sig == SIGTRAP ? 3 : sig == SIGFPE ? 0 : sig == SIGILL ? 6 : 13;
-}
-
 /* Thread-local storage is not there before the first line is done. */
 __attribute__((no_stack_protector)) static void on_signal(int sig, siginfo_t *info, void *context)
 {
@@ -85,13 +51,13 @@ __attribute__((no_stack_protector)) static void on_signal(int sig, siginfo_t *in
     greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
 
     (void)info;
-    raw_prctl(ARCH_SET_FS, host_fs);
+    sandbox_set_fs(sandbox_fs);
     if (!inside) { /* a fault of the test itself */
         signal(sig, SIG_DFL);
         return;
     }
     inside = false;
-    result->vector = class_of_signal(sig);
+    result->vector = sandbox_class(sig);
     for (unsigned n = 0; n < 8; n++) {
         result->r[n] = (uint32_t)g[regs[n]];
     }
@@ -103,18 +69,6 @@ __attribute__((no_stack_protector)) static void on_signal(int sig, siginfo_t *in
     g[REG_EFL] = 0x202;
 }
 
-static bool set_ldt(unsigned entry, uint32_t base, bool is_code)
-{
-    struct user_desc d = {.entry_number = entry,
-                          .base_addr = base,
-                          .limit = 0xffff,
-                          .seg_32bit = !is_code,
-                          .contents = is_code ? 2 : 0,
-                          .useable = 1};
-
-    return !syscall(SYS_modify_ldt, 0x11, &d, sizeof d);
-}
-
 static bool map_at(uint32_t at, size_t len, int prot)
 {
     void *want = (void *)(uintptr_t)at;
@@ -124,33 +78,21 @@ static bool map_at(uint32_t at, size_t len, int prot)
 
 bool silicon32_native_begin(unsigned code)
 {
-    struct sigaction now = {.sa_sigaction = on_signal,
-                            .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-
-    if (code == MODE_CODE16 && (!set_ldt(LDT_CS16 >> 3, SILICON32_CODE, true) ||
-                                !set_ldt(LDT_DS16 >> 3, SILICON32_DATA, false))) {
+    if (code == MODE_CODE16 && (!sandbox_set_ldt(LDT_CS16, SILICON32_CODE) ||
+                                !sandbox_set_ldt(LDT_DS16, SILICON32_DATA))) {
         return false;
     }
     if (!map_at(SILICON32_DATA, SILICON32_DATA_BYTES, PROT_READ | PROT_WRITE) ||
         !map_at(SILICON32_CODE, PAGE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC)) {
         return false;
     }
-    raw_prctl(ARCH_GET_FS, (unsigned long)(uintptr_t)&host_fs);
-    alt_stack = (stack_t){.ss_sp = g_malloc(STACK_BYTES), .ss_size = STACK_BYTES};
-    sigaltstack(&alt_stack, &old_stack);
-    for (unsigned n = 0; n < SIGNALS; n++) {
-        sigaction(signals[n], &now, &old_actions[n]);
-    }
+    sandbox_begin(on_signal);
     return true;
 }
 
 void silicon32_native_end(void)
 {
-    for (unsigned n = 0; n < SIGNALS; n++) {
-        sigaction(signals[n], &old_actions[n], NULL);
-    }
-    sigaltstack(&old_stack, NULL);
-    g_free(alt_stack.ss_sp);
+    sandbox_end();
     munmap((void *)(uintptr_t)SILICON32_DATA, SILICON32_DATA_BYTES);
     munmap((void *)(uintptr_t)SILICON32_CODE, PAGE_BYTES);
 }
@@ -169,7 +111,7 @@ void silicon32_native_run(unsigned code, const uint8_t *bytes, unsigned len,
     silicon32_entry.flags = (in->eflags & RUN_FLAGS) | FLAG_1 | FLAG_IF | FLAG_TF;
     result = out;
     inside = true;
-    raw_prctl(ARCH_SET_FS, 0);
+    sandbox_set_fs(0);
     silicon32_enter();
     out->eip -= base;
     memcpy(out->data, (const void *)(uintptr_t)SILICON32_DATA, SILICON32_DATA_BYTES);

@@ -7,9 +7,8 @@
  * use a timer.
  *
  * When the host was late with a tick, or with running the guest that is to take it, missed ticks of
- * a periodic counter 0 follow at up to four times the programmed rate, as long as they are not
- * older than ten periods or a quarter of a second; older ones are lost.  (The real chip knows
- * nothing of this, and a real processor is not late.)
+ * a periodic counter 0 follow faster, within the bounds of CATCH_UP (hw/core/clock.h); older ones
+ * are lost.  (The real chip knows nothing of this, and a real processor is not late.)
  *
  * Not modelled: the low half of OUT0's wave (interrupts are edges), the exact counts of mode 3
  * within an odd period and its reload after half a period, parity and channel check (bits 6 and 7
@@ -21,10 +20,7 @@ enum { CHANNELS = 3, REFRESH = 1, SPEAKER = 2 };
 enum { RW_LATCH = 0, RW_LOW = 1, RW_HIGH = 2, RW_BOTH = 3 };
 enum { PORT61_GATE2 = BIT(0), PORT61_SPEAKER = BIT(1), PORT61_WRITABLE = 0x0f };
 
-/* Edges closer together than this do nobody good and would eat the host's I/O thread. */
-#define EDGE_MIN_NS     (50 * NS_PER_US)
-#define LAG_MAX_PERIODS 10
-#define LAG_MAX_TICKS   (I8254_HZ / 4)
+#define CATCH_UP_TICKS (CATCH_UP_NS * I8254_HZ / NS_PER_SEC)
 
 struct channel {
     uint64_t start;     /* tick at which the count in use was loaded */
@@ -223,17 +219,17 @@ static void i8254_edge(struct device *dev, unsigned n)
         i8254_arm(pit, after, 0);
         return;
     }
-    uint64_t lag = MAX((uint64_t)c->count * LAG_MAX_PERIODS, LAG_MAX_TICKS);
+    uint64_t lag = MAX((uint64_t)c->count * CATCH_UP_PERIODS, CATCH_UP_TICKS);
     if (put_off && t <= after + lag) {
-        timer_at(&pit->s.edge, now + MAX(clock_ticks_to_ns(c->count, I8254_HZ), EDGE_MIN_NS));
+        timer_at(&pit->s.edge, now + MAX(clock_ticks_to_ns(c->count, I8254_HZ), PERIOD_MIN_NS));
         return;
     }
     channel_sync(c, after);
     if (t > after + lag) {
         after = t - lag;
     }
-    int64_t spacing = clock_ticks_to_ns(c->count, I8254_HZ) / 4;
-    i8254_arm(pit, after, now + MAX(spacing, EDGE_MIN_NS));
+    int64_t spacing = clock_ticks_to_ns(c->count, I8254_HZ) / CATCH_UP_SPEED;
+    i8254_arm(pit, after, now + MAX(spacing, PERIOD_MIN_NS));
 }
 
 /* Channel `n` was reprogrammed: bring OUT0 and its timer in line. */

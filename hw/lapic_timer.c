@@ -9,11 +9,6 @@
 #include "hw/lapic_int.h"
 
 #define TICK_NS (NS_PER_SEC / LAPIC_BUS_HZ)
-/* Interrupts closer together than this would eat the host's I/O thread. */
-#define PERIOD_MIN_NS (50 * NS_PER_US)
-/* How far back a periodic timer makes up for what the host was late with. */
-#define LAG_MAX_NS      (NS_PER_SEC / 4)
-#define LAG_MAX_PERIODS 10
 
 static uint64_t lapic_tick_ns(const struct lapic *l)
 {
@@ -78,26 +73,27 @@ static void lapic_arm(struct lapic *l, uint64_t now)
 
 /*
  * A period is over.  While the guest has not taken the last interrupt, this one would merge with it
- * in IRR: it is put off.  What the host was late with follows at up to four times the rate, within
- * bounds.
+ * in IRR: it is put off.  What the host was late with follows faster, within the bounds of
+ * CATCH_UP.
  */
 static void lapic_fire_periodic(struct lapic *l)
 {
     uint8_t vector = l->s.lvt[LVT_TIMER] & 0xff;
     bool put_off = l->s.irr[vector >> 5] & BIT(vector & 31);
     uint64_t period = lapic_period_ns(l), now = lapic_now(l);
-    uint64_t done = (now - l->s.count_start) / period, lag = LAG_MAX_NS / period;
+    uint64_t done = (now - l->s.count_start) / period, lag = CATCH_UP_NS / period;
 
     if (!put_off) {
         l->s.fired++;
         lapic_local(l, LVT_TIMER);
     }
-    lag = MAX(lag, LAG_MAX_PERIODS);
+    lag = MAX(lag, CATCH_UP_PERIODS);
     if (done > l->s.fired + lag) {
         l->s.fired = done - lag;
     }
     uint64_t next = l->s.count_start + (l->s.fired + 1) * period;
-    uint64_t not_before = now + MAX(put_off ? period : period / 4, (uint64_t)PERIOD_MIN_NS);
+    uint64_t not_before =
+        now + MAX(put_off ? period : period / CATCH_UP_SPEED, (uint64_t)PERIOD_MIN_NS);
     timer_at(&l->s.timer, (int64_t)MAX(next, not_before));
 }
 

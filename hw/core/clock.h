@@ -52,6 +52,17 @@ static inline int64_t clock_ticks_to_ns(uint64_t ticks, uint64_t hz)
     return (int64_t)(((unsigned __int128)ticks * (uint64_t)NS_PER_SEC + hz - 1) / hz);
 }
 
+/*
+ * What a device's periodic timer does when the host was late with it, or with running the guest
+ * that is to take its interrupt: the missed periods follow at CATCH_UP_SPEED times the rate, as
+ * long as they are not older than CATCH_UP_PERIODS periods or CATCH_UP_NS, whichever is more.
+ */
+#define CATCH_UP_SPEED   4
+#define CATCH_UP_PERIODS 10
+#define CATCH_UP_NS      (NS_PER_SEC / 4)
+/* Interrupts closer together than this do nobody good and would eat the host's I/O thread. */
+#define PERIOD_MIN_NS (50 * NS_PER_US)
+
 /* Stepped mode: time moves only by clock_step, which fires due timers in order.  Before
  * machine_run; lock held. */
 void clock_set_stepped(struct machine *m);

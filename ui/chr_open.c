@@ -11,6 +11,7 @@
 #include "ui/chr_int.h"
 #include "ui/crash.h"
 #include "ui/output.h"
+#include "ui/run.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -164,10 +165,7 @@ static bool chr_wait_ready(struct chr_host *h, int fd, short events, GError **er
     sigset_t set;
     bool good;
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    run_signal_set(&set);
     fds[1].fd = signalfd(-1, &set, SFD_CLOEXEC);
     while (poll(fds, 2, -1) < 0 && errno == EINTR) {
     }

@@ -222,8 +222,7 @@ static bool run_start(struct run *r, GError **err)
 
 /* The run -------------------------------------------------------------------------------------- */
 
-/* Those that end the run; under nohup the terminal may go. */
-static void run_signals(sigset_t *set, int how)
+void run_signal_set(sigset_t *set)
 {
     struct sigaction hangup;
 
@@ -233,6 +232,11 @@ static void run_signals(sigset_t *set, int how)
     if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN) {
         sigaddset(set, SIGHUP);
     }
+}
+
+static void run_signals(sigset_t *set, int how)
+{
+    run_signal_set(set);
     pthread_sigmask(how, set, NULL);
 }
 

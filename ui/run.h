@@ -5,6 +5,7 @@
 #define CANDELA_UI_RUN_H
 
 #include "ui/options.h"
+#include <signal.h>
 
 /* The exit codes (docs/man/candela.1). */
 enum {
@@ -22,9 +23,11 @@ enum {
 int exit_code_of(const GError *err);
 /* Print "candela: MESSAGE" on stderr; returns its exit code and frees it. */
 int run_report(GError *err);
+/* The signals that end a run: SIGINT, SIGTERM, and SIGHUP unless it is ignored (nohup). */
+void run_signal_set(sigset_t *set);
 /*
- * Build, run and end a machine; messages on stderr.  Signals SIGINT, SIGTERM and SIGHUP (unless it
- * is ignored) end the run cleanly.  Call once, from the main thread.
+ * Build, run and end a machine; messages on stderr.  The signals above end the run cleanly.  Call
+ * once, from the main thread.
  */
 int run_machine(const struct options *o);
 

@@ -123,10 +123,10 @@ static struct page_code *get_page(struct blocks *b, const uint8_t *host)
     return p;
 }
 
-/* From now on stores to the page take the slow path. */
 /*
- * Before code is read from a page.  Whoever writes to it afterwards sees the bit; whoever wrote
- * before has been seen (the fence of ram_mark_written is the other half).
+ * From now on stores to the page take the slow path.  Call it before code is read there: whoever
+ * writes afterwards sees the bit, whoever wrote before has been seen (the fence of ram_mark_written
+ * is the other half).
  */
 static void mark_code(struct cpu *c, const struct itlb_entry *it)
 {

@@ -76,6 +76,15 @@ static inline struct jcache_entry *jcache_slot(const struct cpu *c, uint64_t la)
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
+/* May the block of slot `e` be entered for a jump to `la`: is it the one, and is no request there?
+ */
+static ALWAYS_INLINE bool jcache_hits(const struct cpu *c, const struct jcache_entry *e,
+                                      uint64_t la)
+{
+    return likely(e->la == la && e->key == c->jkey) &&
+           likely(!atomic_load_explicit(&c->v->requests, memory_order_relaxed));
+}
+
 /* Jump to c->ip; the caller has counted (c->icount += i->n). */
 static ALWAYS_INLINE void branch_indirect(struct cpu *c)
 {
@@ -83,8 +92,7 @@ static ALWAYS_INLINE void branch_indirect(struct cpu *c)
     uint64_t la = ip + c->cs_base;
     const struct jcache_entry *e = jcache_slot(c, la);
 
-    if (likely(e->la == la && e->key == c->jkey) &&
-        likely(!atomic_load_explicit(&c->v->requests, memory_order_relaxed))) {
+    if (jcache_hits(c, e, la)) {
         c->r[R_BASE] = ip;
         return e->first->fn(c, e->first);
     }

@@ -54,8 +54,7 @@ static ALWAYS_INLINE void branch_near(struct cpu *c, const struct insn *i, uint6
     uint64_t la = ip + c->cs_base;
     const struct jcache_entry *e = jcache_slot(c, la);
 
-    if (likely(e->la == la && e->key == c->jkey) &&
-        likely(!atomic_load_explicit(&c->v->requests, memory_order_relaxed))) {
+    if (jcache_hits(c, e, la)) {
         c->icount += i->n;
         c->r[R_BASE] = ip;
         return e->first->fn(c, e->first);

@@ -6,7 +6,7 @@
  * linker/loader format, which SeaBIOS executes (src/fw/romfile_loader.h documents it).
  *
  * Not modelled: XSDT (nothing lies above 4 GiB), HPET, SRAT, hot plug, sleep states but S5,
- * embedded controller, a sleep button.  The DSDT describes what is on the board: devices that do
+ * embedded controller.  The DSDT describes what is on the board: devices that do
  * not exist are left out.
  */
 #include "hw/acpi_tables.h"
@@ -32,6 +32,10 @@ enum {
     FACS_BYTES = 64,
     RSDP_BYTES = 20,
     FADT_BYTES = 244,
+    FADT_WBINVD = BIT(0),
+    FADT_C1 = BIT(2), /* on all processors */
+    FADT_SLEEP_BUTTON_METHOD = BIT(5),
+    FADT_RESET_REGISTER = BIT(10),
 };
 
 struct acpi_build {
@@ -142,19 +146,16 @@ static uint32_t acpi_fadt(struct acpi_build *b, uint32_t facs, uint32_t dsdt)
     st_le32(t + 64, PIIX_PM_BASE + PIIX_PM_CNT);
     st_le32(t + 76, PIIX_PM_BASE + PIIX_PM_TMR);
     st_le32(t + 80, PIIX_PM_BASE + PIIX_PM_GPE0);
-    t[88] = 4;                    /* PM1_EVT_LEN */
-    t[89] = 2;                    /* PM1_CNT_LEN */
-    t[91] = 4;                    /* PM_TMR_LEN */
-    t[92] = 4;                    /* GPE0_BLK_LEN */
-    st_le16(t + 96, 0xfff);       /* no C2 */
-    st_le16(t + 98, 0xfff);       /* no C3 */
-    t[108] = 0x32;                /* CMOS index of the century */
-    st_le16(t + 109, 0x03);       /* legacy devices, 8042 */
-    st_le32(t + 112, BIT(0)       /* WBINVD works */
-                         | BIT(2) /* C1 on all processors */
-                         |
-                         BIT(5) /* no fixed sleep button; the power button is fixed (bit 4 clear) */
-                         | BIT(10)); /* reset register */
+    t[88] = 4;              /* PM1_EVT_LEN */
+    t[89] = 2;              /* PM1_CNT_LEN */
+    t[91] = 4;              /* PM_TMR_LEN */
+    t[92] = 4;              /* GPE0_BLK_LEN */
+    st_le16(t + 96, 0xfff); /* no C2 */
+    st_le16(t + 98, 0xfff); /* no C3 */
+    t[108] = 0x32;          /* CMOS index of the century */
+    st_le16(t + 109, 0x03); /* legacy devices, 8042 */
+    /* The power button is a fixed one (bit 4 clear). */
+    st_le32(t + 112, FADT_WBINVD | FADT_C1 | FADT_SLEEP_BUTTON_METHOD | FADT_RESET_REGISTER);
     acpi_gas(t + 116, 8, PIIX_RESET_PORT);
     t[128] = PIIX_RESET_VALUE;
     acpi_gas(t + 148, 32, PIIX_PM_BASE + PIIX_PM_EVT);
@@ -426,6 +427,30 @@ static void dsdt_links(GByteArray *a)
     aml_end(a, dev);
 }
 
+/* The sleep button: a pin that makes a general-purpose event, and a method that tells whose it is.
+ */
+static void dsdt_sleep_button(GByteArray *a)
+{
+    unsigned dev = aml_device(a, "SLPB");
+
+    aml_name_eisaid(a, "_HID", "PNP0C0E");
+    aml_end(a, dev);
+}
+
+static void dsdt_events(GByteArray *a)
+{
+    char name[5];
+    unsigned gpe = aml_scope(a, "\\_GPE"), method;
+
+    g_snprintf(name, sizeof name, "_E%02X", PIIX_GPE_SLEEP & 0xff); /* E: cleared before it runs */
+    method = aml_method(a, name, 0, false);
+    aml_op(a, AML_NOTIFY);
+    aml_path(a, "\\_SB.SLPB");
+    aml_int(a, 0x80); /* pressed */
+    aml_end(a, method);
+    aml_end(a, gpe);
+}
+
 static void dsdt_processors(struct acpi_build *b, GByteArray *a)
 {
     for (unsigned i = 0; i < b->m->config.cpus; i++) {
@@ -454,8 +479,10 @@ static uint32_t acpi_dsdt(struct acpi_build *b)
     dsdt_isa(b, a);
     aml_end(a, pci);
     dsdt_links(a);
+    dsdt_sleep_button(a);
     dsdt_processors(b, a);
     aml_end(a, sb);
+    dsdt_events(a);
     table_end(b, start);
     return start;
 }

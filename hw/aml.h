@@ -21,6 +21,7 @@ enum aml_op {
     AML_STORE = 0x70,
     AML_AND = 0x7b,
     AML_OR = 0x7d,
+    AML_NOTIFY = 0x86,
     AML_RETURN = 0xa4,
 };
 

@@ -24,6 +24,7 @@
 #include "hw/lapic.h"
 #include "hw/pci.h"
 #include "hw/piix.h"
+#include "hw/piix_pm.h"
 #include "hw/port80.h"
 #include "hw/port92.h"
 #include "hw/ps2.h"
@@ -109,7 +110,7 @@ static void pc_rtc_sink(void *opaque, int n, bool level)
 
     pc_irq_sink(pc, n, level);
     if (level) {
-        acpi_rtc_interrupt(pc->pm);
+        piix_pm_rtc_alarm(pc->pm);
     }
 }
 

@@ -11,6 +11,7 @@
  */
 #include "hw/pci.h"
 #include "hw/piix.h"
+#include "hw/piix_pm.h"
 
 enum {
     PMBA = 0x40,
@@ -121,25 +122,31 @@ static void piix_pm_overflow(struct device *dev, unsigned n)
     piix_pm_update((struct piix_pm *)dev);
 }
 
-void acpi_power_button(struct device *dev)
+bool piix_pm_press_power(struct device *dev)
 {
     struct piix_pm *p = (struct piix_pm *)dev;
 
     p->s.pmsts |= PWRBTN;
     piix_pm_update(p);
+    return (p->s.pmcntrl & SCI_EN) && (p->s.pmen & PWRBTN);
 }
 
-void acpi_rtc_interrupt(struct device *dev)
+/* The chip has no pin of its own for it: the board has the button on GPI1#. */
+bool piix_pm_press_sleep(struct device *dev)
+{
+    struct piix_pm *p = (struct piix_pm *)dev;
+
+    p->s.gpsts |= BIT(PIIX_GPE_SLEEP);
+    piix_pm_update(p);
+    return (p->s.pmcntrl & SCI_EN) && (p->s.gpen & BIT(PIIX_GPE_SLEEP));
+}
+
+void piix_pm_rtc_alarm(struct device *dev)
 {
     struct piix_pm *p = (struct piix_pm *)dev;
 
     p->s.pmsts |= RTC;
     piix_pm_update(p);
-}
-
-bool acpi_is_enabled(struct device *dev)
-{
-    return ((struct piix_pm *)dev)->s.pmcntrl & SCI_EN;
 }
 
 static void piix_pm_write_control(struct piix_pm *p, uint16_t val)

@@ -8,6 +8,7 @@
 #include "hw/pc.h"
 #include "hw/pci.h"
 #include "hw/piix.h"
+#include "hw/piix_pm.h"
 #include "hw/rtc.h"
 #include "tests/rig.h"
 #include <criterion/criterion.h>
@@ -547,7 +548,7 @@ Test(pc, pci_interrupts_and_sci_share_the_isa_wires)
     cr_assert_eq(rig_in8(r, 0xa0) & 2, 2);
     rig_out16(r, 0x602, 0x100);
     rig_out8(r, 0xb2, PIIX_ACPI_ENABLE);
-    acpi_power_button(pm);
+    piix_pm_press_power(pm);
     piix_pirq_sink(piix, 0, false);
     cr_assert_eq(rig_in8(r, 0xa0) & 2, 2, "the SCI still holds it");
     rig_out16(r, 0x600, 0x100);

@@ -1,17 +1,19 @@
 /*
- * The ACPI tables: RSDP, RSDT, FADT, FACS, MADT and a DSDT written here as AML, with the commands
- * that make the firmware place and link them.
+ * The ACPI tables: RSDP, RSDT, FADT, FACS, MADT, HPET and a DSDT written here as AML, with the
+ * commands that make the firmware place and link them.
  *
- * Follows ACPI 2.0 (FADT revision 3, MADT revision 1) and 1.0b (RSDP, RSDT), and QEMU's published
+ * Follows ACPI 2.0 (FADT revision 3, MADT revision 1) and 1.0b (RSDP, RSDT), the IA-PC HPET
+ * specification 1.0a (HPET), and QEMU's published
  * linker/loader format, which SeaBIOS executes (src/fw/romfile_loader.h documents it).
  *
- * Not modelled: XSDT (nothing lies above 4 GiB), HPET, SRAT, hot plug, sleep states but S5,
+ * Not modelled: XSDT (nothing lies above 4 GiB), SRAT, hot plug, sleep states but S5,
  * embedded controller.  The DSDT describes what is on the board: devices that do
  * not exist are left out.
  */
 #include "hw/acpi_tables.h"
 #include "hw/aml.h"
 #include "hw/fw_cfg.h"
+#include "hw/hpet.h"
 #include "hw/ioapic.h"
 #include "hw/lapic.h"
 #include "hw/piix.h"
@@ -198,6 +200,20 @@ static uint32_t acpi_madt(struct acpi_build *b)
         madt_override(b->tables, pci_irqs[i], pci_irqs[i], 0x0d);
     }
     g_byte_array_append(b->tables, nmi, sizeof nmi);
+    table_end(b, start);
+    return start;
+}
+
+static uint32_t acpi_hpet(struct acpi_build *b)
+{
+    uint32_t start = table_begin(b, "HPET", 1);
+    uint8_t body[20] = {0};
+
+    st_le32(body, HPET_BLOCK_ID);
+    body[5] = 64; /* generic address: memory, 64 bits wide */
+    st_le64(body + 8, HPET_BASE);
+    st_le16(body + 17, PERIOD_MIN_NS / HPET_TICK_NS); /* periods shorter than this lose ticks */
+    g_byte_array_append(b->tables, body, sizeof body);
     table_end(b, start);
     return start;
 }
@@ -437,6 +453,19 @@ static void dsdt_sleep_button(GByteArray *a)
     aml_end(a, dev);
 }
 
+static void dsdt_hpet(GByteArray *a)
+{
+    unsigned dev = aml_device(a, "HPET"), res;
+
+    aml_name_eisaid(a, "_HID", "PNP0103");
+    aml_name_int(a, "_UID", 0);
+    aml_name(a, "_CRS");
+    res = aml_resources(a);
+    aml_res_memory(a, HPET_BASE, HPET_BYTES);
+    aml_resources_end(a, res);
+    aml_end(a, dev);
+}
+
 static void dsdt_events(GByteArray *a)
 {
     char name[5];
@@ -480,6 +509,9 @@ static uint32_t acpi_dsdt(struct acpi_build *b)
     aml_end(a, pci);
     dsdt_links(a);
     dsdt_sleep_button(a);
+    if (device_find(b->m, "hpet")) {
+        dsdt_hpet(a);
+    }
     dsdt_processors(b, a);
     aml_end(a, sb);
     dsdt_events(a);
@@ -523,7 +555,7 @@ void acpi_add_tables(struct machine *m, struct device *fw_cfg, uint64_t low_memo
                            g_byte_array_new(),
                            g_byte_array_new(),
                            g_byte_array_new()};
-    uint32_t tables[2], count = 0, dsdt;
+    uint32_t tables[3], count = 0, dsdt;
 
     loader_allocate(&b, RSDP_FILE, 16, LOADER_FSEG);
     loader_allocate(&b, TABLES_FILE, 64, LOADER_HIGH);
@@ -532,6 +564,9 @@ void acpi_add_tables(struct machine *m, struct device *fw_cfg, uint64_t low_memo
     tables[count++] = acpi_fadt(&b, 0, dsdt);
     if (has_apic) {
         tables[count++] = acpi_madt(&b);
+    }
+    if (device_find(m, "hpet")) {
+        tables[count++] = acpi_hpet(&b);
     }
     acpi_rsdp(&b, acpi_rsdt(&b, tables, count));
 

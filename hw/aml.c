@@ -323,6 +323,15 @@ void aml_res_interrupts(GByteArray *a, const uint32_t *irqs, uint8_t count)
     }
 }
 
+void aml_res_memory(GByteArray *a, uint32_t base, uint32_t len)
+{
+    aml_byte(a, 0x86);
+    aml_le(a, 9, 2);
+    aml_byte(a, 0); /* read-only */
+    aml_le(a, base, 4);
+    aml_le(a, len, 4);
+}
+
 /* Address space descriptors: producer, fixed minimum and maximum, positive decode. */
 static void aml_res_window(GByteArray *a, unsigned tag, unsigned type, unsigned flags,
                            uint64_t first, uint64_t last, unsigned width)

@@ -65,6 +65,8 @@ void aml_res_irq(GByteArray *a, unsigned irq);
 void aml_res_dma(GByteArray *a, unsigned channel);
 /* Level-triggered, active high, shared. */
 void aml_res_interrupts(GByteArray *a, const uint32_t *irqs, uint8_t count);
+/* Fixed memory that the device itself answers at; read-only as far as others are concerned. */
+void aml_res_memory(GByteArray *a, uint32_t base, uint32_t len);
 void aml_res_word_bus(GByteArray *a, uint16_t first, uint16_t last);
 void aml_res_word_io(GByteArray *a, uint16_t first, uint16_t last);
 void aml_res_dword_memory(GByteArray *a, uint32_t first, uint32_t last, bool cacheable);

@@ -14,6 +14,7 @@
 #include "hw/ferr.h"
 #include "hw/firmware.h"
 #include "hw/fw_cfg.h"
+#include "hw/hpet.h"
 #include "hw/i440fx.h"
 #include "hw/i8042.h"
 #include "hw/i8237.h"
@@ -33,7 +34,7 @@
 #include "hw/vga.h"
 
 /* Who drives an ISA interrupt line: they are ORed. */
-enum pc_source { SOURCE_ISA, SOURCE_PIRQ, SOURCE_SCI, SOURCES };
+enum pc_source { SOURCE_ISA, SOURCE_PIRQ, SOURCE_SCI, SOURCE_HPET, SOURCES };
 #define PC_IRQ(source, irq) ((source) << 8 | (irq))
 
 struct pc {
@@ -44,12 +45,14 @@ struct pc {
     struct firmware firmware;
     struct pc_state {
         uint16_t irq[SOURCES]; /* levels by source, a bit per IRQ */
-        uint8_t hole[2];
+        bool hpet_legacy;      /* IRQ 0 and 8 are the HPET's alone */
+        uint8_t hole[1];
     } s;
 };
 
 static const struct state_field pc_state[] = {
     STATE_ARRAY(struct pc, s.irq),
+    STATE(struct pc, s.hpet_legacy),
     STATE_HOLE(struct pc, s.hole),
     STATE_END,
 };
@@ -63,18 +66,34 @@ bool pc_has_apic(const struct vm_config *c)
 
 /* Interrupts ----------------------------------------------------------------------------------- */
 
+static bool pc_is_replaced(const struct pc *pc, unsigned irq)
+{
+    return pc->s.hpet_legacy && (irq == 0 || irq == 8);
+}
+
 static unsigned pc_irq_level(const struct pc *pc, unsigned irq)
 {
     unsigned any = 0;
 
     for (unsigned i = 0; i < SOURCES; i++) {
-        any |= pc->s.irq[i];
+        if (i == SOURCE_HPET || !pc_is_replaced(pc, irq)) {
+            any |= pc->s.irq[i];
+        }
     }
     return (any >> irq) & 1;
 }
 
-/* Sink of every ISA interrupt: to both controllers.  The timer is on pin 2 of the I/O APIC, as the
- * MADT says. */
+/* An ISA interrupt changed to `level`: tell both controllers.  The timer is on pin 2 of the I/O
+ * APIC, as the MADT says. */
+static void pc_irq_changed(struct pc *pc, unsigned irq, bool level)
+{
+    i8259_set_irq(pc->pic, (int)irq, level);
+    if (pc->ioapic) {
+        ioapic_set_irq(pc->ioapic, irq == 0 ? 2 : (int)irq, level);
+    }
+}
+
+/* Sink of every ISA interrupt. */
 static void pc_irq_sink(void *opaque, int n, bool level)
 {
     struct pc *pc = opaque;
@@ -83,24 +102,61 @@ static void pc_irq_sink(void *opaque, int n, bool level)
     pc->s.irq[source] =
         (uint16_t)(level ? pc->s.irq[source] | BIT(irq) : pc->s.irq[source] & ~BIT(irq));
     after = pc_irq_level(pc, irq);
-    if (before == after) {
-        return;
-    }
-    i8259_set_irq(pc->pic, (int)irq, after);
-    if (pc->ioapic) {
-        ioapic_set_irq(pc->ioapic, irq == 0 ? 2 : (int)irq, after);
+    if (before != after) {
+        pc_irq_changed(pc, irq, after);
     }
 }
 
-/* Whether the timer's last interrupt is still to be taken, on whichever way it comes. */
+/* Whether an ISA interrupt's last edge is still to be taken, on whichever way it comes. */
+static bool pc_irq_is_waiting(struct pc *pc, unsigned irq)
+{
+    if (pc->ioapic && ioapic_is_waiting(pc->ioapic, irq == 0 ? 2 : (int)irq)) {
+        return true;
+    }
+    return (!pc->lapic || lapic_passes_extint(pc->lapic)) && i8259_is_waiting(pc->pic, irq);
+}
+
 static bool pc_timer_is_waiting(void *opaque)
+{
+    return !pc_is_replaced(opaque, 0) && pc_irq_is_waiting(opaque, 0);
+}
+
+/* The HPET's outputs: two in the place of the 8254's and the clock's, the others to the I/O APIC.
+ */
+static void pc_hpet_sink(void *opaque, int n, bool level)
 {
     struct pc *pc = opaque;
 
-    if (pc->ioapic && ioapic_is_waiting(pc->ioapic, 2)) {
-        return true;
+    if (n < 2) {
+        pc_irq_sink(pc, PC_IRQ(SOURCE_HPET, n ? 8 : 0), level);
+    } else {
+        ioapic_set_irq(pc->ioapic, HPET_FIRST_PIN + n - 2, level);
     }
-    return (!pc->lapic || lapic_passes_extint(pc->lapic)) && i8259_is_waiting(pc->pic, 0);
+}
+
+static bool pc_hpet_is_waiting(void *opaque, unsigned output)
+{
+    struct pc *pc = opaque;
+
+    if (output < 2) {
+        return pc_irq_is_waiting(pc, output ? 8 : 0);
+    }
+    return ioapic_is_waiting(pc->ioapic, HPET_FIRST_PIN + (int)output - 2);
+}
+
+static void pc_hpet_legacy_sink(void *opaque, int n, bool level)
+{
+    struct pc *pc = opaque;
+    unsigned timer = pc_irq_level(pc, 0), clock = pc_irq_level(pc, 8);
+
+    (void)n;
+    pc->s.hpet_legacy = level;
+    if (timer != pc_irq_level(pc, 0)) {
+        pc_irq_changed(pc, 0, !timer);
+    }
+    if (clock != pc_irq_level(pc, 8)) {
+        pc_irq_changed(pc, 8, !clock);
+    }
 }
 
 /* The clock's interrupt is a power management event as well. */
@@ -130,6 +186,22 @@ static void pc_connect(struct pc *pc, struct line *line, int irq)
 }
 
 /* Devices -------------------------------------------------------------------------------------- */
+
+/* Where there is an I/O APIC: the processors without one are older. */
+static void pc_new_hpet(struct pc *pc)
+{
+    struct device *hpet;
+
+    if (!pc->ioapic) {
+        return;
+    }
+    hpet = device_new(pc->dev.m, &hpet_ops, "hpet");
+    for (int i = 0; i < HPET_OUTPUTS; i++) {
+        line_connect(hpet_irq(hpet, (unsigned)i), pc_hpet_sink, pc, i);
+    }
+    line_connect(hpet_legacy(hpet), pc_hpet_legacy_sink, pc, 0);
+    hpet_set_waiting(hpet, pc_hpet_is_waiting, pc);
+}
 
 static bool pc_new_apics(struct pc *pc, GError **err)
 {
@@ -189,6 +261,7 @@ static void pc_new_legacy(struct pc *pc)
     pc_connect(pc, i8254_out0(pit), 0);
     i8254_set_waiting(pit, pc_timer_is_waiting, pc);
     line_connect(rtc_irq(device_new(m, &rtc_ops, "rtc")), pc_rtc_sink, pc, PC_IRQ(SOURCE_ISA, 8));
+    pc_new_hpet(pc);
     device_new(m, &port92_ops, "port92");
     kbc = device_new(m, &i8042_ops, "i8042");
     ps2 = device_new(m, &ps2_ops, "ps2");

@@ -219,6 +219,7 @@ Test(acpi, firmware_can_link_the_tables)
     cr_assert_eq(ld_le16(fadt + 46), 9);
     cr_assert_eq(ld_le32(fadt + 112) & BIT(6), 0, "the clock's wake status is in PM1_STS");
     cr_assert_eq(ld_le32(madt + 36), 0xfee00000);
+    cr_assert(ld_le32(fadt + 112) & BIT(5), "the sleep button is no fixed one");
     free_tables(&l);
     rig_free(r);
 }

@@ -435,6 +435,9 @@ Test(hpet, on_the_board_it_takes_over_timer_and_clock)
     set(r, CONF, 3);
     cr_assert_eq(i8259_ack(pic), 0x20);
     rig_out8(r, 0x20, 0x20);
+    cr_assert_eq(i8259_ack(pic), 0x28);
+    rig_out8(r, 0xa0, 0x20);
+    rig_out8(r, 0x20, 0x20);
     rig_out8(r, 0x70, 0x0c);
     (void)rig_in8(r, 0x71);
     rig_step(r, 10 * NS_PER_MS);

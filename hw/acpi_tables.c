@@ -500,7 +500,6 @@ static uint32_t acpi_dsdt(struct acpi_build *b)
     sb = aml_scope(a, "\\_SB");
     pci = aml_device(a, "PCI0");
     aml_name_eisaid(a, "_HID", "PNP0A03");
-    aml_name_int(a, "_ADR", 0);
     aml_name_int(a, "_BBN", 0);
     aml_name_int(a, "_UID", 0);
     dsdt_root_crs(b, a);

@@ -9,8 +9,7 @@
 #include "hw/fw_cfg.h"
 #include "hw/piix.h"
 #include "hw/smbios.h"
-#include "tests/rig.h"
-#include <criterion/criterion.h>
+#include "tests/hw/acpi_rig.h"
 
 /* The writer ----------------------------------------------------------------------------------- */
 
@@ -82,100 +81,6 @@ Test(aml, resource_template)
     expect_bytes(a, "template",
                  "\x11\x11\x0b\x0d\x00\x47\x01\x60\x00\x60\x00\x01\x01\x22\x02\x00\x79\x00", 18);
     g_byte_array_unref(a);
-}
-
-/* The linker ----------------------------------------------------------------------------------- */
-
-/* Where this "firmware" puts the two files. */
-enum { TABLES_AT = 0x7fe0000, RSDP_AT = 0xf5a00 };
-
-struct loaded {
-    uint8_t *tables, *rsdp;
-    size_t tables_len, rsdp_len;
-};
-
-static uint8_t *copy_file(struct device *cfg, const char *name, size_t *len)
-{
-    GBytes *b = fw_cfg_find_file(cfg, name);
-
-    cr_assert_not_null(b, "no file %s", name);
-    return g_memdup2(g_bytes_get_data(b, len), g_bytes_get_size(b));
-}
-
-static uint8_t *loaded_file(struct loaded *l, const uint8_t *name, size_t *len)
-{
-    bool tables = !strcmp((const char *)name, "etc/acpi/tables");
-
-    cr_assert(tables || !strcmp((const char *)name, "etc/acpi/rsdp"), "unknown file %.56s", name);
-    *len = tables ? l->tables_len : l->rsdp_len;
-    return tables ? l->tables : l->rsdp;
-}
-
-static void run_command(struct loaded *l, const uint8_t *c)
-{
-    size_t len;
-    uint8_t *file = loaded_file(l, c + 4, &len), sum = 0;
-    uint32_t at = ld_le32(c + 4 + 112), start = ld_le32(c + 64), size = ld_le32(c + 68);
-
-    switch (ld_le32(c)) {
-    case 1:
-        cr_assert_eq(c[64], file == l->tables ? 1 : 2, "zone");
-        break;
-    case 2:
-        cr_assert_str_eq((const char *)c + 60, "etc/acpi/tables");
-        cr_assert_eq(c[4 + 116], 4);
-        cr_assert_leq(at + 4, len);
-        cr_assert_lt(ld_le32(file + at), l->tables_len, "points into the file");
-        st_le32(file + at, ld_le32(file + at) + TABLES_AT);
-        break;
-    case 3:
-        at = ld_le32(c + 60);
-        cr_assert_leq((size_t)start + size, len);
-        cr_assert_eq(file[at], 0, "a checksum field starts as zero");
-        for (uint32_t i = 0; i < size; i++) {
-            sum = (uint8_t)(sum + file[start + i]);
-        }
-        file[at] = (uint8_t)-sum;
-        break;
-    default:
-        cr_assert_fail("command %u", ld_le32(c));
-    }
-}
-
-static void load_tables(struct device *cfg, struct loaded *l)
-{
-    size_t len;
-    uint8_t *commands = copy_file(cfg, "etc/table-loader", &len);
-
-    l->tables = copy_file(cfg, "etc/acpi/tables", &l->tables_len);
-    l->rsdp = copy_file(cfg, "etc/acpi/rsdp", &l->rsdp_len);
-    cr_assert_eq(len % 128, 0);
-    for (size_t i = 0; i < len; i += 128) {
-        run_command(l, commands + i);
-    }
-    g_free(commands);
-}
-
-static void free_tables(struct loaded *l)
-{
-    g_free(l->tables);
-    g_free(l->rsdp);
-}
-
-static const uint8_t *table_at(struct loaded *l, uint32_t address, const char *signature)
-{
-    const uint8_t *t = l->tables + (address - TABLES_AT);
-    uint8_t sum = 0;
-
-    cr_assert_geq(address, TABLES_AT);
-    cr_assert_leq(address - TABLES_AT + 8, l->tables_len);
-    cr_assert_eq(memcmp(t, signature, 4), 0, "%s is %.4s", signature, t);
-    cr_assert_leq(address - TABLES_AT + ld_le32(t + 4), l->tables_len);
-    for (uint32_t i = 0; strcmp(signature, "FACS") && i < ld_le32(t + 4); i++) {
-        sum = (uint8_t)(sum + t[i]);
-    }
-    cr_assert_eq(sum, 0, "checksum of %s", signature);
-    return t;
 }
 
 static struct rig *begin(unsigned cpus, uint64_t memory, bool apic, struct device **cfg)

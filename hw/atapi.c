@@ -3,7 +3,7 @@
  * of a read-only drive after MMC-3 (T10 1363D) and SPC-2 (T10 1236D).  The answers to the commands
  * are in atapi_cmds.c.
  *
- * Not modelled: DMA (issue 3), overlap, audio play (a drive with a data disc: refused as such),
+ * Not modelled: overlap, DMADIR, audio play (a drive with a data disc: refused as such),
  * writing, changers, region codes and keys, error-correction bytes and subchannels of raw sectors.
  */
 #include "hw/atapi.h"
@@ -45,13 +45,19 @@ void atapi_check(struct ide_drive *d, uint8_t key, uint16_t code)
 }
 
 /* Transfer of data: the host's byte count limit cuts it into phases; all but the last have even
- * length. */
+ * length.  By DMA it is one phase. */
 
 static void atapi_data(struct ide_drive *d, enum ide_phase phase, enum ide_after after)
 {
     struct ide_drive_state *s = d->s;
     uint32_t n = MIN(s->filled - s->pos, s->byte_limit);
 
+    if (s->packet_dma) {
+        s->nsector = phase == IDE_IN ? CD_REASON_TO_HOST : 0;
+        ide_data_phase(d, phase == IDE_IN ? IDE_DMA_IN : IDE_DMA_OUT, after, s->pos, s->filled,
+                       false);
+        return;
+    }
     if (n < s->filled - s->pos) {
         n &= ~1u;
     }
@@ -186,7 +192,7 @@ static void atapi_packet(struct ide_drive *d)
         atapi_check(d, CD_UNIT_ATTENTION, code);
     } else if ((row->flags & CD_NEEDS_MEDIUM) && !atapi_has_medium(d)) {
         atapi_check(d, CD_NOT_READY, s->tray_open ? CD_TRAY_OPEN : CD_NO_MEDIUM);
-    } else if (!s->byte_limit && !(row->flags & CD_NO_DATA)) {
+    } else if (!s->byte_limit && !s->packet_dma && !(row->flags & CD_NO_DATA)) {
         s->nsector = CD_REASON_COMMAND | CD_REASON_TO_HOST;
         ide_fail(d, IDE_ERR_ABRT); /* a limit of 0 is an error when there is data to move */
     } else {
@@ -240,11 +246,12 @@ static void atapi_start_packet(struct ide_drive *d)
     struct ide_drive_state *s = d->s;
     uint32_t limit = (uint32_t)s->lbah << 8 | s->lbam;
 
-    if (s->feature & 3) { /* DMA or overlap, neither of which IDENTIFY offers */
+    if (s->feature & 2) { /* overlap, which IDENTIFY does not offer */
         ide_fail(d, IDE_ERR_ABRT);
         return;
     }
     s->power = 0xff;
+    s->packet_dma = s->feature & 1;
     /* An odd limit is rounded down where it matters (atapi_data); 1 could move nothing at all. */
     s->byte_limit = (uint16_t)(limit == 0xffff ? 0xfffe : limit == 1 ? 2 : limit);
     s->nsector = CD_REASON_COMMAND;
@@ -266,7 +273,7 @@ void atapi_command(struct ide_drive *d, uint8_t command)
         atapi_start_packet(d);
         break;
     case 0xa1:
-        ata_identify_packet(d);
+        ata_identify(d);
         break;
     case 0xe0: /* STANDBY IMMEDIATE, IDLE IMMEDIATE, SLEEP */
     case 0xe1:
@@ -278,9 +285,8 @@ void atapi_command(struct ide_drive *d, uint8_t command)
         d->s->nsector = d->s->power;
         ide_done(d);
         break;
-    case 0xef: /* SET FEATURES: transfer modes of PIO only */
-        if (d->s->feature == 3 &&
-            (d->s->nsector <= 1 || (d->s->nsector >= 8 && d->s->nsector <= 12))) {
+    case 0xef: /* SET FEATURES: transfer modes */
+        if (d->s->feature == 3 && ata_set_transfer_mode(d, d->s->nsector)) {
             ide_done(d);
         } else {
             ide_fail(d, IDE_ERR_ABRT);

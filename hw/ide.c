@@ -1,13 +1,13 @@
 /*
  * An IDE channel of the PIIX4: task file, device selection, data port, interrupts and reset, after
  * ATA/ATAPI-5 (T13 1321D) with the 48-bit registers of ATA/ATAPI-6.  The drives' commands are in
- * ide_ata.c and atapi.c.
+ * ide_ata.c and atapi.c, the bus master is ide_dma.c.
  *
  * A channel with no drive floats: DD7 is pulled low, everything else high, so that registers read
  * as 0x7f.  A lone master answers for the missing slave: its registers can be read and written,
  * status reads as 0, commands are ignored.  A lone slave leaves the master floating.
  *
- * Not modelled: bus-master DMA (issue 3), transfer timing, overlapped commands, CompactFlash, the
+ * Not modelled: transfer timing, overlapped commands, CompactFlash, the
  * drive address register.
  */
 #include "hw/ide_int.h"
@@ -20,11 +20,6 @@ static struct ide_channel *ide_channel(struct device *dev)
     return container_of(dev, struct ide_channel, dev);
 }
 
-static struct ide_drive *ide_selected(struct ide_channel *c)
-{
-    return &c->drive[(c->s.select & IDE_DEV_DEV1) != 0];
-}
-
 static bool ide_is_empty(const struct ide_channel *c)
 {
     return c->drive[0].kind == IDE_NONE && c->drive[1].kind == IDE_NONE;
@@ -32,7 +27,12 @@ static bool ide_is_empty(const struct ide_channel *c)
 
 static void ide_update_irq(struct ide_channel *c)
 {
-    line_set(&c->s.irq, ide_selected(c)->s->intrq && !(c->s.devctl & IDE_CTL_NIEN));
+    bool level = ide_selected(c)->s->intrq && !(c->s.devctl & IDE_CTL_NIEN);
+
+    if (level && !c->s.irq.level) {
+        ide_dma_interrupt(c);
+    }
+    line_set(&c->s.irq, level);
 }
 
 /* Calls for the command sets */
@@ -73,6 +73,9 @@ void ide_data_phase(struct ide_drive *d, enum ide_phase phase, enum ide_after af
     if (irq) {
         ide_raise(d);
     }
+    if (phase == IDE_DMA_IN || phase == IDE_DMA_OUT) {
+        ide_dma_run(d->chan);
+    }
 }
 
 static void ide_finish_reset(struct ide_drive *d)
@@ -108,7 +111,9 @@ void ide_submit(struct ide_drive *d, enum ide_io io, uint64_t sector, uint32_t c
     d->s->io = io;
     d->s->io_count = count;
     d->s->status = IDE_STAT_BSY | IDE_STAT_DSC;
-    d->req.op = io == IDE_IO_WRITE ? BLOCK_WRITE : io == IDE_IO_FLUSH ? BLOCK_FLUSH : BLOCK_READ;
+    d->req.op = io == IDE_IO_WRITE                                 ? BLOCK_WRITE
+                : io == IDE_IO_FLUSH || io == IDE_IO_WRITE_THROUGH ? BLOCK_FLUSH
+                                                                   : BLOCK_READ;
     d->req.sector = sector;
     d->req.count = count;
     d->req.buf = d->s->buf + at;
@@ -129,7 +134,7 @@ void ide_set_signature(struct ide_drive *d)
 /* The data port.  The guest's REP INSW and REP OUTSW live here: the common case first, and short.
  */
 
-static void ide_data_end(struct ide_drive *d)
+void ide_data_end(struct ide_drive *d)
 {
     if (d->kind == IDE_CD) {
         atapi_data_end(d);
@@ -382,7 +387,7 @@ static bool ide_attach_drive(struct ide_channel *c, unsigned row, GError **err)
     return true;
 }
 
-static bool ide_attach(struct device *dev, GError **err)
+void ide_set_decode(struct device *dev, bool on)
 {
     static const struct port_range data = {
         .count = 1,
@@ -403,8 +408,27 @@ static bool ide_attach(struct device *dev, GError **err)
         .write = ide_ctl_write,
     };
     struct ide_channel *c = ide_channel(dev);
-    struct machine *m = dev->m;
     uint16_t base = c->channel ? 0x170 : 0x1f0;
+
+    if (on == (c->claim[0] != NULL)) {
+        return;
+    }
+    if (on) {
+        c->claim[0] = ports_claim(dev, &data, base);
+        c->claim[1] = ports_claim(dev, &regs, base + 1);
+        c->claim[2] = ports_claim(dev, &ctl, base + 0x206);
+        return;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(c->claim); i++) {
+        ports_release(dev->m, c->claim[i]);
+        c->claim[i] = NULL;
+    }
+}
+
+static bool ide_attach(struct device *dev, GError **err)
+{
+    struct ide_channel *c = ide_channel(dev);
+    struct machine *m = dev->m;
 
     for (unsigned i = 0; i < 2; i++) {
         c->drive[i].unit = i;
@@ -418,9 +442,7 @@ static bool ide_attach(struct device *dev, GError **err)
             return false;
         }
     }
-    ports_claim(dev, &data, base);
-    ports_claim(dev, &regs, base + 1);
-    ports_claim(dev, &ctl, base + 0x206);
+    ide_set_decode(dev, true);
     return true;
 }
 
@@ -444,7 +466,7 @@ static void ide_loaded(struct device *dev)
 
     for (unsigned i = 0; i < 2; i++) {
         struct ide_drive_state *s = c->drive[i].s;
-        bool is_data = s->phase == IDE_IN || s->phase == IDE_OUT;
+        bool is_data = s->phase != IDE_IDLE && s->phase != IDE_IO && s->phase != IDE_RESET;
         bool is_sane = c->drive[i].kind != IDE_NONE && s->drq_sectors &&
                        (s->byte_limit >= 2 || s->after == IDE_AFTER_CDB) &&
                        (s->cd_unit == CD_SECTOR || s->cd_unit == CD_RAW_SECTOR);
@@ -456,19 +478,39 @@ static void ide_loaded(struct device *dev)
     }
 }
 
+static void ide_info_drive(const struct ide_drive *d, GString *out)
+{
+    const struct ide_drive_state *s = d->s;
+
+    g_string_append_printf(out, "%s: ", d->unit ? "slave" : "master");
+    if (d->kind == IDE_NONE) {
+        g_string_append(out, "none\n");
+        return;
+    }
+    g_string_append_printf(out, "%s%s%s", d->kind == IDE_DISK ? "disk" : "CD drive",
+                           d->blk && d->blk->path ? " " : "",
+                           d->blk && d->blk->path ? d->blk->path : "");
+    if (d->blk) {
+        g_string_append_printf(out, ", %" PRIu64 " sectors of 512 bytes", d->blk->sectors);
+    }
+    if (d->kind == IDE_CD) {
+        g_string_append_printf(out, "%s%s%s", d->blk ? "" : ", empty",
+                               s->tray_open ? ", tray open" : "", s->locked ? ", locked" : "");
+    } else {
+        g_string_append_printf(out, ", write cache %s", s->write_cache ? "on" : "off");
+    }
+    g_string_append_printf(out, ", %s DMA mode %u\n", s->dma_mode & 0x40 ? "ultra" : "multiword",
+                           s->dma_mode & 7);
+}
+
 static void ide_info(struct device *dev, GString *out)
 {
     struct ide_channel *c = ide_channel(dev);
 
     for (unsigned i = 0; i < 2; i++) {
-        struct ide_drive *d = &c->drive[i];
-        g_string_append_printf(out, "%s: %s%s%s\n", i ? "slave" : "master",
-                               d->kind == IDE_NONE   ? "none"
-                               : d->kind == IDE_DISK ? "disk "
-                                                     : "CD drive ",
-                               d->blk && d->blk->path ? d->blk->path : "",
-                               d->s->tray_open ? " (tray open)" : "");
+        ide_info_drive(&c->drive[i], out);
     }
+    ide_dma_info(c, out);
 }
 
 struct line *ide_irq(struct device *dev)
@@ -520,6 +562,7 @@ static const struct state_field ide_drive_fields[] = {
     D(intrq),
     D(multi, .max = IDE_MAX_MULTI, .reset = IDE_MAX_MULTI),
     D(drq_sectors, .max = IDE_MAX_MULTI, .reset = 1),
+    D(dma_mode, .reset = IDE_UDMA2),
     D(power, .reset = 0xff),
     D(write_cache, .reset = true),
     D(look_ahead, .reset = true),
@@ -530,20 +573,31 @@ static const struct state_field ide_drive_fields[] = {
     D(media_event),
     D(locked),
     D(tray_open, .keep = true),
+    D(packet_dma),
     STATE_ARRAY(struct ide_drive_state, cdb),
     STATE_HOLE(struct ide_drive_state, hole),
     STATE_ARRAY(struct ide_drive_state, buf, .keep = true),
     STATE_END,
 };
 
+#define C(m, ...) STATE(struct ide_channel, s.m, __VA_ARGS__)
 static const struct state_field ide_state[] = {
-    STATE(struct ide_channel, s.irq),
-    STATE(struct ide_channel, s.select),
-    STATE(struct ide_channel, s.devctl),
+    C(irq),
+    C(bmidtp),
+    C(bm_next),
+    C(bm_addr),
+    C(bm_left, .max = 0x10000),
+    C(bm_last),
+    C(bmic),
+    C(bmis),
+    C(select),
+    C(devctl),
     STATE_HOLE(struct ide_channel, s.hole),
     STATE_STRUCTS(struct ide_channel, s.drive, ide_drive_fields),
     STATE_END,
 };
+#undef C
+#undef D
 
 static const struct prop ide_props[] = {
     PROP_DEF_UINT(struct ide_channel, channel, "channel", 0, 1, "0: primary, 1: secondary"),

@@ -1,17 +1,19 @@
 /*
- * The IDE disk's commands, after ATA/ATAPI-5 (T13 1321D) and, for 48-bit addresses, ATA/ATAPI-6
- * (T13 1410D).
+ * The IDE disk's commands, after ATA/ATAPI-5 (T13 1321D), for 48-bit addresses ATA/ATAPI-6 (T13
+ * 1410D), for forced unit access ATA/ATAPI-7 (T13 1532D).
  *
- * Reads fetch up to 64 sectors at once from the block layer and hand them out block by block;
- * writes are gathered likewise, and the last interrupt of a write comes when the data has reached
- * the host.  FLUSH CACHE reaches the host's medium.
+ * Reads fetch up to 256 sectors at once from the block layer and hand them out block by block, or
+ * to the bus master as a whole; writes are gathered likewise, and the last interrupt of a write
+ * comes when the data has reached the host.  FLUSH CACHE reaches the host's medium, and so does
+ * every write while the write cache is off or when the command forces unit access.
  *
- * Not modelled: DMA and SMART (issue 3), security, host protected area, power-up in standby, READ
- * VERIFY of the medium (only the range is checked), READ/WRITE BUFFER, LONG and FORMAT commands.
+ * Not modelled: SMART, security, host protected area, power-up in standby, standby timers (the
+ * drive never falls asleep by itself, and any command wakes it), READ/WRITE BUFFER, LONG and FORMAT
+ * commands.
  */
 #include "hw/ide_int.h"
 
-enum { ATA_LBA48 = 1, ATA_MULTI = 2 }; /* flags of a command row */
+enum { ATA_LBA48 = 1, ATA_MULTI = 2, ATA_DMA = 4, ATA_FUA = 8 }; /* flags of a command row */
 
 struct ata_row {
     void (*fn)(struct ide_drive *d, unsigned flags);
@@ -21,42 +23,6 @@ struct ata_row {
 static struct ide_channel_state *ata_channel(struct ide_drive *d)
 {
     return &d->chan->s;
-}
-
-void ata_put_string(uint8_t *to, const char *text, unsigned len)
-{
-    memset(to, ' ', len);
-    for (unsigned i = 0; i < len && text[i]; i++) {
-        to[i ^ 1] = (uint8_t)text[i];
-    }
-}
-
-/* 16 heads and 63 sectors are what BIOSes expect; smaller where the disk has not even one such
- * cylinder. */
-static void ata_set_geometry(struct ide_drive *d)
-{
-    uint64_t total = d->blk->sectors;
-
-    d->heads = total >= 16 * 63 ? 16 : 1;
-    d->sectors = total >= 63 ? 63 : (uint8_t)MAX(total, 1);
-    d->cylinders = (uint16_t)CLAMP(total / (d->heads * d->sectors), 1, 16383);
-}
-
-/* The serial number must not change from run to run: it is made from the image's path and the
- * place. */
-void ata_attach(struct ide_drive *d)
-{
-    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
-    const char *path = d->blk && d->kind == IDE_DISK ? d->blk->path : NULL;
-
-    for (const char *p = path ? path : ""; *p; p++) {
-        hash = (hash ^ (uint8_t)*p) * 0x100000001b3;
-    }
-    hash = (hash ^ (d->chan->channel * 2 + d->unit)) * 0x100000001b3;
-    g_snprintf(d->serial, sizeof d->serial, "CND%017" PRIX64, hash);
-    if (d->kind == IDE_DISK) {
-        ata_set_geometry(d);
-    }
 }
 
 void ata_reset(struct ide_drive *d)
@@ -207,12 +173,18 @@ static void ata_read(struct ide_drive *d, unsigned flags)
 static void ata_read_next(struct ide_drive *d)
 {
     struct ide_drive_state *s = d->s;
+    bool dma = ata_flags(d) & ATA_DMA;
 
-    if (s->pos < s->filled) {
+    if (s->pos < s->filled && dma) {
+        ide_data_phase(d, IDE_DMA_IN, IDE_AFTER_READ, s->pos, s->filled, false);
+    } else if (s->pos < s->filled) {
         uint32_t end = MIN(s->filled, s->pos + s->drq_sectors * SECTOR_BYTES);
         ide_data_phase(d, IDE_IN, IDE_AFTER_READ, s->pos, end, true);
     } else if (s->left) {
         ata_read_fill(d, MIN(s->left, IDE_BUF_SECTORS));
+    } else if (dma) {
+        ata_put_result(d);
+        ide_done(d);
     } else { /* no interrupt after the last block of a read */
         s->phase = IDE_IDLE;
         s->status = IDE_STAT_DRDY | IDE_STAT_DSC;
@@ -246,6 +218,11 @@ static void ata_write_next(struct ide_drive *d, bool irq)
     uint32_t room = s->left - s->filled / SECTOR_BYTES;
     uint32_t n = MIN(room, s->drq_sectors);
 
+    if (ata_flags(d) & ATA_DMA) {
+        n = MIN(s->left, IDE_BUF_SECTORS);
+        ide_data_phase(d, IDE_DMA_OUT, IDE_AFTER_WRITE, 0, n * SECTOR_BYTES, false);
+        return;
+    }
     ide_data_phase(d, IDE_OUT, IDE_AFTER_WRITE, s->filled, s->filled + n * SECTOR_BYTES, irq);
 }
 
@@ -287,6 +264,53 @@ static void ata_write_done(struct ide_drive *d, int error)
     s->filled = 0;
     if (s->left) {
         ata_write_next(d, true);
+    } else if (!s->write_cache || (ata_flags(d) & ATA_FUA)) {
+        ide_submit(d, IDE_IO_WRITE_THROUGH, 0, 0, 0);
+    } else {
+        ata_put_result(d);
+        ide_done(d);
+    }
+}
+
+/* READ VERIFY: the data is read, and goes nowhere. */
+static void ata_verify_fill(struct ide_drive *d, uint32_t count)
+{
+    ide_submit(d, IDE_IO_VERIFY, d->s->lba, count, 0);
+}
+
+static void ata_verify(struct ide_drive *d, unsigned flags)
+{
+    if (ata_take_range(d, flags)) {
+        ata_verify_fill(d, MIN(d->s->left, IDE_BUF_SECTORS));
+    }
+}
+
+static void ata_verify_done(struct ide_drive *d, int error)
+{
+    struct ide_drive_state *s = d->s;
+
+    if (error && s->io_count > 1) {
+        ata_verify_fill(d, 1); /* which sector is it? */
+        return;
+    }
+    if (error) {
+        ata_fail_at(d, IDE_ERR_UNC);
+        return;
+    }
+    s->lba += s->io_count;
+    s->left -= s->io_count;
+    if (s->left) {
+        ata_verify_fill(d, MIN(s->left, IDE_BUF_SECTORS));
+    } else {
+        ata_put_result(d);
+        ide_done(d);
+    }
+}
+
+static void ata_write_through_done(struct ide_drive *d, int error)
+{
+    if (error) {
+        ide_fail(d, IDE_ERR_ABRT);
     } else {
         ata_put_result(d);
         ide_done(d);
@@ -317,6 +341,12 @@ void ata_io_done(struct ide_drive *d, int error)
     case IDE_IO_WRITE:
         ata_write_done(d, error);
         break;
+    case IDE_IO_WRITE_THROUGH:
+        ata_write_through_done(d, error);
+        break;
+    case IDE_IO_VERIFY:
+        ata_verify_done(d, error);
+        break;
     default: /* flush */
         if (error) {
             ide_fail(d, IDE_ERR_ABRT);
@@ -326,16 +356,7 @@ void ata_io_done(struct ide_drive *d, int error)
     }
 }
 
-/* Commands without transfer to the medium */
-
-static void ata_verify(struct ide_drive *d, unsigned flags)
-{
-    if (ata_take_range(d, flags)) {
-        d->s->lba += d->s->left;
-        ata_put_result(d);
-        ide_done(d);
-    }
-}
+/* Commands without data for the guest */
 
 static void ata_seek(struct ide_drive *d, unsigned flags)
 {
@@ -388,23 +409,37 @@ static void ata_set_multiple(struct ide_drive *d, unsigned flags)
     ide_done(d);
 }
 
+/* PIO modes need no note; of the DMA modes the last one set is the one in use. */
+bool ata_set_transfer_mode(struct ide_drive *d, uint8_t mode)
+{
+    uint8_t last_udma = d->kind == IDE_CD ? 0x42 : 0x45;
+
+    if ((mode >= 0x20 && mode <= 0x22) || (mode >= 0x40 && mode <= last_udma)) {
+        d->s->dma_mode = mode;
+        return true;
+    }
+    return mode <= 1 || (mode >= 8 && mode <= 12); /* default; flow control modes 0..4 */
+}
+
 static void ata_set_features(struct ide_drive *d, unsigned flags)
 {
     struct ide_drive_state *s = d->s;
     bool ok = true;
 
-    (void)flags;
     switch (s->feature) {
     case 0x02:
-    case 0x82:
-        s->write_cache = s->feature == 0x02;
+        s->write_cache = true;
         break;
+    case 0x82: /* what the cache holds goes to the medium first */
+        s->write_cache = false;
+        ata_flush(d, flags);
+        return;
     case 0xaa:
     case 0x55:
         s->look_ahead = s->feature == 0xaa;
         break;
-    case 0x03: /* transfer mode: PIO default, default without IORDY, flow control modes 0..4 */
-        ok = s->nsector <= 1 || (s->nsector >= 8 && s->nsector <= 12);
+    case 0x03:
+        ok = ata_set_transfer_mode(d, s->nsector);
         break;
     case 0x66: /* keep or revert settings at a software reset: they are kept */
     case 0xcc:
@@ -419,11 +454,11 @@ static void ata_set_features(struct ide_drive *d, unsigned flags)
     }
 }
 
+/* The heads are parked when everything is on the medium. */
 static void ata_standby(struct ide_drive *d, unsigned flags)
 {
-    (void)flags;
     d->s->power = 0;
-    ide_done(d);
+    ata_flush(d, flags);
 }
 
 static void ata_idle(struct ide_drive *d, unsigned flags)
@@ -448,97 +483,10 @@ static void ata_read_native_max(struct ide_drive *d, unsigned flags)
     ide_done(d);
 }
 
-/* IDENTIFY DEVICE */
-
-static void ata_put16(uint8_t *id, unsigned word, uint64_t val)
-{
-    st_le16(id + word * 2, (uint16_t)val);
-}
-
-static void ata_put32(uint8_t *id, unsigned word, uint64_t val)
-{
-    st_le32(id + word * 2, (uint32_t)val);
-}
-
-/* Words that both kinds of drive share: names and PIO timing. */
-static void ata_fill_common(struct ide_drive *d, uint8_t *id, const char *model)
-{
-    ata_put_string(id + 10 * 2, d->serial, 20);
-    ata_put_string(id + 23 * 2, "0.1", 8);
-    ata_put_string(id + 27 * 2, model, 40);
-    ata_put16(id, 48, 1);      /* 32-bit accesses of the data port work */
-    ata_put16(id, 51, 0x0200); /* PIO mode 2, for old software */
-    ata_put16(id, 64, 0x0003); /* PIO modes 3 and 4 */
-    for (unsigned word = 65; word <= 68; word++) {
-        ata_put16(id, word, 120); /* cycle times, ns */
-    }
-}
-
-static void ata_fill_identify(struct ide_drive *d, uint8_t *id)
-{
-    const struct ide_drive_state *s = d->s;
-    uint64_t total = d->blk->sectors;
-    uint32_t chs = (uint32_t)s->cylinders * s->heads * s->sectors;
-
-    memset(id, 0, SECTOR_BYTES);
-    ata_fill_common(d, id, "CANDELA HARDDISK");
-    ata_put16(id, 0, 0x0040); /* ATA, fixed */
-    ata_put16(id, 1, d->cylinders);
-    ata_put16(id, 3, d->heads);
-    ata_put16(id, 6, d->sectors);
-    ata_put16(id, 47, 0x8000 | IDE_MAX_MULTI);
-    ata_put16(id, 49, 0x0e00); /* LBA, IORDY */
-    ata_put16(id, 50, 0x4000);
-    ata_put16(id, 53, 0x0003); /* words 54..58 and 64..70 are valid */
-    ata_put16(id, 54, s->cylinders);
-    ata_put16(id, 55, s->heads);
-    ata_put16(id, 56, s->sectors);
-    ata_put32(id, 57, chs);
-    ata_put16(id, 59, s->multi ? 0x0100u | s->multi : 0);
-    ata_put32(id, 60, MIN(total, 0x0fffffff));
-    ata_put16(id, 80, 0x0070); /* ATA/ATAPI-4 to -6 */
-    ata_put16(id, 82, 0x4060); /* NOP, look-ahead, write cache */
-    ata_put16(id, 83, 0x7400); /* FLUSH CACHE (EXT), 48-bit addresses */
-    ata_put16(id, 84, 0x4000);
-    ata_put16(id, 85, 0x4000u | (s->look_ahead ? 0x40 : 0) | (s->write_cache ? 0x20 : 0));
-    ata_put16(id, 86, 0x3400);
-    ata_put16(id, 87, 0x4000);
-    ata_put16(id, 93,
-              d->unit ? 0x6b00 : 0x600b); /* hardware reset passed, device number by jumper */
-    ata_put32(id, 100, total);
-    ata_put32(id, 102, total >> 32);
-}
-
-static void ata_fill_identify_packet(struct ide_drive *d, uint8_t *id)
-{
-    memset(id, 0, SECTOR_BYTES);
-    ata_fill_common(d, id, "CANDELA CD/DVD-ROM");
-    ata_put16(id, 0, 0x85c0); /* ATAPI CD, removable, DRQ within 50 us of PACKET, 12-byte packets */
-    ata_put16(id, 49, 0x0e00); /* LBA, IORDY */
-    ata_put16(id, 53, 0x0002);
-    ata_put16(id, 80, 0x0070);
-    ata_put16(id, 82, 0x4210); /* NOP, DEVICE RESET, PACKET */
-    ata_put16(id, 83, 0x4000);
-    ata_put16(id, 84, 0x4000);
-    ata_put16(id, 85, 0x4210);
-    ata_put16(id, 87, 0x4000);
-    ata_put16(id, 93, d->unit ? 0x6b00 : 0x600b);
-}
-
-static void ata_identify(struct ide_drive *d, unsigned flags)
+static void ata_identify_disk(struct ide_drive *d, unsigned flags)
 {
     (void)flags;
-    if (d->kind == IDE_CD) {
-        ata_fill_identify_packet(d, d->s->buf);
-    } else {
-        ata_fill_identify(d, d->s->buf);
-    }
-    ide_data_phase(d, IDE_IN, IDE_AFTER_NOTHING, 0, SECTOR_BYTES, true);
-}
-
-void ata_identify_packet(struct ide_drive *d)
-{
-    ata_identify(d, 0);
+    ata_identify(d);
 }
 
 /* The command table */
@@ -550,13 +498,16 @@ static const struct ata_row *ata_find(uint8_t command)
         [0x20] = {ata_read, 0},
         [0x21] = {ata_read, 0},
         [0x24] = {ata_read, ATA_LBA48},
+        [0x25] = {ata_read, ATA_LBA48 | ATA_DMA},
         [0x27] = {ata_read_native_max, ATA_LBA48},
         [0x29] = {ata_read, ATA_LBA48 | ATA_MULTI},
         [0x30] = {ata_write, 0},
         [0x31] = {ata_write, 0},
         [0x34] = {ata_write, ATA_LBA48},
+        [0x35] = {ata_write, ATA_LBA48 | ATA_DMA},
         [0x39] = {ata_write, ATA_LBA48 | ATA_MULTI},
         [0x3c] = {ata_write, 0}, /* WRITE VERIFY */
+        [0x3d] = {ata_write, ATA_LBA48 | ATA_DMA | ATA_FUA},
         [0x40] = {ata_verify, 0},
         [0x41] = {ata_verify, 0},
         [0x42] = {ata_verify, ATA_LBA48},
@@ -571,6 +522,11 @@ static const struct ata_row *ata_find(uint8_t command)
         [0xc4] = {ata_read, ATA_MULTI},
         [0xc5] = {ata_write, ATA_MULTI},
         [0xc6] = {ata_set_multiple, 0},
+        [0xc8] = {ata_read, ATA_DMA},
+        [0xc9] = {ata_read, ATA_DMA},
+        [0xca] = {ata_write, ATA_DMA},
+        [0xcb] = {ata_write, ATA_DMA},
+        [0xce] = {ata_write, ATA_LBA48 | ATA_MULTI | ATA_FUA},
         [0xe0] = {ata_standby, 0},
         [0xe1] = {ata_idle, 0},
         [0xe2] = {ata_standby, 0},
@@ -579,7 +535,7 @@ static const struct ata_row *ata_find(uint8_t command)
         [0xe6] = {ata_standby, 0}, /* SLEEP */
         [0xe7] = {ata_flush, 0},
         [0xea] = {ata_flush, ATA_LBA48},
-        [0xec] = {ata_identify, 0},
+        [0xec] = {ata_identify_disk, 0},
         [0xef] = {ata_set_features, 0},
         [0xf8] = {ata_read_native_max, 0},
     };

@@ -1,12 +1,11 @@
 /*
  * What the parts of the IDE model share: the channel (ide.c), the disk's commands (ide_ata.c) and
- * the CD drive's (atapi.c).  Nobody else includes this.
+ * the CD drive's (atapi.c), the bus master (ide_dma.c).  Nobody else includes this.
  *
  * Not modelled: see hw/ide.c.
  *
  * A command with data runs as a sequence of data phases: bytes pos..end of the buffer pass the data
- * port in one direction, then `after` says what comes next.  Bus-master DMA (issue 3) takes the
- * same bytes of the same phases.
+ * port or the bus master in one direction, then `after` says what comes next.
  */
 #ifndef HW_IDE_INT_H
 #define HW_IDE_INT_H
@@ -28,22 +27,25 @@ enum { IDE_CTL_NIEN = 0x02, IDE_CTL_SRST = 0x04, IDE_CTL_HOB = 0x80 };
 
 enum {
     IDE_MAX_MULTI = 16,
-    IDE_BUF_SECTORS = 64, /* disk sectors moved by one request to the block layer */
+    IDE_BUF_SECTORS = 256, /* disk sectors moved by one request to the block layer */
+    IDE_BUF_BYTES = IDE_BUF_SECTORS * 512,
     CD_SECTOR = 2048,
     CD_RAW_SECTOR = 2352,
-    CD_BUF_SECTORS = 16,
-    IDE_BUF_BYTES = CD_BUF_SECTORS * CD_RAW_SECTOR, /* also holds 64 * 512 */
+    CD_BUF_SECTORS = 48, /* which fit raw */
+    IDE_UDMA2 = 0x42,    /* a transfer mode, as SET FEATURES has it */
 };
 
 enum ide_kind { IDE_NONE, IDE_DISK, IDE_CD };
 
 enum ide_phase {
     IDE_IDLE,
-    IDE_IO,    /* BSY: a block request is under way, `io` says which */
-    IDE_IN,    /* DRQ: the guest reads the data port */
-    IDE_OUT,   /* DRQ: the guest writes the data port */
-    IDE_RESET, /* BSY: SRST held, or the last block request of before it not yet back */
-    IDE_PHASE_MAX = IDE_RESET,
+    IDE_IO,      /* BSY: a block request is under way, `io` says which */
+    IDE_IN,      /* DRQ: the guest reads the data port */
+    IDE_OUT,     /* DRQ: the guest writes the data port */
+    IDE_RESET,   /* BSY: SRST held, or the last block request of before it not yet back */
+    IDE_DMA_IN,  /* DRQ: the bus master moves data to memory, once it is started */
+    IDE_DMA_OUT, /* DRQ: the same from memory */
+    IDE_PHASE_MAX = IDE_DMA_OUT,
 };
 
 /* What follows when a data phase's bytes are through. */
@@ -61,7 +63,9 @@ enum ide_after {
 enum ide_io {
     IDE_IO_READ,
     IDE_IO_WRITE,
-    IDE_IO_FLUSH,
+    IDE_IO_FLUSH,         /* and then the command is done */
+    IDE_IO_WRITE_THROUGH, /* the flush that ends a write without a write cache */
+    IDE_IO_VERIFY,
     IDE_IO_CD_READ,
     IDE_IO_MAX = IDE_IO_CD_READ
 };
@@ -86,6 +90,7 @@ struct ide_drive_state {
     bool intrq;          /* interrupt pending, before nIEN and device selection */
     uint8_t multi;       /* SET MULTIPLE MODE: sectors per block, 0: disabled */
     uint8_t drq_sectors; /* sectors per data phase of the present command */
+    uint8_t dma_mode;    /* as set by SET FEATURES: 0x20..0x22 multiword, 0x40..0x45 UDMA */
     uint8_t power;       /* what CHECK POWER MODE gives: 0xff active, 0x80 idle, 0 standby */
     bool write_cache, look_ahead;
     /* CD drive */
@@ -93,8 +98,9 @@ struct ide_drive_state {
     uint8_t attention;   /* CD_UA_* */
     uint8_t media_event; /* GET EVENT STATUS: 0 none, 1 eject request, 2 new medium, 3 removed */
     bool locked, tray_open;
+    bool packet_dma; /* the packet's data go by DMA */
     uint8_t cdb[12];
-    uint8_t hole[3];
+    uint8_t hole[1];
     uint8_t buf[IDE_BUF_BYTES];
 };
 
@@ -118,16 +124,39 @@ struct ide_channel {
     struct device dev;
     uint64_t channel; /* property */
     struct ide_drive drive[2];
+    struct port_claim *claim[3]; /* the legacy ports; NULL: not decoded */
+    bool may_master;             /* the PCI function may use the bus */
     struct ide_channel_state {
         struct line irq;
+        uint32_t bmidtp;  /* bus master: address of the table, as written */
+        uint32_t bm_next; /* address of the next region's description */
+        uint32_t bm_addr; /* the present region: next byte */
+        uint32_t bm_left; /* and bytes left; 0: none */
+        bool bm_last;     /* it is the table's last */
+        uint8_t bmic, bmis;
         uint8_t select; /* device/head register, common to both drives */
         uint8_t devctl;
-        uint8_t hole[6];
+        uint8_t hole[3];
         struct ide_drive_state drive[2];
     } s;
 };
 
+static inline struct ide_drive *ide_selected(struct ide_channel *c)
+{
+    return &c->drive[(c->s.select & IDE_DEV_DEV1) != 0];
+}
+
+/* ide_dma.c */
+/* Move what can be moved now; at the end of the phase its `after` follows. */
+void ide_dma_run(struct ide_channel *c);
+/* The channel's interrupt rose: the bus master's status shows it. */
+void ide_dma_interrupt(struct ide_channel *c);
+void ide_dma_info(const struct ide_channel *c, GString *out);
+
 /* ide.c: for the command sets. */
+
+/* The bytes of the data phase are through. */
+void ide_data_end(struct ide_drive *d);
 
 /* Raise INTRQ of the drive (the line follows selection and nIEN). */
 void ide_raise(struct ide_drive *d);
@@ -135,7 +164,8 @@ void ide_raise(struct ide_drive *d);
 void ide_done(struct ide_drive *d);
 /* End the command with `error` in the error register, INTRQ. */
 void ide_fail(struct ide_drive *d, uint8_t error);
-/* Open a data phase over bytes pos..end of the buffer; INTRQ when `irq`. */
+/* Open a data phase over bytes pos..end of the buffer; INTRQ when `irq`.  A DMA phase may be over,
+ * and the next begun, when this returns. */
 void ide_data_phase(struct ide_drive *d, enum ide_phase phase, enum ide_after after, uint32_t pos,
                     uint32_t end, bool irq);
 /* Submit `count` 512-byte sectors to or from byte `at` of the buffer (bounds are the caller's); BSY
@@ -145,16 +175,18 @@ void ide_submit(struct ide_drive *d, enum ide_io io, uint64_t sector, uint32_t c
 void ide_set_signature(struct ide_drive *d);
 
 /* ide_ata.c */
-void ata_attach(struct ide_drive *d);
 void ata_reset(struct ide_drive *d);
 void ata_command(struct ide_drive *d, uint8_t command);
 void ata_data_end(struct ide_drive *d);
 void ata_io_done(struct ide_drive *d, int error);
-/* Text into an IDENTIFY string: bytes swapped within words, padded with blanks. */
-void ata_put_string(uint8_t *to, const char *text, unsigned len);
+/* SET FEATURES 3: take the transfer mode; false: there is no such mode. */
+bool ata_set_transfer_mode(struct ide_drive *d, uint8_t mode);
 
-/* The answer to IDENTIFY PACKET DEVICE. */
-void ata_identify_packet(struct ide_drive *d);
+/* ide_identify.c */
+/* Serial number and default translation; once, at attach. */
+void ata_attach(struct ide_drive *d);
+/* Answer IDENTIFY DEVICE, or IDENTIFY PACKET DEVICE for a CD drive. */
+void ata_identify(struct ide_drive *d);
 
 /* atapi.c */
 void atapi_reset(struct ide_drive *d, bool hard);

@@ -300,6 +300,7 @@ static bool pc_new_ide(struct pc *pc, GError **err)
         if (!device_set(ide, "channel", i ? "1" : "0", err)) {
             return false;
         }
+        piix_ide_connect(device_find(pc->dev.m, "piix_ide"), i, ide);
         pc_connect(pc, ide_irq(ide), 14 + (int)i);
     }
     return true;

@@ -1,14 +1,12 @@
 /*
- * Intel PIIX4 (82371AB) functions 0 and 1: ISA bridge with PIRQ routing and the reset control
- * register, and the IDE function's configuration space.
+ * Intel PIIX4 (82371AB) function 0: ISA bridge with PIRQ routing and the reset control register.
  *
- * Follows the Intel 82371AB data sheet (order 290562), chapters 4 and 5.  The edge/level registers
- * (ELCR, 0x4d0) sit with the interrupt controllers in hw/i8259.c; the ATA channels are hw/ide.c,
- * which answers at the legacy ports.
+ * Follows the Intel 82371AB data sheet (order 290562), chapter 4.  The edge/level registers (ELCR,
+ * 0x4d0) sit with the interrupt controllers in hw/i8259.c; function 1 is hw/piix_ide.c, function 3
+ * hw/piix_pm.c.
  *
  * Not modelled: X-bus chip selects, positive decode ranges, distributed DMA, serial interrupts, USB
- * (function 2), bus-master IDE (BAR 4 and its interface bit come with issue 3), the CPU-only
- * variant of the reset (both reset all).
+ * (function 2), the CPU-only variant of the reset (both reset all).
  */
 #include "hw/pci.h"
 #include "hw/piix.h"
@@ -158,54 +156,4 @@ const struct device_ops piix_ops = {
     .pci = &piix_pci,
     .attach = piix_attach,
     .reset = piix_reset,
-};
-
-/* Function 1: IDE ------------------------------------------------------------------------------ */
-
-struct piix_ide {
-    struct device dev;
-    struct piix_ide_state {
-        uint8_t hole[8]; /* all of it is configuration space, which the bus keeps */
-    } s;
-};
-
-static const struct state_field piix_ide_state[] = {
-    STATE_HOLE(struct piix_ide, s.hole),
-    STATE_END,
-};
-
-static bool piix_ide_attach(struct device *dev, GError **err)
-{
-    (void)err;
-    pci_allow_write(dev, 0x40, 4, 0xffffffff); /* IDETIM, both channels; bit 15 enables decoding */
-    pci_allow_write(dev, 0x44, 1, 0xff);       /* SIDETIM */
-    pci_allow_write(dev, 0x48, 1, 0x0f);       /* UDMACTL */
-    pci_allow_write(dev, 0x4a, 2, 0x3333);     /* UDMATIM */
-    return true;
-}
-
-static void piix_ide_reset(struct device *dev)
-{
-    st_le16(pci_func(dev)->s->config + PCI_STATUS, 0x0280);
-}
-
-/* Both channels in compatibility mode.  Interface bit 7 (bus master) stays clear until BAR 4
- * exists. */
-static const struct pci_desc piix_ide_pci = {
-    .vendor = 0x8086,
-    .device = 0x7111,
-    .subsystem_vendor = 0x1af4,
-    .subsystem = 0x1100,
-    .class_code = 0x010100,
-    .revision = 1,
-};
-
-const struct device_ops piix_ide_ops = {
-    .name = "piix_ide",
-    .title = "Intel PIIX4 IDE function (configuration space)",
-    DEVICE_STATE(struct piix_ide),
-    .state = piix_ide_state,
-    .pci = &piix_ide_pci,
-    .attach = piix_ide_attach,
-    .reset = piix_ide_reset,
 };

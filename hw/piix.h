@@ -1,5 +1,6 @@
 /*
- * The PIIX4 functions as the board sees them (hw/piix.c; hw/piix_pm.c has hw/piix_pm.h besides).
+ * The PIIX4 functions as the board sees them (hw/piix.c, hw/piix_ide.c; hw/piix_pm.c has
+ * hw/piix_pm.h besides).
  *
  * Not modelled: see there.
  */
@@ -9,13 +10,16 @@
 #include "hw/core/machine.h"
 
 extern const struct device_ops piix_ops;     /* function 0: ISA bridge, "piix" */
-extern const struct device_ops piix_ide_ops; /* function 1: IDE configuration space, "piix_ide" */
+extern const struct device_ops piix_ide_ops; /* function 1: IDE controller, "piix_ide" */
 
 /* Sink of the bus's PIRQ lines: opaque is the ISA bridge, n the PIRQ (0..3). */
 void piix_pirq_sink(void *opaque, int n, bool level);
 /* The ISA interrupt that PIRQs are routed to; the board connects 0..15 (0-2, 8 and 13 never rise).
  */
 struct line *piix_isa_irq(struct device *dev, unsigned irq);
+
+/* Channel `n` (a device of hw/ide.h) belongs to the IDE function; the board, before attach. */
+void piix_ide_connect(struct device *dev, unsigned n, struct device *channel);
 
 /* What the firmware and the ACPI tables agree on with hw/piix_pm.c. */
 enum {

@@ -1,6 +1,7 @@
 /*
  * For the tests of the IDE channel: a machine with one channel and synthetic media.  A sector reads
- * as its own number, repeated, until it is written; any size costs nothing.
+ * as its own number, repeated, until it is written; any size costs nothing.  With disk_rig_pci the
+ * PIIX4's function and its bus master stand before it.
  *
  * Not modelled: the board; the channel's interrupt line ends in a counter.
  */
@@ -8,28 +9,42 @@
 #define TESTS_HW_DISK_RIG_H
 
 #include "hw/ide.h"
+#include "hw/pci.h"
+#include "hw/piix.h"
 #include "tests/rig.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 
 struct medium {
     GHashTable *written; /* sector number -> 512 bytes */
-    uint64_t bad;        /* sector that cannot be read */
-    unsigned flushes;
+    uint64_t bad;        /* sector that can be neither read nor written */
+    int flush_error;     /* what a flush ends with */
+    unsigned reads, flushes;
+    GMutex *slow; /* every request waits for it */
 };
 
 struct disk_rig {
     struct rig *rig;
     struct machine *m;
-    struct device *ide;
+    struct device *ide, *function;
     struct medium *medium[2];
     struct rig_pin pin; /* the channel's interrupt */
 };
+
+static inline void medium_wait(struct medium *d)
+{
+    if (d->slow) {
+        g_mutex_lock(d->slow);
+        g_mutex_unlock(d->slow);
+    }
+}
 
 static inline int medium_read(void *img, uint64_t off, void *buf, size_t len)
 {
     struct medium *d = img;
 
+    medium_wait(d);
+    d->reads++;
     for (uint64_t i = 0; i < len / SECTOR_BYTES; i++) {
         uint64_t sector = off / SECTOR_BYTES + i;
         uint8_t *to = (uint8_t *)buf + i * SECTOR_BYTES;
@@ -51,8 +66,12 @@ static inline int medium_write(void *img, uint64_t off, const void *buf, size_t 
 {
     struct medium *d = img;
 
+    medium_wait(d);
     for (uint64_t i = 0; i < len / SECTOR_BYTES; i++) {
         uint64_t sector = off / SECTOR_BYTES + i;
+        if (sector == d->bad) {
+            return EIO;
+        }
         g_hash_table_replace(d->written, g_memdup2(&sector, sizeof sector),
                              g_memdup2((const uint8_t *)buf + i * SECTOR_BYTES, SECTOR_BYTES));
     }
@@ -61,8 +80,11 @@ static inline int medium_write(void *img, uint64_t off, const void *buf, size_t 
 
 static inline int medium_flush(void *img)
 {
-    ((struct medium *)img)->flushes++;
-    return 0;
+    struct medium *d = img;
+
+    medium_wait(d);
+    d->flushes++;
+    return d->flush_error;
 }
 
 static inline void medium_close(void *img)
@@ -88,8 +110,23 @@ static inline struct block *medium_new(uint64_t sectors, bool readonly)
     return b;
 }
 
+static inline void disk_rig_config(struct disk_rig *r, unsigned reg, unsigned size, uint32_t val)
+{
+    rig_out32(r->rig, 0xcf8, 0x80000000u | PCI_DEVFN(1, 1) << 8 | (reg & 0xfc));
+    port_write_locked(r->m, (uint16_t)(0xcfc + (reg & 3)), val, size);
+}
+
+/* What firmware does: the legacy ports on, the bus master at BM_BASE. */
+enum { BM_BASE = 0xc000 };
+static inline void disk_rig_enable(struct disk_rig *r)
+{
+    disk_rig_config(r, 0x40, 2, 0x8000);
+    disk_rig_config(r, PCI_BAR0 + 4 * 4, 4, BM_BASE);
+    disk_rig_config(r, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+}
+
 /* `kinds`: one letter per place, d disk, r read-only disk, c CD, e empty CD drive, - nothing. */
-static inline void disk_rig_init(struct disk_rig *r, const char *kinds, uint64_t sectors)
+static inline void disk_rig_make(struct disk_rig *r, const char *kinds, uint64_t sectors, bool pci)
 {
     struct vm_config config;
     struct block *blk[2] = {NULL, NULL};
@@ -110,9 +147,28 @@ static inline void disk_rig_init(struct disk_rig *r, const char *kinds, uint64_t
     r->m = r->rig->m;
     r->m->drives[0] = blk[0];
     r->m->drives[1] = blk[1];
+    if (pci) {
+        device_new(r->m, &pci_ops, "pci");
+        r->function = device_new(r->m, &piix_ide_ops, "piix_ide");
+        pci_place(r->function, PCI_DEVFN(1, 1));
+    }
     r->ide = device_new(r->m, &ide_ops, "ide0");
+    if (pci) {
+        piix_ide_connect(r->function, 0, r->ide);
+    }
     rig_connect(ide_irq(r->ide), &r->pin);
     rig_ready(r->rig);
+}
+
+static inline void disk_rig_init(struct disk_rig *r, const char *kinds, uint64_t sectors)
+{
+    disk_rig_make(r, kinds, sectors, false);
+}
+
+static inline void disk_rig_pci(struct disk_rig *r, const char *kinds, uint64_t sectors)
+{
+    disk_rig_make(r, kinds, sectors, true);
+    disk_rig_enable(r);
 }
 
 static inline void disk_rig_fini(struct disk_rig *r)

@@ -79,6 +79,7 @@ Test(ide, identify_tells_sizes_name_and_modes)
     struct disk_rig r;
     uint16_t id[256];
     char name[9] = "";
+    uint8_t sum = 0;
 
     disk_rig_init(&r, "d-", sectors);
     command(&r, 0, 0xec, 0, 0);
@@ -97,7 +98,16 @@ Test(ide, identify_tells_sizes_name_and_modes)
     cr_assert_eq(id[60] | (uint32_t)id[61] << 16, 0x0fffffff);
     cr_assert_eq(id[100] | (uint64_t)id[101] << 16 | (uint64_t)id[102] << 32, sectors);
     cr_assert_eq(id[47] & 0xff, 16);
-    cr_assert_eq(id[49] & 0x0100, 0, "no DMA yet");
+    cr_assert_eq(id[49] & 0x0f00, 0x0f00, "LBA, DMA, IORDY");
+    cr_assert_eq(id[53] & 7, 7);
+    cr_assert_eq(id[63], 0x0007, "multiword DMA 0..2");
+    cr_assert_eq(id[88], 0x043f, "UDMA 0..5, of which 2 is set");
+    cr_assert_eq(id[84] & 0xc040, 0x4040, "forced unit access");
+    for (unsigned i = 0; i < 256; i++) {
+        sum = (uint8_t)(sum + id[i] + (id[i] >> 8));
+    }
+    cr_assert_eq(id[255] & 0xff, 0xa5);
+    cr_assert_eq(sum, 0, "checksum");
     cr_assert_eq(id[83] & 0xc400, 0x4400, "48-bit addresses");
     cr_assert_eq(id[64], 3);
     disk_rig_fini(&r);
@@ -239,8 +249,10 @@ Test(ide, bad_requests_end_with_the_right_error)
         {"d-", 0xc6, 3, 0, 0, 0x04}, /* not a power of two */
         {"d-", 0xc6, 32, 0, 0, 0x04},   {"d-", 0x00, 0, 0, 0, 0x04},
         {"d-", 0xa0, 0, 0, 0, 0x04},    {"d-", 0xff, 0, 0, 0, 0x04},
-        {"d-", 0xef, 0x42, 3, 0, 0x04}, /* a DMA mode */
-        {"r-", 0x30, 1, 0, 0, 0x04},    {"d-", 0xc8, 1, 0, 0, 0x04},
+        {"d-", 0xef, 0x46, 3, 0, 0x04}, /* modes there are not */
+        {"d-", 0xef, 0x23, 3, 0, 0x04}, {"d-", 0xef, 0x10, 3, 0, 0x04},
+        {"r-", 0x30, 1, 0, 0, 0x04},    {"r-", 0xca, 1, 0, 0, 0x04},
+        {"d-", 0xc8, 2, 0, 999, 0x10},
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {

@@ -3,18 +3,23 @@
  *
  * Follows the PC16550D data sheet (1995).  The line runs at the speed of the host: a byte leaves as
  * soon as it is written, and bytes arrive as fast as the guest reads them, except that the receive
- * time-out counts character times of the programmed speed.  When the host end is full the
- * transmitter stays busy until it has room again.
+ * time-out counts character times of the programmed speed.  On a paced stream (chr->paced) every
+ * byte takes its time on the line, both ways.  When the host end is full the transmitter stays busy
+ * until it has room again.
+ *
+ * The host's end holds its bytes back where a peer with hardware flow control would (DTR is on, RTS
+ * off), and also where a real one would overrun the receiver: no byte is lost on the line.
  *
  * Not modelled: parity and framing errors, the effect of the line format on the data, stick parity,
- * the DMA mode pins.
+ * the DMA mode pins, the delay of the first THRE interrupt by a character time.
  */
 #include "hw/uart.h"
 
 enum { FIFO_BYTES = 16 };
-#define UART_CLOCK_HZ  115200 /* 1.8432 MHz / 16 */
-#define TIMEOUT_MIN_NS (100 * NS_PER_US)
-#define TIMEOUT_MAX_NS (20 * NS_PER_MS)
+#define UART_CLOCK_HZ   115200 /* 1.8432 MHz / 16 */
+#define LINE_LATE_CHARS 16     /* a paced line makes up for lateness up to so many */
+#define TIMEOUT_MIN_NS  (100 * NS_PER_US)
+#define TIMEOUT_MAX_NS  (20 * NS_PER_MS)
 
 enum { IER_RDA = 1, IER_THRE = 2, IER_RLS = 4, IER_MSI = 8 };
 enum {
@@ -27,7 +32,7 @@ enum {
     IIR_FIFOS = 0xc0
 };
 enum { FCR_ENABLE = 1, FCR_CLEAR_RX = 2, FCR_CLEAR_TX = 4 };
-enum { LCR_BREAK = 0x40, LCR_DLAB = 0x80 };
+enum { LCR_BITS = 3, LCR_STOP = 4, LCR_PARITY = 8, LCR_BREAK = 0x40, LCR_DLAB = 0x80 };
 enum { MCR_DTR = 1, MCR_RTS = 2, MCR_OUT1 = 4, MCR_OUT2 = 8, MCR_LOOP = 16 };
 enum {
     LSR_DR = 1,
@@ -46,16 +51,20 @@ struct uart {
     struct device dev;
     struct uart_state {
         struct timer timeout; /* character time-out of the receive FIFO */
+        struct timer sent;    /* paced: the shift register is empty again */
+        struct timer arrive;  /* paced: the next byte may come in */
         struct line irq;
+        uint64_t rx_next; /* paced: when that is */
         uint8_t rx[FIFO_BYTES], rx_err[FIFO_BYTES], tx[FIFO_BYTES];
         uint16_t divisor;
         uint8_t rx_head, rx_len, tx_len;
         uint8_t ier, fcr, lcr, mcr, scr;
-        uint8_t rbr;     /* what an empty receiver shows */
-        uint8_t overrun; /* LSR_OE or 0 */
-        uint8_t msr;     /* deltas in the low half */
-        bool thre_pending, timed_out;
-        uint8_t hole[1];
+        uint8_t rbr;    /* what an empty receiver shows */
+        uint8_t errors; /* LSR_ERRORS since LSR was read: an overrun, or of bytes that came first */
+        uint8_t msr;    /* deltas in the low half */
+        uint8_t tsr;    /* the byte on the line */
+        bool thre_pending, timed_out, tsr_full;
+        uint8_t hole[7];
     } s;
     struct chr *chr;
     uint64_t base, index; /* properties */
@@ -64,7 +73,10 @@ struct uart {
 #define F(m, ...) STATE(struct uart, s.m, __VA_ARGS__)
 static const struct state_field uart_state[] = {
     F(timeout),
+    F(sent),
+    F(arrive),
     F(irq),
+    F(rx_next, .max = INT64_MAX / 2),
     STATE_ARRAY(struct uart, s.rx),
     STATE_ARRAY(struct uart, s.rx_err),
     STATE_ARRAY(struct uart, s.tx),
@@ -78,10 +90,12 @@ static const struct state_field uart_state[] = {
     F(mcr, .max = 31),
     F(scr),
     F(rbr),
-    F(overrun, .max = LSR_OE),
+    F(errors, .max = LSR_ERRORS),
     F(msr),
+    F(tsr),
     F(thre_pending),
     F(timed_out),
+    F(tsr_full),
     STATE_HOLE(struct uart, s.hole),
     STATE_END,
 };
@@ -106,19 +120,35 @@ static unsigned uart_trigger(const struct uart *u)
     return u->s.fcr & FCR_ENABLE ? level[u->s.fcr >> 6] : 1;
 }
 
+static bool uart_is_paced(const struct uart *u)
+{
+    return u->chr && u->chr->paced;
+}
+
+/* How long a byte is on the line. */
+static int64_t uart_char_ns(const struct uart *u)
+{
+    unsigned bits = 1 + 5 + (u->s.lcr & LCR_BITS) + (u->s.lcr & LCR_PARITY ? 1 : 0) +
+                    (u->s.lcr & LCR_STOP ? 2 : 1);
+
+    return (int64_t)bits * MAX(u->s.divisor, 1) * NS_PER_SEC / UART_CLOCK_HZ;
+}
+
 static uint8_t uart_lsr(const struct uart *u)
 {
-    uint8_t v = u->s.overrun;
-    if (u->s.rx_len) {
-        v |= LSR_DR | u->s.rx_err[u->s.rx_head];
-        for (unsigned i = 0; i < u->s.rx_len && (u->s.fcr & FCR_ENABLE); i++) {
-            if (u->s.rx_err[(u->s.rx_head + i) % FIFO_BYTES]) {
-                v |= LSR_FIFO_ERR;
-            }
+    uint8_t v = u->s.errors;
+    if (u->s.fcr & FCR_ENABLE) {
+        bool bad = u->s.errors & ~LSR_OE;
+        for (unsigned i = 0; i < u->s.rx_len; i++) {
+            bad |= u->s.rx_err[(u->s.rx_head + i) % FIFO_BYTES];
         }
+        v |= bad ? LSR_FIFO_ERR : 0;
+    }
+    if (u->s.rx_len) {
+        v |= LSR_DR;
     }
     if (!u->s.tx_len) {
-        v |= LSR_THRE | LSR_TEMT;
+        v |= LSR_THRE | (u->s.tsr_full ? 0 : LSR_TEMT);
     }
     return v;
 }
@@ -151,30 +181,42 @@ static void uart_update_irq(struct uart *u)
     line_set(&u->s.irq, gate && uart_iir(u) != IIR_NONE);
 }
 
-/* Restart the character time-out: four character times after the last byte came or was read. */
+/* Start the character time-out anew: four character times after the last byte came or was read. */
 static void uart_restart_timeout(struct uart *u)
 {
-    u->s.timed_out = false;
     if (!u->s.rx_len || !(u->s.fcr & FCR_ENABLE)) {
+        u->s.timed_out = false;
         timer_stop(&u->s.timeout);
         return;
     }
-    int64_t ns = 4 * 10 * NS_PER_SEC / UART_CLOCK_HZ * MAX(u->s.divisor, 1);
-    timer_at(&u->s.timeout, clock_now(u->dev.m) + CLAMP(ns, TIMEOUT_MIN_NS, TIMEOUT_MAX_NS));
+    if (!u->s.timed_out) {
+        int64_t ns = CLAMP(4 * uart_char_ns(u), TIMEOUT_MIN_NS,
+                           uart_is_paced(u) ? INT64_MAX : TIMEOUT_MAX_NS);
+        timer_at(&u->s.timeout, clock_now(u->dev.m) + ns);
+    }
 }
 
 static void uart_timeout(struct device *dev, unsigned n)
 {
     struct uart *u = (struct uart *)dev;
     (void)n;
-    u->s.timed_out = true;
+    u->s.timed_out = true; /* until a byte is read; others that come do not end it */
     uart_update_irq(u);
+}
+
+/* A byte came to the head of the FIFO: its errors show, and stay until LSR is read. */
+static void uart_show_errors(struct uart *u)
+{
+    if (u->s.rx_len) {
+        u->s.errors |= u->s.rx_err[u->s.rx_head];
+        u->s.rx_err[u->s.rx_head] = 0;
+    }
 }
 
 static void uart_receive(struct uart *u, uint8_t byte, uint8_t err)
 {
     if (u->s.rx_len >= uart_capacity(u)) {
-        u->s.overrun = LSR_OE;
+        u->s.errors |= LSR_OE;
         if (u->s.fcr & FCR_ENABLE) {
             return; /* the FIFO is kept, the byte is lost */
         }
@@ -183,12 +225,15 @@ static void uart_receive(struct uart *u, uint8_t byte, uint8_t err)
     unsigned at = (u->s.rx_head + u->s.rx_len) % FIFO_BYTES;
     u->s.rx[at] = byte;
     u->s.rx_err[at] = err;
-    u->s.rx_len++;
+    if (!u->s.rx_len++) {
+        uart_show_errors(u);
+    }
 }
 
 static void uart_clear_rx(struct uart *u)
 {
     u->s.rx_len = u->s.rx_head = 0;
+    u->s.errors &= LSR_OE;
     uart_restart_timeout(u);
 }
 
@@ -200,22 +245,22 @@ static uint8_t uart_read_rbr(struct uart *u)
     u->s.rbr = u->s.rx[u->s.rx_head];
     u->s.rx_head = (u->s.rx_head + 1) % FIFO_BYTES;
     u->s.rx_len--;
+    uart_show_errors(u);
+    u->s.timed_out = false;
     uart_restart_timeout(u);
     uart_update_irq(u);
     uint8_t v = u->s.rbr;
-    chr_accept_input(u->chr); /* may come straight back with more bytes: last */
+    if (!u->s.rx_len) {           /* sooner would wake the host's end for every single byte */
+        chr_accept_input(u->chr); /* may come straight back with more bytes: last */
+    }
     return v;
 }
 
 /* ---- transmitter ---- */
 
-/* Hand waiting bytes to the host end; the transmitter is empty when all are gone. */
-static void uart_flush(struct uart *u)
+/* The first `n` bytes leave the FIFO. */
+static void uart_take_tx(struct uart *u, size_t n)
 {
-    if (!u->s.tx_len) {
-        return;
-    }
-    size_t n = chr_write(u->chr, u->s.tx, u->s.tx_len);
     n = MIN(n, u->s.tx_len);
     u->s.tx_len -= n;
     memmove(u->s.tx, u->s.tx + n, u->s.tx_len);
@@ -224,11 +269,55 @@ static void uart_flush(struct uart *u)
     }
 }
 
+/* Paced: the next byte goes onto the line at `at`, if the line is free. */
+static void uart_shift(struct uart *u, int64_t at)
+{
+    if (u->s.tx_len && !u->s.tsr_full) {
+        u->s.tsr = u->s.tx[0];
+        u->s.tsr_full = true;
+        uart_take_tx(u, 1);
+        timer_at(&u->s.sent, at + uart_char_ns(u));
+    }
+}
+
+/* Paced: the byte on the line is through, unless the host end is full. */
+static void uart_end_byte(struct uart *u)
+{
+    if (!u->s.tsr_full || u->s.sent.armed) {
+        return;
+    }
+    if (u->s.mcr & MCR_LOOP) {
+        uart_receive(u, u->s.tsr, 0);
+        uart_restart_timeout(u);
+    } else if (!chr_write(u->chr, &u->s.tsr, 1)) {
+        return;
+    }
+    int64_t now = clock_now(u->dev.m);
+    u->s.tsr_full = false;
+    uart_shift(u, MAX(u->s.sent.deadline, now - LINE_LATE_CHARS * uart_char_ns(u)));
+}
+
+/* Hand waiting bytes to the host end; the transmitter is empty when all are gone. */
+static void uart_flush(struct uart *u)
+{
+    uart_end_byte(u);
+    if (u->s.tx_len && !uart_is_paced(u)) {
+        uart_take_tx(u, chr_write(u->chr, u->s.tx, u->s.tx_len));
+    }
+}
+
+static void uart_sent(struct device *dev, unsigned n)
+{
+    (void)n;
+    uart_end_byte((struct uart *)dev);
+    uart_update_irq((struct uart *)dev);
+}
+
 static void uart_write_thr(struct uart *u, uint8_t byte)
 {
     u->s.thre_pending = false;
     uart_update_irq(u); /* the request drops before the next one rises */
-    if (u->s.mcr & MCR_LOOP) {
+    if ((u->s.mcr & MCR_LOOP) && !uart_is_paced(u)) {
         uart_receive(u, byte, 0);
         uart_restart_timeout(u);
         u->s.thre_pending = true;
@@ -237,7 +326,11 @@ static void uart_write_thr(struct uart *u, uint8_t byte)
             u->s.tx_len--; /* written over */
         }
         u->s.tx[u->s.tx_len++] = byte;
-        uart_flush(u);
+        if (uart_is_paced(u)) {
+            uart_shift(u, clock_now(u->dev.m));
+        } else {
+            uart_flush(u);
+        }
     }
     uart_update_irq(u);
 }
@@ -315,12 +408,19 @@ static void uart_write_ier(struct uart *u, uint8_t val)
     uart_update_irq(u);
 }
 
+/* Whether the line brings nothing: loop-back mode, or the peer is told to wait.  With DTR off too
+ * there is no flow control: firmware that never touched the lines wants its input. */
+static bool uart_holds_line(const struct uart *u)
+{
+    return (u->s.mcr & MCR_LOOP) || (u->s.mcr & (MCR_DTR | MCR_RTS)) == MCR_DTR;
+}
+
 static void uart_write_mcr(struct uart *u, uint8_t val)
 {
-    bool left_loop = (u->s.mcr & MCR_LOOP) && !(val & MCR_LOOP);
+    bool held = uart_holds_line(u);
     u->s.mcr = val & 31;
     uart_update_modem(u);
-    if (left_loop) {
+    if (held && !uart_holds_line(u)) {
         chr_accept_input(u->chr);
     }
 }
@@ -374,10 +474,7 @@ static uint8_t uart_read_iir(struct uart *u)
 static uint8_t uart_read_lsr(struct uart *u)
 {
     uint8_t v = uart_lsr(u);
-    u->s.overrun = 0;
-    if (u->s.rx_len) {
-        u->s.rx_err[u->s.rx_head] = 0;
-    }
+    u->s.errors = 0;
     uart_update_irq(u);
     return v;
 }
@@ -415,7 +512,12 @@ static uint32_t uart_read(struct device *dev, unsigned off, unsigned size)
 static size_t uart_can_read(void *opaque)
 {
     struct uart *u = opaque;
-    return u->s.mcr & MCR_LOOP ? 0 : uart_capacity(u) - MIN(u->s.rx_len, uart_capacity(u));
+    size_t room = uart_capacity(u) - MIN(u->s.rx_len, uart_capacity(u));
+
+    if (uart_holds_line(u)) {
+        return 0;
+    }
+    return uart_is_paced(u) ? MIN(room, (int64_t)u->s.rx_next <= clock_now(u->dev.m)) : room;
 }
 
 static void uart_host_read(void *opaque, const uint8_t *buf, size_t len)
@@ -427,8 +529,21 @@ static void uart_host_read(void *opaque, const uint8_t *buf, size_t len)
     for (size_t i = 0; i < len; i++) {
         uart_receive(u, buf[i], 0);
     }
+    if (uart_is_paced(u)) {
+        int64_t now = clock_now(u->dev.m), ns = uart_char_ns(u), at = (int64_t)u->s.rx_next;
+
+        at = now - at > LINE_LATE_CHARS * ns ? now : MIN(at, now); /* else it was idle, not late */
+        u->s.rx_next = (uint64_t)at + len * (uint64_t)ns;
+        timer_at(&u->s.arrive, (int64_t)u->s.rx_next);
+    }
     uart_restart_timeout(u);
     uart_update_irq(u);
+}
+
+static void uart_arrive(struct device *dev, unsigned n)
+{
+    (void)n;
+    chr_accept_input(((struct uart *)dev)->chr);
 }
 
 static void uart_host_writable(void *opaque)
@@ -477,6 +592,8 @@ static bool uart_attach(struct device *dev, GError **err)
     struct uart *u = (struct uart *)dev;
     (void)err;
     timer_init(&u->s.timeout, dev, uart_timeout, 0);
+    timer_init(&u->s.sent, dev, uart_sent, 0);
+    timer_init(&u->s.arrive, dev, uart_arrive, 0);
     u->chr = dev->m->serial[MIN(u->index, VM_SERIALS - 1)];
     if (u->chr) {
         u->chr->front = &uart_front;

@@ -2,7 +2,7 @@
  * The byte-stream contract: a serial port, debug console or monitor on one side, a host endpoint on
  * the other.
  *
- * Not modelled: baud rates and framing; a device paces itself.
+ * Not modelled: framing; a device paces itself.
  */
 #ifndef HW_CORE_CHR_H
 #define HW_CORE_CHR_H
@@ -36,7 +36,8 @@ struct chr {
     const struct chr_front *front;
     void *opaque; /* the front end's */
     char *name;
-    bool open; /* a peer is there */
+    bool open;  /* a peer is there */
+    bool paced; /* the user wants the speed the guest programs, not the host's */
     struct machine *m;
     /* Sees every byte the guest writes, before the backend (for --expect-serial); may be NULL. */
     void (*tap)(void *tap_opaque, const uint8_t *buf, size_t len);

@@ -305,3 +305,177 @@ Test(uart, without_a_peer_output_vanishes_and_no_line_is_up)
     cr_expect_eq(rig_in8(r, 0x3fd), 0xff, "nothing at the other base");
     rig_free(r);
 }
+
+/* PC16550D: once the time-out has occurred, only reading a byte ends it. */
+Test(uart, time_out_stays_when_more_comes)
+{
+    struct rig *r = begin();
+    rig_out8(r, IIR, 0xc1); /* 14 bytes */
+    rig_out8(r, IER, 1);
+    type("ab");
+    rig_step(r, 20 * NS_PER_MS);
+    cr_expect_eq(rig_in8(r, IIR), 0xcc);
+    type("c");
+    cr_expect_eq(rig_in8(r, IIR), 0xcc, "still");
+    cr_expect(irq.level && irq.rises == 1 && irq.falls == 0);
+    cr_expect_eq(rig_in8(r, DATA), 'a');
+    cr_expect_eq(rig_in8(r, IIR), 0xc1);
+    rig_step(r, 20 * NS_PER_MS);
+    cr_expect_eq(rig_in8(r, IIR), 0xcc);
+    finish(r);
+}
+
+/* An error shows when its byte is at the head, and until LSR is read; bit 7 tells of the others. */
+Test(uart, errors_show_with_their_byte_until_lsr_is_read)
+{
+    struct rig *r = begin();
+    rig_out8(r, IIR, 0xc1);
+    rig_out8(r, IER, 4);
+    type("a");
+    host.chr.front->got_break(host.chr.opaque);
+    type("b");
+    cr_expect_not(irq.level);
+    cr_expect_eq(rig_in8(r, LSR), 0xe1, "an error somewhere in the FIFO");
+    cr_expect_eq(rig_in8(r, LSR), 0xe1, "and it stays there");
+    cr_expect_eq(rig_in8(r, DATA), 'a');
+    cr_expect(irq.level);
+    cr_expect_eq(rig_in8(r, IIR), 0xc6);
+    cr_expect_eq(rig_in8(r, DATA), 0, "the break's byte");
+    cr_expect_eq(rig_in8(r, DATA), 'b');
+    cr_expect(irq.level, "reading data does not clear it");
+    cr_expect_eq(rig_in8(r, LSR), 0xf0);
+    cr_expect_not(irq.level);
+    cr_expect_eq(rig_in8(r, LSR), 0x60);
+    host.chr.front->got_break(host.chr.opaque);
+    rig_out8(r, IIR, 0xc3);
+    cr_expect_eq(rig_in8(r, LSR), 0x60, "a cleared FIFO has no errors");
+    rig_out8(r, IIR, 0);
+    host.chr.front->got_break(host.chr.opaque);
+    cr_expect_eq(rig_in8(r, LSR), 0x71, "a 16450 has no bit 7");
+    finish(r);
+}
+
+Test(uart, a_16450_loses_the_older_byte)
+{
+    struct rig *r = begin();
+    host.chr.front->read(host.chr.opaque, (const uint8_t *)"xy", 2);
+    cr_expect_eq(rig_in8(r, LSR), 0x63);
+    cr_expect_eq(rig_in8(r, DATA), 'y');
+    cr_expect_eq(rig_in8(r, LSR), 0x60);
+    finish(r);
+}
+
+Test(uart, modem_deltas_and_the_trailing_edge_of_the_ring)
+{
+    static const struct {
+        uint8_t mcr, msr; /* in this order; reading MSR clears the deltas */
+    } rows[] = {{0x10, 0x0b}, {0x11, 0x22}, {0x13, 0x31}, {0x1b, 0xb8}, {0x1b, 0xb0}, {0x1f, 0xf0},
+                {0x1b, 0xb4}, {0x12, 0x1a}, {0x10, 0x01}, {0x14, 0x40}, {0x10, 0x04}};
+    struct rig *r = begin();
+
+    rig_in8(r, MSR);
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        rig_out8(r, MCR, rows[i].mcr);
+        cr_expect_eq(rig_in8(r, MSR), rows[i].msr, "row %u", i);
+    }
+    rig_out8(r, MCR, 0x0b);
+    rig_in8(r, MSR);
+    rig_out8(r, IER, 8);
+    host.chr.open = false;
+    host.chr.front->connected(host.chr.opaque, false);
+    cr_expect(irq.level);
+    cr_expect_eq(rig_in8(r, IIR), 0);
+    cr_expect_eq(rig_in8(r, MSR), 0x0b, "the peer's lines fell");
+    cr_expect_not(irq.level);
+    finish(r);
+}
+
+/* What a peer with hardware flow control does. */
+Test(uart, input_waits_while_rts_says_so)
+{
+    struct rig *r = begin();
+    rig_out8(r, IIR, 1);
+    rig_out8(r, MCR, 0x09);
+    type("abc");
+    cr_expect_eq(rig_in8(r, LSR), 0x60);
+    rig_out8(r, MCR, 0x0b);
+    cr_expect_eq(rig_in8(r, DATA), 'a');
+    rig_out8(r, MCR, 0x00);
+    type("de");
+    for (const char *p = "bcde"; *p; p++) {
+        cr_expect_eq(rig_in8(r, DATA), *p, "without DTR there is no flow control");
+    }
+    finish(r);
+}
+
+/* 9600 baud, 8 bits and a stop bit: 1041.66 us. */
+Test(uart, a_paced_line_sends_at_the_programmed_speed)
+{
+    struct rig *r = begin();
+    host.chr.paced = true;
+    rig_out8(r, LCR, 0x03);
+    rig_out8(r, IIR, 1);
+    rig_out8(r, IER, 2);
+    rig_in8(r, IIR);
+    rig_out8(r, DATA, 'a');
+    cr_expect_eq(rig_in8(r, LSR), 0x20, "in the shift register");
+    cr_expect(irq.level, "the FIFO is empty");
+    cr_expect_eq(rig_in8(r, IIR), 0xc2);
+    for (const char *p = "bcd"; *p; p++) {
+        rig_out8(r, DATA, *p);
+    }
+    cr_expect_eq(rig_in8(r, LSR), 0);
+    rig_step(r, 1041 * NS_PER_US);
+    cr_expect_str_eq(host.got->str, "");
+    rig_step(r, NS_PER_US);
+    cr_expect_str_eq(host.got->str, "a");
+    rig_step(r, 2 * 1042 * NS_PER_US);
+    cr_expect_str_eq(host.got->str, "abc");
+    cr_expect_eq(rig_in8(r, LSR), 0x20);
+    cr_expect(irq.level);
+    host.room = 0;
+    rig_step(r, 10 * NS_PER_MS);
+    cr_expect_eq(rig_in8(r, LSR), 0x20, "the host end is full");
+    host.room = 100;
+    host.chr.front->writable(host.chr.opaque);
+    cr_expect_str_eq(host.got->str, "abcd");
+    cr_expect_eq(rig_in8(r, LSR), 0x60);
+    rig_out8(r, LCR, 0x80);
+    rig_out8(r, DATA, 1);   /* 115200 */
+    rig_out8(r, LCR, 0x1f); /* parity, two stop bits */
+    rig_out8(r, DATA, 'e');
+    rig_step(r, 104 * NS_PER_US);
+    cr_expect_eq(host.got->len, 4);
+    rig_step(r, NS_PER_US);
+    cr_expect_eq(host.got->len, 5);
+    finish(r);
+}
+
+Test(uart, a_paced_line_receives_at_the_programmed_speed)
+{
+    struct rig *r = begin();
+    host.chr.paced = true;
+    rig_out8(r, LCR, 0x03);
+    rig_out8(r, IIR, 0xc1);
+    rig_out8(r, IER, 1);
+    rig_step(r, NS_PER_SEC);
+    type("0123456789abcdef0123456789");
+    cr_expect_eq(strlen(host.input), 25);
+    rig_step(r, 3 * 1042 * NS_PER_US);
+    cr_expect_eq(strlen(host.input), 22);
+    rig_step(r, 9 * 1042 * NS_PER_US);
+    cr_expect_not(irq.level);
+    rig_step(r, 1042 * NS_PER_US);
+    cr_expect(irq.level, "14 bytes");
+    cr_expect_eq(rig_in8(r, IIR), 0xc4);
+    rig_step(r, NS_PER_SEC);
+    cr_expect_str_eq(host.input, "0123456789", "what finds no room waits");
+    cr_expect_not(rig_in8(r, LSR) & 2);
+    rig_out8(r, MCR, 0x1b); /* loop-back takes its time too */
+    rig_out8(r, IIR, 3);
+    rig_out8(r, DATA, 'l');
+    cr_expect_not(rig_in8(r, LSR) & 1);
+    rig_step(r, 1042 * NS_PER_US);
+    cr_expect_eq(rig_in8(r, DATA), 'l');
+    finish(r);
+}

@@ -5,27 +5,40 @@
  * told so and called again.  Input is read only as far as a small buffer has room.  Nothing here
  * blocks.
  *
- * Not here: reconnecting of clients, the telnet protocol, break and modem lines of real serial
- * ports.
+ * A peer that goes takes what it was still to get with it, as a cable would; what it sent before
+ * still arrives.  Pseudo-terminals and named pipes tell of peers only when asked, which happens
+ * every PEER_POLL_MS.
+ *
+ * Not here: the telnet protocol, break and modem lines of real serial ports.
  */
 #define _GNU_SOURCE
 #include "ui/chr_int.h"
 #include "ui/crash.h"
 #include <errno.h>
+#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CTRL_A = 1, PIECE = 512, PTY_POLL_MS = 200, DRAIN_MS = 2000 };
+enum { CTRL_A = 1, PIECE = 512, PEER_POLL_MS = 100, DRAIN_MS = 2000 };
 
 static void chr_watch_input(struct chr_host *h);
+static void chr_set_open(struct chr_host *h, bool open);
+static void chr_retry_later(struct chr_host *h);
 
 static const char escape_help[] = "\r\nCtrl-A h    this help\r\n"
                                   "Ctrl-A x    quit\r\n"
+                                  "Ctrl-A b    break on COM1\r\n"
                                   "Ctrl-A c    switch between COM1 and the monitor (mon:stdio, "
                                   "-nographic)\r\n"
                                   "Ctrl-A Ctrl-A  send Ctrl-A\r\n";
+
+/* Whether others come after the peer that went. */
+static bool chr_has_peers(const struct chr_host *h)
+{
+    return h->is_socket || h->fifo || h->kind == CHR_PTY;
+}
 
 /* Output -------------------------------------------------------------------------------------- */
 
@@ -49,15 +62,17 @@ static size_t chr_write_fd(struct chr_host *h, const uint8_t *buf, size_t len)
     if (n >= 0) {
         return (size_t)n;
     }
-    if (errno != EAGAIN && errno != EWOULDBLOCK && h->kind != CHR_PTY) {
-        if (!h->failed && errno != EPIPE && !h->is_socket) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        return 0;
+    }
+    if (!chr_has_peers(h)) {
+        if (errno != EPIPE && !h->failed) {
             fprintf(stderr, "candela: %s: cannot write: %s; further output is lost\n", h->what,
                     g_strerror(errno));
         }
-        h->failed = !h->is_socket; /* of a socket the input side notices the end */
-        return len;
+        h->failed = true;
     }
-    return 0;
+    return len; /* nobody is there: the input side or chr_poll_peer notices too */
 }
 
 static void chr_flush(struct chr_host *h)
@@ -79,17 +94,9 @@ static void chr_flush(struct chr_host *h)
     }
 }
 
-static void chr_on_writable(void *arg, GIOCondition c)
+/* Devices that were told "full" may go on. */
+static void chr_unblock(struct chr_host *h)
 {
-    struct chr_host *h = arg;
-
-    (void)c;
-    chr_flush(h);
-    if (h->out->len) {
-        return;
-    }
-    loop_unwatch(h->m, h->out_watch);
-    h->out_watch = 0;
     for (unsigned i = 0; i < h->ports; i++) {
         struct chr_port *p = &h->port[i];
 
@@ -99,6 +106,35 @@ static void chr_on_writable(void *arg, GIOCondition c)
                 p->chr.front->writable(p->chr.opaque);
             }
         }
+    }
+}
+
+static void chr_unwatch_output(struct chr_host *h)
+{
+    if (h->out_watch) {
+        loop_unwatch(h->m, h->out_watch);
+        h->out_watch = 0;
+    }
+}
+
+/* Nobody takes what waits. */
+static void chr_drop_output(struct chr_host *h)
+{
+    chr_unwatch_output(h);
+    g_byte_array_set_size(h->out, 0);
+}
+
+static void chr_on_writable(void *arg, GIOCondition c)
+{
+    struct chr_host *h = arg;
+
+    chr_flush(h);
+    if (h->out->len && (c & (G_IO_HUP | G_IO_ERR))) {
+        chr_drop_output(h);
+    }
+    if (!h->out->len) {
+        chr_unwatch_output(h);
+        chr_unblock(h);
     }
 }
 
@@ -193,6 +229,11 @@ static void chr_escape_key(struct chr_host *h, uint8_t key)
     case 'x':
         machine_end(h->m, END_QUIT, 0);
         break;
+    case 'b':
+        if (h->port[0].chr.front && h->port[0].chr.front->got_break) {
+            h->port[0].chr.front->got_break(h->port[0].chr.opaque);
+        }
+        break;
     case 'c':
         if (h->mux) {
             h->focus = 1 - h->focus;
@@ -232,30 +273,34 @@ static void chr_unwatch_input(struct chr_host *h)
     }
 }
 
-/* What it sent stays: the device still gets it. */
+/* A socket's.  What it sent stays: the device still gets it. */
 static void chr_drop_peer(struct chr_host *h)
 {
     chr_unwatch_input(h);
-    if (h->out_watch) {
-        loop_unwatch(h->m, h->out_watch);
-        h->out_watch = 0;
-    }
-    g_byte_array_set_size(h->out, 0);
+    chr_drop_output(h);
     close(h->in_fd);
     h->in_fd = h->out_fd = -1;
     chr_set_open(h, false);
+    if (h->reconnect) {
+        chr_retry_later(h);
+    }
 }
 
 static void chr_on_end_of_input(struct chr_host *h)
 {
     if (h->is_socket) {
         chr_drop_peer(h);
-    } else if (h->kind == CHR_PTY) {
-        chr_unwatch_input(h); /* chr_poll_pty looks for the next one */
+        return;
+    }
+    chr_unwatch_input(h);
+    if (h->kind == CHR_PTY) {
+        chr_drop_output(h);
         chr_set_open(h, false);
+    } else if (h->fifo) {
+        h->writer = false;
+        chr_set_open(h, h->out_fd >= 0);
     } else {
         h->eof = true;
-        chr_unwatch_input(h);
     }
 }
 
@@ -275,10 +320,13 @@ static void chr_on_input(void *arg, GIOCondition c)
     }
     room = room ? MIN(room, sizeof buf) : sizeof buf;
     n = h->is_socket ? recv(h->in_fd, buf, room, MSG_DONTWAIT) : read(h->in_fd, buf, room);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        chr_on_end_of_input(h);
+        return;
+    }
+    h->writer = true;
     if (n > 0) {
         chr_take_input(h, buf, (size_t)n);
-    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-        chr_on_end_of_input(h);
     }
 }
 
@@ -320,7 +368,7 @@ static const struct chr_ops port_ops = {
 
 /* Peers --------------------------------------------------------------------------------------- */
 
-void chr_set_open(struct chr_host *h, bool open)
+static void chr_set_open(struct chr_host *h, bool open)
 {
     for (unsigned i = 0; i < h->ports; i++) {
         struct chr *c = &h->port[i].chr;
@@ -330,25 +378,55 @@ void chr_set_open(struct chr_host *h, bool open)
         if (was != open && c->front && c->front->connected) {
             c->front->connected(c->opaque, open);
         }
-        if (!open && h->port[i].blocked) {
-            h->port[i].blocked = false;
-            if (c->front && c->front->writable) {
-                c->front->writable(c->opaque);
-            }
-        }
+    }
+    if (!open) {
+        chr_unblock(h);
     }
 }
 
-/* A pty has a peer when its other side is open. */
-static bool chr_poll_pty(void *arg)
+/* The other side of a pty is open, or was and left something. */
+static void chr_poll_pty(struct chr_host *h)
 {
-    struct chr_host *h = arg;
     struct pollfd p = {.fd = h->in_fd, .events = POLLIN};
-    bool there = poll(&p, 1, 0) >= 0 && !(p.revents & POLLHUP);
+    bool there = poll(&p, 1, 0) >= 0 && ((p.revents & POLLIN) || !(p.revents & POLLHUP));
 
     if (there && !h->port[0].chr.open) {
         chr_set_open(h, true);
         chr_watch_input(h);
+    } else if (!there && h->port[0].chr.open) {
+        chr_on_end_of_input(h);
+    }
+}
+
+static void chr_poll_fifo(struct chr_host *h)
+{
+    struct pollfd p = {.fd = h->out_fd};
+
+    if (h->out_fd < 0) {
+        h->out_fd = chr_open_reader(h);
+    } else if (poll(&p, 1, 0) > 0 && (p.revents & POLLERR)) { /* the reader went */
+        chr_drop_output(h);
+        close(h->out_fd);
+        h->out_fd = -1;
+        chr_unblock(h);
+    }
+    if (h->in_fd >= 0 && chr_focused(h)->pending->len < CHR_PENDING) {
+        chr_on_input(h, 0); /* reading tells whether somebody may write */
+        if (h->writer) {
+            chr_watch_input(h);
+        }
+    }
+    chr_set_open(h, h->out_fd >= 0 || h->writer);
+}
+
+static bool chr_poll_peer(void *arg)
+{
+    struct chr_host *h = arg;
+
+    if (h->fifo) {
+        chr_poll_fifo(h);
+    } else {
+        chr_poll_pty(h);
     }
     return true;
 }
@@ -370,6 +448,13 @@ static void chr_drop_gone_peer(struct chr_host *h)
     }
 }
 
+static void chr_take_peer(struct chr_host *h, int fd)
+{
+    h->in_fd = h->out_fd = fd;
+    chr_set_open(h, true);
+    chr_watch_input(h);
+}
+
 static void chr_on_peer(void *arg, GIOCondition c)
 {
     struct chr_host *h = arg;
@@ -384,10 +469,52 @@ static void chr_on_peer(void *arg, GIOCondition c)
         close(fd); /* one peer at a time */
         return;
     }
-    h->in_fd = h->out_fd = fd;
-    chr_set_open(h, true);
-    chr_watch_input(h);
+    chr_take_peer(h, fd);
 }
+
+/* Clients that reconnect ---------------------------------------------------------------------- */
+
+static void chr_on_connected(void *arg, GIOCondition c)
+{
+    struct chr_host *h = arg;
+    int fd = h->connect_fd;
+
+    (void)c;
+    loop_unwatch(h->m, h->connect_watch);
+    h->connect_fd = -1;
+    if (chr_connect_error(fd)) {
+        close(fd);
+        chr_retry_later(h);
+    } else {
+        chr_take_peer(h, fd);
+    }
+}
+
+/* Of a loop_every, but once. */
+static bool chr_retry(void *arg)
+{
+    struct chr_host *h = arg;
+    bool busy = false;
+    int fd = chr_start_connect(h, &busy);
+
+    if (fd < 0) {
+        chr_retry_later(h);
+    } else if (busy) {
+        h->connect_fd = fd;
+        h->connect_watch =
+            loop_watch(h->m, fd, G_IO_OUT | G_IO_ERR | G_IO_HUP, chr_on_connected, h);
+    } else {
+        chr_take_peer(h, fd);
+    }
+    return false;
+}
+
+static void chr_retry_later(struct chr_host *h)
+{
+    loop_every(h->m, h->reconnect * 1000, chr_retry, h);
+}
+
+/* Life ---------------------------------------------------------------------------------------- */
 
 bool chr_host_open(struct chr_host *h, struct machine *m, void (*note)(const char *text),
                    GError **err)
@@ -403,16 +530,17 @@ bool chr_host_open(struct chr_host *h, struct machine *m, void (*note)(const cha
     if (h->listen_fd >= 0) {
         h->listen_watch = loop_watch(m, h->listen_fd, G_IO_IN, chr_on_peer, h);
     }
-    if (h->kind == CHR_PTY) {
-        loop_every(m, PTY_POLL_MS, chr_poll_pty, h);
+    if (h->kind == CHR_PTY || h->fifo) {
+        loop_every(m, PEER_POLL_MS, chr_poll_peer, h);
+        chr_poll_peer(h);
+    } else if (h->reconnect) {
+        chr_retry(h);
     } else {
         chr_set_open(h, h->in_fd >= 0 || h->out_fd >= 0 || h->kind == CHR_NULL);
         chr_watch_input(h);
     }
     return true;
 }
-
-/* Life ---------------------------------------------------------------------------------------- */
 
 struct chr *chr_host_chr(struct chr_host *h)
 {
@@ -437,7 +565,7 @@ bool chr_host_is_terminal(const struct chr_host *h)
 static void chr_host_init(struct chr_host *h, const char *what)
 {
     h->what = g_strdup(what);
-    h->in_fd = h->out_fd = h->listen_fd = -1;
+    h->in_fd = h->out_fd = h->listen_fd = h->connect_fd = -1;
     h->out = g_byte_array_new();
     h->ports = h->mux ? 2 : 1;
     for (unsigned i = 0; i < h->ports; i++) {
@@ -445,13 +573,12 @@ static void chr_host_init(struct chr_host *h, const char *what)
         h->port[i].pending = g_byte_array_new();
         h->port[i].chr.ops = &port_ops;
         h->port[i].chr.name = g_strdup(i ? "monitor" : what);
-        /* The modem lines of the first reset; sockets and ptys get their peer later. */
-        h->port[i].chr.open = h->kind != CHR_UNIX && h->kind != CHR_TCP && h->kind != CHR_PTY;
+        h->port[i].chr.paced = h->paced;
+        /* The modem lines of the first reset; some get their peer later. */
+        h->port[i].chr.open =
+            h->kind != CHR_UNIX && h->kind != CHR_TCP && h->kind != CHR_PTY && h->kind != CHR_PIPE;
     }
 }
-
-/* Cut the text into h->kind, path, service and flags; the one parser of endpoints. */
-static bool chr_parse(struct chr_host *h, const char *spec, GError **err);
 
 bool chr_host_check(const char *spec, GError **err)
 {
@@ -524,7 +651,11 @@ void chr_host_close(struct chr_host *h)
             unlink(h->path);
         }
     }
-    h->in_fd = h->out_fd = h->listen_fd = -1;
+    if (h->connect_fd >= 0) {
+        close(h->connect_fd);
+    }
+    g_clear_pointer(&h->addrs, freeaddrinfo);
+    h->in_fd = h->out_fd = h->listen_fd = h->connect_fd = -1;
     h->own_fds = false;
 }
 
@@ -541,100 +672,7 @@ void chr_host_free(struct chr_host *h)
     g_byte_array_unref(h->out);
     g_free(h->what);
     g_free(h->path);
+    g_free(h->out_path);
     g_free(h->service);
     g_free(h);
-}
-
-/* Names --------------------------------------------------------------------------------------- */
-
-static const struct chr_name {
-    const char *name; /* with a colon at the end: an argument follows */
-    enum chr_kind kind;
-    const char *arg, *help;
-} chr_names[] = {
-    {"stdio", CHR_STDIO, "", "the terminal, or standard input and output"},
-    {"mon:stdio", CHR_STDIO, "", "the same, shared with the monitor: Ctrl-A c switches"},
-    {"stdout", CHR_STDOUT, "", "standard output, no input"},
-    {"pty", CHR_PTY, "", "a new pseudo-terminal; its name is said on stderr"},
-    {"file:", CHR_FILE, "PATH", "a file (written anew)"},
-    {"pipe:", CHR_PIPE, "PATH", "named pipes PATH.in and PATH.out, or one PATH"},
-    {"unix:", CHR_UNIX, "PATH[,server][,nowait]", "a socket in the file system"},
-    {"tcp:", CHR_TCP, "[HOST]:PORT[,server][,nowait]", "TCP; without HOST: 127.0.0.1"},
-    {"null", CHR_NULL, "", "takes everything, gives nothing"},
-    {"none", CHR_NONE, "", "nothing there"},
-};
-
-void chr_host_help(GString *out)
-{
-    for (unsigned i = 0; i < ARRAY_LEN(chr_names); i++) {
-        g_autofree char *left = g_strconcat(chr_names[i].name, chr_names[i].arg, NULL);
-        g_string_append_printf(out, "%-34s %s\n", left, chr_names[i].help);
-    }
-    g_string_append(out, "server: wait for a peer before the machine starts; with nowait: do not "
-                         "wait\n");
-}
-
-static bool chr_parse_socket(struct chr_host *h, char **flags, GError **err)
-{
-    for (; *flags; flags++) {
-        bool *flag = !strcmp(*flags, "server")   ? &h->server
-                     : !strcmp(*flags, "nowait") ? &h->nowait
-                                                 : NULL;
-        if (!flag) {
-            g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
-                        "'%s' is unknown; there are server and nowait", *flags);
-            return false;
-        }
-        *flag = true;
-    }
-    if (h->kind == CHR_TCP) {
-        char *colon = strrchr(h->path, ':');
-        uint64_t port = colon ? g_ascii_strtoull(colon + 1, NULL, 10) : 0;
-
-        if (!colon || !g_ascii_isdigit(colon[1]) || !port || port > 65535 ||
-            strspn(colon + 1, "0123456789") != strlen(colon + 1)) {
-            g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
-                        "needs HOST:PORT with a port from 1 to 65535, such as tcp:127.0.0.1:4444");
-            return false;
-        }
-        h->service = g_strdup(colon + 1);
-        *colon = '\0';
-    }
-    return true;
-}
-
-static bool chr_parse(struct chr_host *h, const char *spec, GError **err)
-{
-    const struct chr_name *name = NULL;
-    g_auto(GStrv) words = NULL;
-
-    for (unsigned i = 0; i < ARRAY_LEN(chr_names) && !name; i++) {
-        bool fits = *chr_names[i].arg ? g_str_has_prefix(spec, chr_names[i].name)
-                                      : !strcmp(spec, chr_names[i].name);
-        name = fits ? &chr_names[i] : NULL;
-    }
-    if (!name) {
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
-                    "unknown endpoint; there are stdio, mon:stdio, stdout, pty, file:PATH, "
-                    "pipe:PATH, unix:PATH, tcp:HOST:PORT, null, none");
-        return false;
-    }
-    h->kind = name->kind;
-    h->mux = g_str_has_prefix(name->name, "mon:");
-    if (!*name->arg) {
-        return true;
-    }
-    spec += strlen(name->name);
-    if (h->kind == CHR_FILE || h->kind == CHR_PIPE) {
-        h->path = g_strdup(spec);
-    } else {
-        words = g_strsplit(spec, ",", -1);
-        h->path = g_strdup(words[0] ? words[0] : "");
-    }
-    if (!*h->path) {
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG, "%s is missing behind '%s'",
-                    h->kind == CHR_TCP ? "HOST:PORT" : "PATH", name->name);
-        return false;
-    }
-    return !words || chr_parse_socket(h, words + 1, err);
 }

@@ -1,5 +1,6 @@
 /*
- * What chr_host.c (streams and queues) and chr_open.c (opening endpoints) share.
+ * What chr_host.c (streams and queues), chr_open.c (opening endpoints) and chr_parse.c (their
+ * names) share.
  */
 #ifndef CANDELA_UI_CHR_INT_H
 #define CANDELA_UI_CHR_INT_H
@@ -35,18 +36,23 @@ struct chr_host {
     enum chr_kind kind;
     char *what, *path; /* path: of file, pipe, unix; host name of tcp */
     char *service;     /* tcp: the port */
-    bool server, nowait, mux;
+    bool server, nowait, mux, append, paced;
+    unsigned reconnect; /* client: seconds between attempts; 0: one attempt, at the start */
 
     struct machine *m; /* set when open */
     void (*note)(const char *text);
-    int in_fd, out_fd, listen_fd; /* -1: none */
-    bool own_fds;                 /* close them */
-    bool is_socket, piecewise;    /* piecewise: writes may block, so only small ones after a poll */
-    bool eof, failed;             /* no more input; output is thrown away */
-    bool posted;                  /* chr_deliver_later is under way */
-    bool escape;                  /* Ctrl-A came */
-    bool escapes;                 /* Ctrl-A means something here */
-    unsigned in_watch, out_watch, listen_watch;
+    int in_fd, out_fd, listen_fd;  /* -1: none */
+    int connect_fd;                /* a connection under way, or -1 */
+    struct addrinfo *addrs, *addr; /* tcp client: where to; the next to try */
+    char *out_path;                /* pipe: of named pipes, the one for output */
+    bool fifo, writer;             /* pipe: of the named kind; somebody may write to it */
+    bool own_fds;                  /* close them */
+    bool is_socket, piecewise; /* piecewise: writes may block, so only small ones after a poll */
+    bool eof, failed;          /* no more input; output is thrown away */
+    bool posted;               /* chr_deliver_later is under way */
+    bool escape;               /* Ctrl-A came */
+    bool escapes;              /* Ctrl-A means something here */
+    unsigned in_watch, out_watch, listen_watch, connect_watch;
     GByteArray *out; /* waiting for the peer; at most CHR_QUEUE */
     bool have_termios;
     struct termios termios;
@@ -56,8 +62,15 @@ struct chr_host {
 bool chr_open_endpoint(struct chr_host *h, GError **err);
 /* A peer at the listening socket: its descriptor, non-blocking, or -1. */
 int chr_accept_peer(struct chr_host *h);
+/* A client's attempt, without waiting: a socket that is connected or (*busy) being connected, or -1
+ * and errno. */
+int chr_start_connect(struct chr_host *h, bool *busy);
+/* How an attempt under way ended: 0 or an errno value. */
+int chr_connect_error(int fd);
+/* The named pipe for output, when somebody reads it: its descriptor, or -1 and errno (ENXIO). */
+int chr_open_reader(struct chr_host *h);
 
-/* chr_host.c: the peer came or went. */
-void chr_set_open(struct chr_host *h, bool open);
+/* chr_parse.c: cut the text into kind, path, service and options; the one parser of endpoints. */
+bool chr_parse(struct chr_host *h, const char *spec, GError **err);
 
 #endif

@@ -93,7 +93,7 @@ static void open_stdio(struct chr_host *h)
 /* Not blocking, for what is no file after all: a named pipe, a terminal. */
 static bool open_file(struct chr_host *h, GError **err)
 {
-    h->out_fd = output_open(h->path);
+    h->out_fd = output_open(h->path, h->append);
     h->own_fds = true;
     if (h->out_fd < 0 && errno == ENXIO) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE,
@@ -105,34 +105,69 @@ static bool open_file(struct chr_host *h, GError **err)
     return h->out_fd >= 0 || chr_error(h, err, "cannot write");
 }
 
-/* Opened for both directions a named pipe neither blocks nor ends. */
+static void make_raw(int fd)
+{
+    struct termios raw;
+
+    if (!tcgetattr(fd, &raw)) {
+        cfmakeraw(&raw);
+        tcsetattr(fd, TCSANOW, &raw);
+    }
+}
+
+/* A serial port of the host, or another device of bytes. */
+static bool open_device(struct chr_host *h, GError **err)
+{
+    h->in_fd = h->out_fd = open(h->path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (h->in_fd < 0) {
+        return chr_error(h, err, "cannot open the device");
+    }
+    make_raw(h->in_fd);
+    return true;
+}
+
+int chr_open_reader(struct chr_host *h)
+{
+    return open(h->out_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+static bool is_kind(const char *path, mode_t kind)
+{
+    struct stat st;
+
+    return !stat(path, &st) && (st.st_mode & S_IFMT) == kind;
+}
+
+/* Each direction is opened for itself, so that the system tells whether somebody is there. */
 static bool open_pipe(struct chr_host *h, GError **err)
 {
     g_autofree char *in = g_strconcat(h->path, ".in", NULL);
     g_autofree char *out = g_strconcat(h->path, ".out", NULL);
-    bool two = g_file_test(in, G_FILE_TEST_EXISTS) && g_file_test(out, G_FILE_TEST_EXISTS);
-    int flags = O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-    struct stat st;
+    bool two = is_kind(in, S_IFIFO) && is_kind(out, S_IFIFO);
 
     h->own_fds = true;
-    h->in_fd = open(two ? in : h->path, flags);
-    h->out_fd = two ? open(out, flags) : h->in_fd;
-    if ((h->in_fd < 0 || h->out_fd < 0) && errno != ENOENT) {
-        return chr_error(h, err, "cannot open the named pipe");
+    if (!two && is_kind(h->path, S_IFCHR)) {
+        return open_device(h, err);
     }
-    if (h->in_fd < 0 || fstat(h->in_fd, &st) || (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))) {
+    if (!two && !is_kind(h->path, S_IFIFO)) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE,
                     "%s: %s is no named pipe (mkfifo %s.in %s.out makes them)", h->what, h->path,
                     h->path, h->path);
         return false;
     }
-    return true;
+    h->fifo = true;
+    h->out_path = g_strdup(two ? out : h->path);
+    if (two) {
+        h->in_fd = open(in, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    }
+    h->out_fd = chr_open_reader(h);
+    return ((!two || h->in_fd >= 0) && (h->out_fd >= 0 || errno == ENXIO)) ||
+           chr_error(h, err, "cannot open the named pipe");
 }
 
 static bool open_pty(struct chr_host *h, GError **err)
 {
     char name[128];
-    struct termios raw;
     int slave;
 
     h->in_fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
@@ -145,10 +180,7 @@ static bool open_pty(struct chr_host *h, GError **err)
     /* Raw from the start; and once it has been open, the system says when nobody has it open. */
     slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (slave >= 0) {
-        if (!tcgetattr(slave, &raw)) {
-            cfmakeraw(&raw);
-            tcsetattr(slave, TCSANOW, &raw);
-        }
+        make_raw(slave);
         close(slave);
     }
     chr_note(h, "%s is %s", h->what, name);
@@ -181,12 +213,21 @@ static bool chr_wait_ready(struct chr_host *h, int fd, short events, GError **er
     return good;
 }
 
+/* Keys go at once; a peer whose host vanished is noticed in the end.  Harmless for others. */
+static void tune_tcp(int fd)
+{
+    int one = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+}
+
 int chr_accept_peer(struct chr_host *h)
 {
-    int fd = accept4(h->listen_fd, NULL, NULL, SOCK_CLOEXEC), one = 1;
+    int fd = accept4(h->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
-    if (fd >= 0 && h->kind == CHR_TCP) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (fd >= 0) {
+        tune_tcp(fd);
     }
     return fd;
 }
@@ -210,24 +251,28 @@ static bool remove_stale_socket(const struct sockaddr_un *addr)
     return stale && !unlink(addr->sun_path);
 }
 
-static bool open_unix(struct chr_host *h, GError **err)
+static bool unix_address(const struct chr_host *h, struct sockaddr_un *addr, GError **err)
 {
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (strlen(h->path) >= sizeof addr.sun_path) {
-        close(fd);
+    *addr = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(h->path) >= sizeof addr->sun_path) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE,
                     "%s: %s: too long for a socket's name; at most %zu characters", h->what,
-                    h->path, sizeof addr.sun_path - 1);
+                    h->path, sizeof addr->sun_path - 1);
         return false;
     }
-    g_strlcpy(addr.sun_path, h->path, sizeof addr.sun_path);
-    if (!h->server) {
-        h->in_fd = fd;
-        return (fd >= 0 && !connect(fd, (struct sockaddr *)&addr, sizeof addr)) ||
-               chr_error(h, err, "cannot connect to");
+    g_strlcpy(addr->sun_path, h->path, sizeof addr->sun_path);
+    return true;
+}
+
+static bool unix_listen(struct chr_host *h, GError **err)
+{
+    struct sockaddr_un addr;
+    int fd;
+
+    if (!unix_address(h, &addr, err)) {
+        return false;
     }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     h->listen_fd = fd;
     if (fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof addr) &&
         (errno != EADDRINUSE || !remove_stale_socket(&addr) ||
@@ -241,75 +286,158 @@ static bool open_unix(struct chr_host *h, GError **err)
            chr_error(h, err, "cannot listen at");
 }
 
-/* 0 or an errno value; EINTR, with the error set, when a signal came first. */
-static int tcp_connect(struct chr_host *h, int fd, const struct addrinfo *a, GError **err)
+/* The addresses of h->path; freed by chr_host_close. */
+static bool tcp_resolve(struct chr_host *h, GError **err)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    const char *name = *h->path ? h->path : "127.0.0.1";
+    int failed = getaddrinfo(name, h->service, &hints, &h->addrs);
+
+    if (failed) {
+        h->addrs = NULL;
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: %s: %s", h->what, name,
+                    gai_strerror(failed));
+    }
+    h->addr = h->addrs;
+    return !failed;
+}
+
+static bool tcp_error(struct chr_host *h, int error, GError **err)
+{
+    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: cannot %s %s port %s: %s", h->what,
+                h->server ? "listen at" : "connect to", *h->path ? h->path : "127.0.0.1",
+                h->service, g_strerror(error));
+    return false;
+}
+
+static bool tcp_listen(struct chr_host *h, GError **err)
+{
+    int one = 1, error = 0;
+
+    if (!tcp_resolve(h, err)) {
+        return false;
+    }
+    for (const struct addrinfo *a = h->addrs; a && h->listen_fd < 0; a = a->ai_next) {
+        int fd =
+            socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
+
+        if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) &&
+            !bind(fd, a->ai_addr, a->ai_addrlen) && !listen(fd, 1)) {
+            h->listen_fd = fd;
+        } else {
+            error = errno;
+            if (fd >= 0) {
+                close(fd);
+            }
+        }
+    }
+    return h->listen_fd >= 0 || tcp_error(h, error, err);
+}
+
+/* Clients ------------------------------------------------------------------------------------- */
+
+/* The connection is ours alone: a socket that connects to its own address finds only itself, which
+ * happens to ports without a server. */
+static bool connected_to_itself(int fd)
+{
+    struct sockaddr_storage here = {0}, there = {0};
+    socklen_t here_len = sizeof here, there_len = sizeof there;
+
+    return !getsockname(fd, (struct sockaddr *)&here, &here_len) &&
+           !getpeername(fd, (struct sockaddr *)&there, &there_len) && here_len == there_len &&
+           here.ss_family != AF_UNIX && !memcmp(&here, &there, here_len);
+}
+
+int chr_connect_error(int fd)
 {
     int error = 0;
     socklen_t len = sizeof error;
 
-    if (!connect(fd, a->ai_addr, a->ai_addrlen)) {
-        return 0;
-    }
-    if (errno != EINPROGRESS) {
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len)) {
         return errno;
     }
-    if (!chr_wait_ready(h, fd, POLLOUT, err)) {
-        return EINTR;
+    if (!error && connected_to_itself(fd)) {
+        return ECONNREFUSED;
     }
-    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) ? errno : error;
+    tune_tcp(fd);
+    return error;
 }
 
-static int tcp_listen(int fd, const struct addrinfo *a)
+int chr_start_connect(struct chr_host *h, bool *busy)
 {
-    int one = 1;
+    struct sockaddr_un addr;
+    const struct addrinfo *a = h->addr;
+    int fd, error;
 
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    return bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, 1) ? errno : 0;
-}
-
-/* The socket, or -1 with errno; EINTR as above. */
-static int tcp_open_one(struct chr_host *h, const struct addrinfo *a, GError **err)
-{
-    int type = a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    int fd = socket(a->ai_family, type, a->ai_protocol), one = 1, error;
-
+    if (h->kind == CHR_UNIX && !unix_address(h, &addr, NULL)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    if (h->kind == CHR_TCP) {
+        h->addr = a->ai_next ? a->ai_next : h->addrs;
+    }
+    fd = socket(h->kind == CHR_UNIX ? AF_UNIX : a->ai_family,
+                SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -1;
     }
-    error = h->server ? tcp_listen(fd, a) : tcp_connect(h, fd, a, err);
+    error = h->kind == CHR_UNIX ? connect(fd, (struct sockaddr *)&addr, sizeof addr)
+                                : connect(fd, a->ai_addr, a->ai_addrlen);
+    *busy = error && errno == EINPROGRESS;
+    error = error && !*busy ? errno : *busy ? 0 : chr_connect_error(fd);
     if (error) {
         close(fd);
         errno = error;
         return -1;
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     return fd;
 }
 
-static bool open_tcp(struct chr_host *h, GError **err)
+/* One attempt at one address; waits.  -1 and *error: an errno value, EINTR when `err` is set. */
+static int chr_connect_once(struct chr_host *h, int *error, GError **err)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
-    const char *name = *h->path ? h->path : "127.0.0.1";
-    int failed = getaddrinfo(name, h->service, &hints, &list), fd = -1;
+    bool busy = false;
+    int fd = chr_start_connect(h, &busy);
 
-    if (failed) {
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: %s: %s", h->what, name,
-                    gai_strerror(failed));
+    if (fd < 0) {
+        *error = errno;
+        return -1;
+    }
+    if (!busy) {
+        return fd;
+    }
+    *error = chr_wait_ready(h, fd, POLLOUT, err) ? chr_connect_error(fd) : EINTR;
+    if (*error) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* With reconnect= nothing is waited for: chr_host.c tries as the machine runs. */
+static bool open_client(struct chr_host *h, GError **err)
+{
+    struct sockaddr_un addr;
+    int error = 0;
+
+    if (h->kind == CHR_TCP ? !tcp_resolve(h, err) : !unix_address(h, &addr, err)) {
         return false;
     }
-    errno = 0;
-    for (const struct addrinfo *a = list; a && fd < 0 && errno != EINTR; a = a->ai_next) {
-        fd = tcp_open_one(h, a, err);
+    if (h->reconnect) {
+        return true;
     }
-    failed = errno;
-    freeaddrinfo(list);
-    if (fd < 0 && failed != EINTR) {
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: cannot %s %s port %s: %s", h->what,
-                    h->server ? "listen at" : "connect to", name, h->service, g_strerror(failed));
+    do {
+        h->in_fd = chr_connect_once(h, &error, err);
+    } while (h->in_fd < 0 && error != EINTR && h->addr != h->addrs);
+    if (h->in_fd < 0 && error != EINTR) {
+        errno = error;
+        return h->kind == CHR_TCP ? tcp_error(h, error, err)
+                                  : chr_error(h, err, "cannot connect to");
     }
-    *(h->server ? &h->listen_fd : &h->in_fd) = fd;
-    return fd >= 0;
+    return h->in_fd >= 0;
 }
+
+/* Servers ------------------------------------------------------------------------------------- */
 
 /* The first peer of a server. */
 static bool socket_wait_peer(struct chr_host *h, GError **err)
@@ -329,10 +457,12 @@ static bool open_socket(struct chr_host *h, GError **err)
 {
     h->own_fds = true;
     h->is_socket = true;
-    if (!(h->kind == CHR_UNIX ? open_unix(h, err) : open_tcp(h, err))) {
-        return false;
-    }
-    if (h->server && !h->nowait && !socket_wait_peer(h, err)) {
+    if (!h->server) {
+        if (!open_client(h, err)) {
+            return false;
+        }
+    } else if (!(h->kind == CHR_UNIX ? unix_listen(h, err) : tcp_listen(h, err)) ||
+               (!h->nowait && !socket_wait_peer(h, err))) {
         return false;
     }
     h->out_fd = h->in_fd;

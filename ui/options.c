@@ -517,7 +517,10 @@ static bool option_take(struct options *o, int argc, char *const *argv, int *at,
 
 static bool is_stdio(const char *dev)
 {
-    return dev && (!strcmp(dev, "stdio") || !strcmp(dev, "mon:stdio"));
+    size_t len = dev ? strcspn(dev, ",") : 0;
+
+    return dev && ((len == 5 && !strncmp(dev, "stdio", len)) ||
+                   (len == 9 && !strncmp(dev, "mon:stdio", len)));
 }
 
 /* How many endpoints are the terminal. */

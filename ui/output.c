@@ -38,13 +38,15 @@ static int output_open_how(const char *path, int flags)
 {
     struct stat st;
 
-    flags |= !stat(path, &st) && output_is_standard(&st) ? O_APPEND : O_TRUNC;
+    if (!(flags & O_APPEND)) {
+        flags |= !stat(path, &st) && output_is_standard(&st) ? O_APPEND : O_TRUNC;
+    }
     return open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, 0666);
 }
 
-int output_open(const char *path)
+int output_open(const char *path, bool append)
 {
-    return output_open_how(path, O_NONBLOCK);
+    return output_open_how(path, O_NONBLOCK | (append ? O_APPEND : 0));
 }
 
 bool output_check(const char *what, const char *path, GError **err)

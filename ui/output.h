@@ -14,8 +14,8 @@
 bool output_check(const char *what, const char *path, GError **err);
 /* Write the file as a whole: a regular file appears complete or not at all.  FILE error. */
 bool output_write(const char *what, const char *path, const void *data, size_t len, GError **err);
-/* Open for writing as the run goes on, without waiting for a named pipe's reader: a descriptor that
- * does not block, or -1 and errno. */
-int output_open(const char *path);
+/* Open for writing as the run goes on, anew or at the end of what is there, without waiting for a
+ * named pipe's reader: a descriptor that does not block, or -1 and errno. */
+int output_open(const char *path, bool append);
 
 #endif

@@ -188,7 +188,7 @@ static bool run_open_log(struct run *r, GError **err)
     if (!path) {
         return true;
     }
-    fd = output_open(path);
+    fd = output_open(path, false);
     if (fd >= 0) {
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
         r->log = fdopen(fd, "w");

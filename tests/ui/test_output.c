@@ -79,7 +79,7 @@ Test(output, standard_output_is_gone_on_with)
     cr_assert_eq(write(STDOUT_FILENO, "before ", 7), 7);
     write_text(b.link, "behind ");
     write_text(b.file, "it");
-    fd = output_open(b.link);
+    fd = output_open(b.link, false);
     cr_assert(fd >= 0 && write(fd, "!", 1) == 1);
     dup2(saved, STDOUT_FILENO);
     expect_contents(b.file, "before behind it!");
@@ -106,6 +106,6 @@ Test(output, a_named_pipe_without_a_reader_is_not_waited_for)
     struct bench b = bench_new();
 
     cr_assert_eq(mkfifo(b.file, 0600), 0);
-    cr_expect_eq(output_open(b.file), -1);
+    cr_expect_eq(output_open(b.file, false), -1);
     bench_clear(&b);
 }

@@ -5,8 +5,10 @@
  * Follows: Intel SDM volume 2, CPUID; the x86-64 psABI for the levels v1 to v3.  Feature bits come
  * from c->feat and nowhere else, and c->feat holds only what is implemented.
  *
+ * APIC ids are the numbers of the processors; their bits tell threads, cores and packages apart.
+ *
  * Not modelled: processor serial number, performance monitoring, power management (leaf 6 has only
- * ARAT), several packages or hardware threads.
+ * ARAT).
  */
 #include "cpu/model.h"
 #include "cpu/native.h"
@@ -266,31 +268,48 @@ static bool apic_enabled(struct cpu *c)
     return on;
 }
 
-static unsigned cpu_count(const struct cpu *c)
-{
-    return MAX(c->v->m->ncpus, 1);
-}
-
-/* Bits of the APIC id that number the processors. */
-static unsigned id_bits(const struct cpu *c)
+/* Bits of the APIC id that number `n` things. */
+static unsigned id_bits(unsigned n)
 {
     unsigned bits = 0;
 
-    while (BIT(bits) < cpu_count(c)) {
+    while (BIT(bits) < n) {
         bits++;
     }
     return bits;
 }
 
+/* How the machine's processors are put together (ui/smp.c). */
+struct topology {
+    unsigned threads, cores;        /* of a core, of a package */
+    unsigned core_shift, pkg_shift; /* of an APIC id: what is above names the core, the package */
+};
+
+static struct topology topology_of(const struct cpu *c)
+{
+    const struct vm_config *config = &c->v->m->config;
+    struct topology t = {.threads = MAX(config->threads, 1u)};
+
+    t.cores = config->cores ? config->cores : MAX(c->v->m->ncpus / t.threads, 1u);
+    if (c->model->max_leaf < 4) { /* from before there were several processors in a package */
+        t.cores = t.threads = 1;
+    }
+    t.core_shift = id_bits(t.threads);
+    t.pkg_shift = t.core_shift + id_bits(t.cores);
+    return t;
+}
+
 static void leaf_1(struct cpu *c, uint32_t out[4])
 {
+    struct topology t = topology_of(c);
+
     out[REG_EAX] = c->model->signature;
     leaf_features(c, 1, 0, out);
     if (cpu_has(c, FEAT_CLFLUSH)) {
         out[REG_EBX] |= 8u << 8; /* 64-byte lines */
     }
     if (cpu_has(c, FEAT_APIC)) {
-        out[REG_EBX] |= c->v->id << 24 | MIN(BIT(id_bits(c)), 255u) << 16;
+        out[REG_EBX] |= c->v->id << 24 | MIN(BIT(t.pkg_shift), 255u) << 16;
         if (!apic_enabled(c)) {
             out[REG_EDX] &= ~(uint32_t)BIT(9);
         }
@@ -298,12 +317,12 @@ static void leaf_1(struct cpu *c, uint32_t out[4])
     if (c->cr4 & CR4_OSXSAVE) {
         out[REG_ECX] |= BIT(27);
     }
-    if (cpu_count(c) > 1) {
-        out[REG_EDX] |= BIT(28);
+    if (t.cores * t.threads > 1) {
+        out[REG_EDX] |= BIT(28); /* several processors in a package */
     }
 }
 
-/* Deterministic cache parameters: L1 32 KiB each, L2 256 KiB per core, L3 8 MiB shared. */
+/* Deterministic cache parameters: L1 32 KiB each, L2 256 KiB per core, L3 8 MiB per package. */
 static void leaf_4(const struct cpu *c, uint32_t sub, uint32_t out[4])
 {
     static const struct {
@@ -313,11 +332,13 @@ static void leaf_4(const struct cpu *c, uint32_t sub, uint32_t out[4])
     } cache[] = {
         {1, 1, 8, 64, false}, {2, 1, 8, 64, false}, {3, 2, 8, 512, false}, {3, 3, 16, 8192, true}};
 
+    struct topology t = topology_of(c);
+
     if (sub < ARRAY_LEN(cache)) {
-        unsigned sharing = cache[sub].shared ? MIN(BIT(id_bits(c)), 4096u) - 1 : 0;
+        unsigned sharing = BIT(cache[sub].shared ? t.pkg_shift : t.core_shift) - 1;
 
         out[REG_EAX] = cache[sub].type | cache[sub].level << 5 | BIT(8) | sharing << 14 |
-                       (MIN(BIT(id_bits(c)), 64u) - 1) << 26;
+                       (BIT(t.pkg_shift - t.core_shift) - 1) << 26;
         out[REG_EBX] = 63 | (cache[sub].ways - 1u) << 22;
         out[REG_ECX] = cache[sub].sets - 1u;
         out[REG_EDX] = cache[sub].shared ? BIT(1) : 0;
@@ -326,14 +347,17 @@ static void leaf_4(const struct cpu *c, uint32_t sub, uint32_t out[4])
 
 static void leaf_b(const struct cpu *c, uint32_t sub, uint32_t out[4])
 {
+    struct topology t = topology_of(c);
+
     out[REG_ECX] = sub;
     out[REG_EDX] = c->v->id;
-    if (sub == 0) { /* threads: one each */
-        out[REG_EBX] = 1;
+    if (sub == 0) { /* threads of a core */
+        out[REG_EAX] = t.core_shift;
+        out[REG_EBX] = t.threads;
         out[REG_ECX] |= 1 << 8;
-    } else if (sub == 1) {
-        out[REG_EAX] = id_bits(c);
-        out[REG_EBX] = cpu_count(c);
+    } else if (sub == 1) { /* processors of a package */
+        out[REG_EAX] = t.pkg_shift;
+        out[REG_EBX] = t.cores * t.threads;
         out[REG_ECX] |= 2 << 8;
     }
 }

@@ -316,6 +316,13 @@ static bool pc_build(struct machine *m, GError **err)
                     "%u processors: a machine has 1 to %d", m->config.cpus, VM_MAX_CPUS);
         return false;
     }
+    if (m->config.cpus > 1 && !pc_has_apic(&m->config)) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
+                    "%u processors need local APICs, and the CPU model %s has none; use -smp 1 or "
+                    "another model",
+                    m->config.cpus, m->config.cpu_model);
+        return false;
+    }
     device_new(m, &fw_cfg_ops, "fw_cfg");
     pc = (struct pc *)device_new(m, &pc_ops, "pc");
     pc_new_chipset(pc);

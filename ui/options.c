@@ -10,6 +10,7 @@
 #include "ui/drive.h"
 #include "ui/parse.h"
 #include "ui/script.h"
+#include "ui/smp.h"
 
 struct option_row;
 typedef bool option_set(struct options *o, const struct option_row *row, const char *opt,
@@ -89,6 +90,13 @@ static bool set_memory(struct options *o, const struct option_row *row, const ch
     }
     o->vm.memory = size;
     return true;
+}
+
+static bool set_smp(struct options *o, const struct option_row *row, const char *opt,
+                    const char *val, GError **err)
+{
+    (void)row;
+    return smp_parse(&o->vm, opt, val, err);
 }
 
 static bool set_accel(struct options *o, const struct option_row *row, const char *opt,

@@ -33,6 +33,8 @@ struct vm_config {
     char *name;
     uint64_t memory; /* bytes */
     unsigned cpus;
+    unsigned cores,
+        threads;     /* of a package, of a core; 0: one package with all cores, one thread */
     char *cpu_model; /* "x86-64-v3", may have ",+feature,-feature" */
     char *accel;     /* "auto", "interp", ... */
     char *bios;      /* firmware image, NULL: the one found at configure time */

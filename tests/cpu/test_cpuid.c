@@ -73,6 +73,60 @@ Test(cpuid, leaves)
     guest_free(&g);
 }
 
+/* Leaves 1, 4 and 0xb of a model in a machine of `cpus`, `cores`, `threads`. */
+static void check_topology(const char *model, unsigned cpus, unsigned cores, unsigned threads,
+                           const uint32_t want[7])
+{
+    struct guest g;
+    uint32_t r[4];
+
+    guest_init(&g, model);
+    g.v->m->config.cores = cores;
+    g.v->m->config.threads = threads;
+    unsigned had = g.v->m->ncpus;
+    g.v->m->ncpus = cpus;
+    cpu_cpuid(g.c, 1, 0, r);
+    cr_expect_eq(r[3] >> 28 & 1, want[0], "%s %u: HTT", model, cpus);
+    cr_expect_eq(r[1] >> 16 & 0xff, want[1], "%s %u: ids of a package", model, cpus);
+    cpu_cpuid(g.c, 4, 0, r);
+    cr_expect_eq(r[0] >> 26, want[2], "%s %u: cores", model, cpus);
+    cr_expect_eq(r[0] >> 14 & 0xfff, want[3], "%s %u: who shares L1", model, cpus);
+    cpu_cpuid(g.c, 4, 3, r);
+    cr_expect_eq(r[0] >> 14 & 0xfff, want[4], "%s %u: who shares L3", model, cpus);
+    cpu_cpuid(g.c, 0xb, 0, r);
+    cr_expect_eq(r[0], want[5], "%s %u: thread bits", model, cpus);
+    cpu_cpuid(g.c, 0xb, 1, r);
+    cr_expect_eq(r[0], want[6], "%s %u: package bits", model, cpus);
+    g.v->m->ncpus = had;
+    guest_free(&g);
+}
+
+Test(cpuid, topology)
+{
+    check_topology("x86-64-v3", 1, 0, 0, (uint32_t[]){0, 1, 0, 0, 0, 0, 0});
+    check_topology("x86-64-v3", 4, 0, 0, (uint32_t[]){1, 4, 3, 0, 3, 0, 2});
+    check_topology("x86-64-v3", 6, 6, 1, (uint32_t[]){1, 8, 7, 0, 7, 0, 3});
+    check_topology("x86-64-v3", 4, 2, 2, (uint32_t[]){1, 4, 1, 1, 3, 1, 2});
+    check_topology("x86-64-v3", 8, 2, 2, (uint32_t[]){1, 4, 1, 1, 3, 1, 2});
+    check_topology("x86-64-v3", 4, 1, 1, (uint32_t[]){0, 1, 0, 0, 0, 0, 0});
+    check_topology("x86-64-v3", 64, 64, 1, (uint32_t[]){1, 64, 63, 0, 63, 0, 6});
+}
+
+Test(cpuid, old_models_have_one_processor_in_a_package)
+{
+    struct guest g;
+    uint32_t r[4];
+
+    guest_init(&g, "pentium3");
+    unsigned had = g.v->m->ncpus;
+    g.v->m->ncpus = 4;
+    cpu_cpuid(g.c, 1, 0, r);
+    cr_expect_eq(r[3] & BIT(28), 0);
+    cr_expect_eq(r[1] >> 16 & 0xff, 1);
+    g.v->m->ncpus = had;
+    guest_free(&g);
+}
+
 /* Set a model on a CPU that is nothing but a model. */
 static char *try_model(const char *text, struct cpu *c)
 {

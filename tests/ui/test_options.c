@@ -58,13 +58,15 @@ Test(options, every_option_sets_its_field)
 {
     struct options o;
 
-    parse_good(
-        &o, "-m 2G --accel interp -cpu 486,+fpu -boot dc,menu=on -kernel k -initrd i -append a=b "
-            "-bios b -serial stdio -serial null -debugcon file:d -debug-exit 0x501,qemu "
-            "-display none -monitor pty -rtc base=localtime -no-reboot -no-shutdown "
-            "--on-triple-fault pause --max-time 1.5 --max-insns 1000 --screen s.png --expect A "
-            "--type b\\n --expect-serial C --trace io,irq -d excp --log-file l --stats j -q");
+    parse_good(&o,
+               "-m 2G -smp 2 --accel interp -cpu 486,+fpu -boot dc,menu=on -kernel k -initrd i "
+               "-append a=b "
+               "-bios b -serial stdio -serial null -debugcon file:d -debug-exit 0x501,qemu "
+               "-display none -monitor pty -rtc base=localtime -no-reboot -no-shutdown "
+               "--on-triple-fault pause --max-time 1.5 --max-insns 1000 --screen s.png --expect A "
+               "--type b\\n --expect-serial C --trace io,irq -d excp --log-file l --stats j -q");
     cr_expect_eq(o.vm.memory, 2 * GiB);
+    cr_expect_eq(o.vm.cpus, 2);
     cr_expect_str_eq(o.vm.accel, "interp");
     cr_expect_str_eq(o.vm.cpu_model, "486,+fpu");
     cr_expect_str_eq(o.vm.boot_order, "dc");
@@ -97,6 +99,66 @@ Test(options, every_option_sets_its_field)
         cr_expect_str_eq(s->text, texts[i]);
     }
     options_clear(&o);
+}
+
+Test(options, smp_completes_what_is_left_out)
+{
+    static const struct {
+        const char *text;
+        unsigned cpus, cores, threads;
+    } cases[] = {
+        {"4", 4, 4, 1},
+        {"cpus=4", 4, 4, 1},
+        {"64", 64, 64, 1},
+        {"3", 3, 3, 1},
+        {"4,sockets=1,cores=2,threads=2", 4, 2, 2},
+        {"4,sockets=2", 4, 2, 1},
+        {"4,threads=2", 4, 2, 2},
+        {"8,cores=2", 8, 2, 1},
+        {"sockets=2,cores=2,threads=2", 8, 2, 2},
+        {"cores=6", 6, 6, 1},
+        {"threads=3", 3, 1, 3},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        g_autofree char *line = g_strdup_printf("-smp %s", cases[i].text);
+        struct options o;
+
+        parse_good(&o, line);
+        cr_expect_eq(o.vm.cpus, cases[i].cpus, "%s", line);
+        cr_expect_eq(o.vm.cores, cases[i].cores, "%s", line);
+        cr_expect_eq(o.vm.threads, cases[i].threads, "%s", line);
+        options_clear(&o);
+    }
+}
+
+Test(options, smp_refuses_what_does_not_go_together)
+{
+    static const char *const cases[][2] = {
+        {"0", "1 to 64"},
+        {"65", "1 to 64"},
+        {"four", "1 to 64"},
+        {"4,sockets=3", "not 4 processors"},
+        {"4,sockets=1,cores=1,threads=1", "not 4 processors"},
+        {"4,2", "KEY=NUMBER"},
+        {"4,dies=2", "dies"},
+        {"4,cores=2,cores=2", "twice"},
+        {"6,sockets=2", "1, 2, 4, 8"},
+        {"9,threads=3", "1, 2, 4, 8"},
+        {"sockets=64,cores=64", "1 to 64"},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        g_autofree char *line = g_strdup_printf("-smp %s", cases[i][0]);
+        GError *err = NULL;
+        struct options o;
+
+        cr_assert_not(parse_words(&o, line, &err), "%s", line);
+        cr_expect(strstr(err->message, cases[i][1]), "%s: %s", line, err->message);
+        cr_expect_eq(o.vm.cpus, 1);
+        g_error_free(err);
+        options_clear(&o);
+    }
 }
 
 Test(options, debug_exit_takes_a_port_only_when_one_follows)

@@ -9,10 +9,12 @@
  * code can be written (through the slow path) at little cost; a store into such a piece drops the
  * blocks decoded from the bytes it changes.
  *
- * Not modelled: a store by another vCPU takes effect at this vCPU's next look at its requests, not
- * at once.
+ * What other vCPUs store to code is told by notes (hw/core/code.h).
+ *
+ * Not modelled: nothing left out.
  */
 #include "accel/blocks.h"
+#include "hw/core/code.h"
 #include <sys/mman.h>
 
 enum { HASH_BITS = 16, HASH_SIZE = 1 << HASH_BITS, PIECE_SHIFT = 6 };
@@ -123,19 +125,11 @@ static struct page_code *get_page(struct blocks *b, const uint8_t *host)
     return p;
 }
 
-/*
- * From now on stores to the page take the slow path.  Call it before code is read there: whoever
- * writes afterwards sees the bit, whoever wrote before has been seen (the fence of ram_mark_written
- * is the other half).
- */
+/* From now on stores to the page take the slow path.  Call it before code is read there. */
 static void mark_code(struct cpu *c, const struct itlb_entry *it)
 {
     if (it->ram) {
-        _Atomic uint8_t *flags = (_Atomic uint8_t *)&it->ram->page_flags[it->ram_page];
-
-        if (!(atomic_fetch_or(flags, RAM_PAGE_CODE) & RAM_PAGE_CODE)) {
-            mmu_write_protect(c, it->pa);
-        }
+        mmu_claim_code(c, it->ram, it->ram_page);
     }
 }
 
@@ -425,21 +419,36 @@ static void drop_range(struct blocks *b, struct page_code *p, uint64_t from, uin
     }
 }
 
+/* One page's part of a store; whether blocks of the page are left. */
+static bool drop_in_page(struct blocks *b, struct ram *ram, uint64_t page, uint64_t from,
+                         uint64_t to)
+{
+    struct page_code *p = find_page(b, ram->host + (page << PAGE_SHIFT));
+
+    if (p && p->pieces & pieces_of(from, to)) {
+        drop_range(b, p, from, to);
+    }
+    return p && p->first;
+}
+
 void blocks_written(struct blocks *b, struct cpu *c, struct ram *ram, uint64_t off, uint64_t len)
 {
-    for (uint64_t page = off >> PAGE_SHIFT; len && page <= (off + len - 1) >> PAGE_SHIFT; page++) {
-        uint64_t start = page << PAGE_SHIFT;
-        struct page_code *p = find_page(b, ram->host + start);
-        uint64_t from = MAX(off, start) - start,
-                 to = MIN(off + len, start + PAGE_BYTES) - start - 1;
+    for (uint64_t end = off + len, next; off < end; off = next) {
+        uint64_t page = off >> PAGE_SHIFT, start = page << PAGE_SHIFT;
 
-        (void)c;
-        if (p && p->pieces & pieces_of(from, to)) {
-            drop_range(b, p, from, to);
+        next = MIN(start + PAGE_BYTES, end);
+        if (!drop_in_page(b, ram, page, off - start, next - start - 1)) {
+            code_release(ram, page, c->v);
         }
-        if (!p || !p->first) {
-            atomic_fetch_and_explicit((_Atomic uint8_t *)&ram->page_flags[page],
-                                      (uint8_t)~RAM_PAGE_CODE, memory_order_acq_rel);
-        }
+    }
+}
+
+void blocks_drop(struct blocks *b, struct ram *ram, uint64_t off, uint64_t len)
+{
+    for (uint64_t end = off + len, next; off < end; off = next) {
+        uint64_t page = off >> PAGE_SHIFT, start = page << PAGE_SHIFT;
+
+        next = MIN(start + PAGE_BYTES, end);
+        drop_in_page(b, ram, page, off - start, next - start - 1);
     }
 }

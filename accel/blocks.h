@@ -48,9 +48,11 @@ struct code_block *blocks_get(struct blocks *b, struct cpu *c, uint64_t la);
  * cached.  Raises as a fetch does.
  */
 void blocks_single(struct cpu *c, uint64_t la, struct insn out[2]);
-/* A store hit [off, off + len) of ram: drop the blocks there, if any.  Clears the page's code bit
- * when it did. */
+/* The vCPU itself stored to [off, off + len) of ram: drop the blocks there, and where none of a
+ * page is left, give up its code bit. */
 void blocks_written(struct blocks *b, struct cpu *c, struct ram *ram, uint64_t off, uint64_t len);
+/* The same for a store by another (code.h), whose business the code bit is. */
+void blocks_drop(struct blocks *b, struct ram *ram, uint64_t off, uint64_t len);
 
 struct blocks_stats {
     uint64_t built, dropped, flushes;

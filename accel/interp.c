@@ -6,11 +6,15 @@
  * comes back here when a request is pending, a handler asked for it, or an exception was raised
  * (longjmp).
  *
- * Not modelled: cross-modifying code by other vCPUs is noticed at the next request, not at once.
+ * Code that another vCPU writes is noticed where requests are: at taken branches and serialising
+ * instructions, which is where processors promise to.
+ *
+ * Not modelled: SMM.
  */
 #include "accel/interp.h"
 #include "accel/blocks.h"
 #include "cpu/mem.h"
+#include "hw/core/code.h"
 #include "cpu/fpu.h"
 
 struct interp {
@@ -133,19 +137,19 @@ static void interp_code_written(struct cpu *c, struct ram *ram, uint64_t off, ui
 
 static void drop_stale_code(struct cpu *c, struct interp *e)
 {
-    struct machine *m = c->v->m;
+    bool all;
 
     vcpu_clear(c->v, VCPU_REQ_CODE);
-    g_mutex_lock(&m->stale_lock);
-    GArray *list = m->stale;
-    m->stale = g_array_new(FALSE, FALSE, sizeof(struct code_page));
-    g_mutex_unlock(&m->stale_lock);
-    for (guint n = 0; n < list->len; n++) {
-        const struct code_page *p = &g_array_index(list, struct code_page, n);
-
-        blocks_written(e->blocks, c, p->ram, p->page << PAGE_SHIFT, PAGE_BYTES);
+    g_autoptr(GArray) notes = code_take_notes(c->v, &all);
+    if (all) {
+        blocks_flush(e->blocks, c);
+        return;
     }
-    g_array_free(list, TRUE);
+    for (guint n = 0; n < notes->len; n++) {
+        const struct code_note *p = &g_array_index(notes, struct code_note, n);
+
+        blocks_drop(e->blocks, p->ram, p->off, p->len);
+    }
 }
 
 static void do_reset(struct cpu *c, bool init)

@@ -347,11 +347,16 @@ struct cpu {
     void *engine; /* accel's own */
 
     /* memory */
-    uint64_t bounce[8]; /* value of a read-modify-write that has no host page (mem.h) */
+    uint64_t bounce[8] __attribute__((aligned(16))); /* value of a read-modify-write that has no
+                                                        host page (mem.h) */
+    uint64_t bus_pa[2]; /* of the locked operation under way in `bounce`: its page or pages */
+    bool bus_held;      /* the bus lock is this vCPU's (smp.c) */
+    uint8_t writer_bit; /* of RAM_PAGE_WRITERS; 0: the only vCPU */
     struct tlb *tlbs;   /* [TLB_CLASSES] */
     struct itlb_entry *itlb;
     uint64_t map_gen;
     uint64_t monitor_addr;
+    unsigned pauses; /* PAUSEs since this vCPU last gave its host processor away */
     bool trace_excp;
     struct mmu *mmu;     /* cpu/mmu.c: one TLB set per PCID in use */
     uint8_t random[256]; /* RDRAND: bytes got from the host in one go */
@@ -481,9 +486,14 @@ void cpu_model_help(GString *out);
 /* Empty all TLBs; `global`: also global entries.  Bumps map_gen. */
 void mmu_flush(struct cpu *c, bool global);
 void mmu_invlpg(struct cpu *c, uint64_t la);
-/* Drop the write tag of every entry for a physical page (it got code, or its dirty bit was
- * cleared). */
-void mmu_write_protect(struct cpu *c, uint64_t pa);
+/* Drop the write tag of every entry for the page of RAM at `host`.  On the vCPU's thread, or while
+ * it is out of guest code. */
+void mmu_write_protect(struct cpu *c, const uint8_t *host);
+/*
+ * A page of RAM is about to be read as code: from now on every store to it, by whichever vCPU, is
+ * told (hw/core/code.h).  May wait for other vCPUs to leave guest code; call it without the lock.
+ */
+void mmu_claim_code(struct cpu *c, struct ram *ram, uint64_t page);
 /* What a debugger reads at la: no faults, no rights asked, no accessed bits, no device.  Gives how
  * many of `len` bytes are there.  On the vCPU's thread, or while it is parked. */
 unsigned mmu_peek(struct cpu *c, uint64_t la, void *buf, unsigned len);

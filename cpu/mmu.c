@@ -9,6 +9,7 @@
  * types.
  */
 #include "cpu/sys.h"
+#include "hw/core/code.h"
 
 enum {
     PTE_P = BIT(0),
@@ -76,8 +77,9 @@ static uint8_t *mmu_host(struct cpu *c, uint64_t pa, bool write)
 static void mmu_note_store(struct cpu *c, struct ram *ram, const uint8_t *host, unsigned len)
 {
     uint64_t off = (uint64_t)(host - ram->host);
-    uint8_t flags = __atomic_load_n(&ram->page_flags[off >> PAGE_SHIFT], __ATOMIC_ACQUIRE);
 
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* written before the flags are read: see code.h */
+    uint8_t flags = __atomic_load_n(&ram->page_flags[off >> PAGE_SHIFT], __ATOMIC_RELAXED);
     if (flags & RAM_PAGE_CODE || (ram->log_dirty && !(flags & RAM_PAGE_DIRTY))) {
         ram_mark_written(ram, off, len, c->v);
     }
@@ -89,25 +91,36 @@ static void mmu_note_store(struct cpu *c, struct ram *ram, const uint8_t *host, 
 uint64_t mmu_phys_load(struct cpu *c, uint64_t pa, unsigned size)
 {
     const uint8_t *host = mmu_host(c, pa, false);
-    uint64_t v = 0;
+    uint64_t v[2] = {0};
 
     if (!host) {
-        return aspace_read(c->v->m, pa, size);
+        return c->bus_held ? aspace_read_locked(c->v->m, pa, size) : aspace_read(c->v->m, pa, size);
     }
-    memcpy(&v, host, size);
-    return v;
+    mem_move(v, host, size);
+    return v[0];
 }
 
 void mmu_phys_store(struct cpu *c, uint64_t pa, uint64_t val, unsigned size)
 {
-    uint8_t *host = mmu_host(c, pa, true);
-
-    if (!host) {
-        aspace_write(c->v->m, pa, val, size, c->v);
+    if (mmu_phys_write(c, pa, &val, size)) {
         return;
     }
-    memcpy(host, &val, size);
-    mmu_note_store(c, c->mmu->last[1].ram, host, size);
+    if (c->bus_held) {
+        aspace_write_locked(c->v->m, pa, val, size, c->v);
+    } else {
+        aspace_write(c->v->m, pa, val, size, c->v);
+    }
+}
+
+bool mmu_phys_write(struct cpu *c, uint64_t pa, const void *buf, unsigned len)
+{
+    uint8_t *host = mmu_host(c, pa, true);
+
+    if (host) {
+        mem_move(host, buf, len);
+        mmu_note_store(c, c->mmu->last[1].ram, host, len);
+    }
+    return host;
 }
 
 /* A table entry.  A debugger's walk asks no device: what is not in memory is no entry. */
@@ -386,6 +399,12 @@ static bool page_takes_stores(struct cpu *c, uint64_t pa, const uint8_t *host, b
     if (now & RAM_PAGE_CODE) {
         return false;
     }
+    if (c->writer_bit & ~now) { /* several vCPUs: who claims the page for code will ask */
+        now = __atomic_fetch_or(flags, c->writer_bit, __ATOMIC_SEQ_CST);
+        if (now & RAM_PAGE_CODE) {
+            return false;
+        }
+    }
     if (ram->log_dirty && !(now & RAM_PAGE_DIRTY)) {
         if (storing) {
             __atomic_fetch_or(flags, RAM_PAGE_DIRTY, __ATOMIC_ACQ_REL);
@@ -618,6 +637,7 @@ bool mmu_init(struct cpu *c)
     c->mmu->ctx[0] = ctx_new(c);
     c->mmu->ctx[0]->valid = true;
     c->a20_mask = atomic_load(&c->v->m->a20_mask);
+    c->writer_bit = c->v->m->ncpus > 1 ? code_writer_bit(c->v->id) : 0;
     ctx_use(c, 0);
     return true;
 }
@@ -769,25 +789,4 @@ void mmu_invpcid(struct cpu *c, unsigned type, uint16_t pcid, uint64_t la)
         }
     }
     ctx_update_key(c);
-}
-
-void mmu_write_protect(struct cpu *c, uint64_t pa)
-{
-    const uint8_t *host = mmu_host(c, pa & ~PAGE_OFFSET_MASK, false);
-
-    for (unsigned k = 0; k < MMU_CONTEXTS && host; k++) {
-        struct mmu_ctx *x = c->mmu->ctx[k];
-
-        for (unsigned n = 0; x && n < 2 * TLB_CLASSES; n++) {
-            struct tlb *t = &x->tlbs[n >> 1];
-
-            for (unsigned j = 0; j < t->nfilled[n & 1]; j++) {
-                struct tlb_entry *e = &t->e[t->filled[n & 1][j]];
-
-                if (e->tag_w + e->addend == (uint64_t)(uintptr_t)host) {
-                    e->tag_w = TLB_NO_TAG(t->filled[n & 1][j]);
-                }
-            }
-        }
-    }
 }

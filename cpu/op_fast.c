@@ -233,10 +233,12 @@ static __attribute__((noinline)) void do_cpuid(struct cpu *c)
     c->r[R_RDX] = out[3];
 }
 
+/* Serialising: code that another processor has written is seen from here on, not only behind the
+ * next branch. */
 static void op_cpuid(struct cpu *c, const struct insn *i)
 {
     do_cpuid(c);
-    NEXT(c, i);
+    return sys_next_open(c, i);
 }
 
 static void rdtsc(struct cpu *c, const struct insn *i)

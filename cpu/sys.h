@@ -69,7 +69,42 @@ struct mmu_ref mmu_ref(struct cpu *c, uint64_t la, unsigned cls, bool write);
 /* Physical accesses within a page, 1 to 8 bytes. */
 uint64_t mmu_phys_load(struct cpu *c, uint64_t pa, unsigned size);
 void mmu_phys_store(struct cpu *c, uint64_t pa, uint64_t val, unsigned size);
+/* A store of any length within a page, in one piece where hardware does that; false: not RAM,
+ * nothing done. */
+bool mmu_phys_write(struct cpu *c, uint64_t pa, const void *buf, unsigned len);
+/* Between these nobody else touches memory (several vCPUs: an exclusive section with the lock
+ * held).  Nothing may be raised in between. */
+void mem_bus_lock(struct cpu *c);
+void mem_bus_unlock(struct cpu *c);
 
+/* Copy in one move where hardware does (1, 2, 4, 8, 16 bytes). */
+static inline void mem_move(void *to, const void *from, unsigned len)
+{
+    switch (len) {
+    case 1:
+        memcpy(to, from, 1);
+        break;
+    case 2:
+        memcpy(to, from, 2);
+        break;
+    case 4:
+        memcpy(to, from, 4);
+        break;
+    case 8:
+        memcpy(to, from, 8);
+        break;
+    case 16:
+        memcpy(to, from, 16);
+        break;
+    default:
+        memcpy(to, from, len);
+        break;
+    }
+}
+
+/* A locked supervisor read-modify-write of one byte: `clear` bits off, then `set` bits on.  Gives
+ * what was there. */
+uint8_t mem_sys_change(struct cpu *c, uint64_t la, uint8_t set, uint8_t clear);
 /* Raise now what a supervisor store of `len` bytes (at most a page) at la would raise. */
 void mem_sys_probe(struct cpu *c, uint64_t la, unsigned len);
 

@@ -8,6 +8,7 @@
  * Not modelled: bus masters with views of their own, cacheability, bus errors (nothing there reads
  * as ones).
  */
+#include "hw/core/code.h"
 #include "hw/core/machine.h"
 #include <errno.h>
 #include <sys/mman.h>
@@ -111,58 +112,24 @@ void ram_set_log_dirty(struct ram *ram, bool on)
     machine_exclusive_end(ram->m);
 }
 
-static void ram_mark_stale(struct ram *ram, uint64_t page, struct vcpu *from)
-{
-    struct machine *m = ram->m;
-    struct code_page stale = {ram, page};
-
-    g_mutex_lock(&m->stale_lock);
-    /* A loop of stores to one page is one note. */
-    if (!m->stale->len || memcmp(&g_array_index(m->stale, struct code_page, m->stale->len - 1),
-                                 &stale, sizeof stale)) {
-        g_array_append_val(m->stale, stale);
-    }
-    g_mutex_unlock(&m->stale_lock);
-    for (unsigned i = 0; i < m->ncpus; i++) {
-        if (m->vcpus[i] != from) {
-            vcpu_request(m->vcpus[i], VCPU_REQ_CODE);
-        }
-    }
-}
-
-/*
- * DMA clears the code bit with the note, so that a page is noted once until something is decoded in
- * it again.  A vCPU that stores drops only the blocks it hits and looks after the bit itself.
- */
-static void ram_code_written(struct ram *ram, uint64_t page, struct vcpu *from)
-{
-    if (from) {
-        if (ram->m->ncpus > 1) {
-            ram_mark_stale(ram, page, from);
-        }
-        return;
-    }
-    if (atomic_fetch_and(ram_flags(ram, page), (uint8_t)~RAM_PAGE_CODE) & RAM_PAGE_CODE) {
-        ram_mark_stale(ram, page, NULL);
-    }
-}
-
 void ram_mark_written(struct ram *ram, uint64_t off, uint64_t len, struct vcpu *from)
 {
     if (!len || off >= ram->size) {
         return;
     }
     len = MIN(len, ram->size - off);
-    /* The bytes are written before the bits are read: see mark_code in accel/blocks.c. */
+    /* The bytes are written before the bits are read: see code.h. */
     atomic_thread_fence(memory_order_seq_cst);
-    for (uint64_t page = off >> PAGE_SHIFT; page <= (off + len - 1) >> PAGE_SHIFT; page++) {
+    for (uint64_t end = off + len, next; off < end; off = next) {
+        uint64_t page = off >> PAGE_SHIFT;
         uint8_t now = atomic_load_explicit(ram_flags(ram, page), memory_order_relaxed);
 
+        next = MIN((page + 1) << PAGE_SHIFT, end);
         if (ram->log_dirty && !(now & RAM_PAGE_DIRTY)) {
             atomic_fetch_or(ram_flags(ram, page), RAM_PAGE_DIRTY);
         }
         if (now & RAM_PAGE_CODE) {
-            ram_code_written(ram, page, from);
+            code_stored(ram, off, next - off, from);
         }
     }
 }
@@ -702,8 +669,7 @@ void aspace_init(struct machine *m)
 {
     m->rams = g_ptr_array_new_with_free_func(ram_free);
     m->regions = g_ptr_array_new();
-    m->stale = g_array_new(FALSE, FALSE, sizeof(struct code_page));
-    g_mutex_init(&m->stale_lock);
+    code_init(m);
     atomic_store(&m->a20_mask, ~0ull);
 }
 
@@ -714,6 +680,5 @@ void aspace_fini(struct machine *m)
     m->view_len[0] = m->view_len[1] = 0;
     g_clear_pointer(&m->regions, g_ptr_array_unref);
     g_clear_pointer(&m->rams, g_ptr_array_unref);
-    g_clear_pointer(&m->stale, g_array_unref);
-    g_mutex_clear(&m->stale_lock);
+    code_fini(m);
 }

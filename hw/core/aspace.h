@@ -22,6 +22,11 @@ struct vcpu;
 enum {
     RAM_PAGE_CODE = BIT(0),  /* decoded blocks exist: stores must take the slow path */
     RAM_PAGE_DIRTY = BIT(1), /* written since ram_test_clear_dirty (only kept while logging) */
+    /* With several vCPUs: whose TLBs may let stores straight through, by id modulo 6; see code.h.
+     */
+    RAM_PAGE_WRITER0 = BIT(2),
+    RAM_PAGE_WRITER_BITS = 6,
+    RAM_PAGE_WRITERS = 0xfc,
 };
 
 struct ram {
@@ -71,9 +76,8 @@ bool ram_test_clear_dirty(struct ram *ram, uint64_t page);
 void ram_set_log_dirty(struct ram *ram, bool on);
 /*
  * A store hit `len` bytes at ram offset `off` other than through a CPU's fast path: sets dirty
- * bits; where a page holds decoded code, tells every vCPU to drop it (VCPU_REQ_CODE).  `from` is
- * the vCPU that stores, which drops its own blocks (and, when none is left, the code bit) by
- * itself, or NULL for DMA, which clears the bit here.
+ * bits; where a page holds decoded code, tells every vCPU to drop it (code_stored).  `from` is the
+ * vCPU that stores, or NULL for DMA.
  */
 void ram_mark_written(struct ram *ram, uint64_t off, uint64_t len, struct vcpu *from);
 

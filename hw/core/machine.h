@@ -45,11 +45,6 @@ enum machine_end {
     END_ERROR, /* engine failure: exit 1 */
 };
 
-struct code_page { /* a page of RAM whose decoded blocks are stale */
-    struct ram *ram;
-    uint64_t page;
-};
-
 struct machine {
     struct vm_config config;
     GMutex lock;
@@ -70,8 +65,7 @@ struct machine {
     int aspace_depth;
     bool aspace_changed;
     _Atomic uint64_t a20_mask; /* ANDed onto physical addresses by the CPU */
-    GMutex stale_lock;         /* leaf lock of `stale` */
-    GArray *stale; /* struct code_page: see VCPU_REQ_CODE; each vCPU drops what it holds */
+    GMutex code_lock;          /* leaf lock of code.c: claims of code pages, notes about stores */
 
     /* ports (ports.c) */
     struct port_claim **port_map; /* 65536 entries, NULL: unclaimed */
@@ -126,6 +120,7 @@ struct machine {
     bool started, stopped;
     bool reset_pending;
     uint64_t resets;
+    int64_t reset_at; /* virtual time of the last reset: where every TSC starts */
 
     /* blocks (block.c) */
     unsigned blocks_in_flight;

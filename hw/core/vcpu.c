@@ -6,6 +6,7 @@
  * Not modelled: the processor (cpu/, accel/); SMM.
  */
 #define _GNU_SOURCE /* pthread_setname_np */
+#include "hw/core/code.h"
 #include "hw/core/machine.h"
 #include <signal.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ struct vcpu *vcpu_new(struct machine *m, unsigned id)
     v->m = m;
     v->id = id;
     v->wait_sipi = id != 0;
+    v->notes = g_array_new(FALSE, FALSE, sizeof(struct code_note));
     atomic_store(&v->parked, true);
     g_mutex_init(&v->wake_lock);
     g_cond_init(&v->wake);
@@ -37,6 +39,7 @@ void vcpu_free(struct vcpu *v)
 {
     g_mutex_clear(&v->wake_lock);
     g_cond_clear(&v->wake);
+    g_array_unref(v->notes);
     g_aligned_free(v);
 }
 

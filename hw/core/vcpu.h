@@ -23,10 +23,9 @@ enum {
     VCPU_REQ_NMI = BIT(1),
     VCPU_REQ_SMI = BIT(2), /* reserved: no SMM */
     VCPU_REQ_INIT = BIT(3),
-    VCPU_REQ_SIPI = BIT(4), /* vector in sipi_vector */
-    VCPU_REQ_TLB = BIT(5),  /* the memory map or A20 changed: empty every TLB */
-    VCPU_REQ_CODE =
-        BIT(6), /* pages in the machine's stale-code list were written: drop their blocks */
+    VCPU_REQ_SIPI = BIT(4),  /* vector in sipi_vector */
+    VCPU_REQ_TLB = BIT(5),   /* the memory map or A20 changed: empty every TLB */
+    VCPU_REQ_CODE = BIT(6),  /* code was written, or may have been: see the notes (code.h) */
     VCPU_REQ_PARK = BIT(7),  /* an exclusive section wants this vCPU out of guest code */
     VCPU_REQ_STOP = BIT(8),  /* the machine stops */
     VCPU_REQ_RESET = BIT(9), /* reset the CPU to its power-on state */
@@ -74,8 +73,10 @@ struct vcpu {
      * connected. */
     void (*ferr)(struct device *dev);
     struct device *ferr_dev;
-    void *engine; /* the accelerator's own data */
-    void *cpu;    /* struct cpu of the software CPU and of state_pull/push */
+    GArray *notes; /* struct code_note: stores to code that this vCPU may hold blocks of; code.c */
+    bool notes_lost; /* too many: all code is stale */
+    void *engine;    /* the accelerator's own data */
+    void *cpu;       /* struct cpu of the software CPU and of state_pull/push */
 };
 
 /* The interrupt pin.  Any thread with the lock. */

@@ -4,6 +4,7 @@
  *
  * Not modelled: the CPU.
  */
+#include "hw/core/code.h"
 #include "tests/rig.h"
 #include <criterion/criterion.h>
 
@@ -257,16 +258,17 @@ Test(aspace, stores_to_code_pages_are_told_once)
     cr_assert(!(vcpu_pending(v) & VCPU_REQ_CODE));
     dma_write(r->m, 0x4fff, "xy", 2);
     cr_assert(vcpu_pending(v) & VCPU_REQ_CODE);
-    cr_assert_eq(r->m->stale->len, 1);
-    cr_assert_eq(g_array_index(r->m->stale, struct code_page, 0).page, 5);
+    cr_assert_eq(v->notes->len, 1);
+    cr_assert_eq(g_array_index(v->notes, struct code_note, 0).off, 0x5000);
+    cr_assert_eq(g_array_index(v->notes, struct code_note, 0).len, PAGE_BYTES);
     cr_assert_eq(r->ram->page_flags[5], 0);
     dma_write(r->m, 0x5000, "xy", 2);
-    cr_assert_eq(r->m->stale->len, 1);
+    cr_assert_eq(v->notes->len, 1);
     /* The only vCPU drops its own blocks by itself, and the bit with them. */
     vcpu_clear(v, VCPU_REQ_CODE);
     r->ram->page_flags[6] = RAM_PAGE_CODE;
     aspace_write_locked(r->m, 0x6000, 1, 4, v);
-    cr_assert_eq(r->m->stale->len, 1);
+    cr_assert_eq(v->notes->len, 1);
     cr_assert_eq(r->ram->page_flags[6], RAM_PAGE_CODE);
     cr_assert(!(vcpu_pending(v) & VCPU_REQ_CODE));
     rig_free(r);

@@ -303,7 +303,7 @@ Test(mmu, code_pages_take_the_slow_path)
     mem_store_slow(g.c, NULL, LA, 1, 4);
     cr_assert_eq(e->tag_w, LA);
     g.rig->ram->page_flags[LA >> PAGE_SHIFT] |= RAM_PAGE_CODE;
-    mmu_write_protect(g.c, LA);
+    mmu_write_protect(g.c, g.rig->ram->host + LA);
     cr_assert_neq(e->tag_w, LA);
     cr_assert_eq(e->tag_r, LA);
     mem_store_slow(g.c, NULL, LA + 8, 2, 4);

@@ -138,7 +138,7 @@ static void reset_power_on(struct cpu *c)
     c->star = c->lstar = c->cstar = c->sfmask = c->kernel_gs_base = 0;
     c->sysenter_cs = 0;
     c->sysenter_esp = c->sysenter_eip = 0;
-    c->tsc_offset = -(uint64_t)clock_now(c->v->m);
+    c->tsc_offset = -(uint64_t)c->v->m->reset_at; /* the same for all processors */
     c->tsc_adjust = c->tsc_aux = 0;
     c->pat = 0x0007040600070406ull;
     c->misc_enable = 1;

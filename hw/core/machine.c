@@ -404,6 +404,7 @@ static void machine_reset_vcpu(struct machine *m, struct vcpu *v)
 void machine_reset(struct machine *m)
 {
     machine_assert_locked(m);
+    m->reset_at = clock_now(m);
     m->block_epoch++; /* what is under way ends without a word to the devices */
     block_drain(m);
     aspace_begin(m);

@@ -4,7 +4,9 @@
  *
  * Follows: Intel SDM volume 3, chapters 4 and 6 (vector 17), 17.
  *
- * Not modelled: atomicity of locked operations that cross pages or reach devices.
+ * Accesses that hardware makes in one piece are one host access here too.
+ *
+ * Not modelled: nothing left out.
  */
 #include "cpu/sys.h"
 
@@ -115,6 +117,9 @@ static void store_class(struct cpu *c, uint64_t la, uint64_t val, unsigned size,
     struct mmu_ref b = mmu_ref(c, la_add(c, la, left), cls, true);
 
     ref_store(c, &a, val, left);
+    if (unlikely(!a.host)) { /* the page may have been claimed for code meanwhile */
+        b.host = NULL;
+    }
     ref_store(c, &b, val >> 8 * left, size - left);
 }
 
@@ -169,7 +174,10 @@ void mem_rmw_flush(struct cpu *c, const struct insn *i, uint64_t la, unsigned si
 static void ref_copy(struct cpu *c, const struct mmu_ref *r, uint8_t *buf, unsigned len, bool write)
 {
     if (likely(r->host)) {
-        memcpy(write ? r->host : buf, write ? buf : r->host, len);
+        mem_move(write ? r->host : buf, write ? buf : r->host, len);
+        return;
+    }
+    if (write && mmu_phys_write(c, r->pa, buf, len)) {
         return;
     }
     for (unsigned at = 0; at < len;) {
@@ -188,6 +196,45 @@ static void ref_copy(struct cpu *c, const struct mmu_ref *r, uint8_t *buf, unsig
     }
 }
 
+/* The locked operation's piece of one page or two, in `bounce`. */
+static void bus_copy(struct cpu *c, unsigned first, unsigned size, bool write)
+{
+    uint8_t *at = (uint8_t *)c->bounce;
+
+    for (unsigned k = 0, done = 0; done < size; k++) {
+        struct mmu_ref r = {.pa = c->bus_pa[k]};
+        unsigned len = k ? size - done : MIN(first, size);
+
+        ref_copy(c, &r, at + done, len, write);
+        done += len;
+    }
+}
+
+void *mem_lock_slow(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
+{
+    unsigned cls = mmu_class(c, c->cpl), left = page_left(la);
+
+    access_begin(c, i, la, size, true);
+    struct mmu_ref a = mmu_ref(c, la, cls, true);
+    if (likely(left >= size && a.host)) {
+        return a.host;
+    }
+    c->bus_pa[0] = a.pa;
+    if (left < size) {
+        c->bus_pa[1] = mmu_ref(c, la_add(c, la, left), cls, true).pa;
+    }
+    mem_bus_lock(c);
+    bus_copy(c, left, size, false);
+    return c->bounce;
+}
+
+void mem_lock_flush(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
+{
+    c->cur = i;
+    bus_copy(c, page_left(la), size, true);
+    mem_bus_unlock(c);
+}
+
 static void mem_copy(struct cpu *c, const struct insn *i, uint64_t la, uint8_t *buf, unsigned len,
                      bool write)
 {
@@ -201,6 +248,7 @@ static void mem_copy(struct cpu *c, const struct insn *i, uint64_t la, uint8_t *
     }
     ref_copy(c, &a, buf, left, write);
     if (left < len) {
+        b.host = a.host ? b.host : NULL; /* claimed for code meanwhile? */
         ref_copy(c, &b, buf + left, len - left, write);
     }
 }
@@ -210,7 +258,7 @@ void mem_load_bytes(struct cpu *c, const struct insn *i, uint64_t la, void *buf,
     const struct tlb_entry *e = tlb_slot(c, la);
 
     if (likely(la - e->tag_r <= PAGE_BYTES - len)) {
-        memcpy(buf, (const void *)(uintptr_t)(la + e->addend), len);
+        mem_move(buf, (const void *)(uintptr_t)(la + e->addend), len);
         return;
     }
     mem_copy(c, i, la, buf, len, false);
@@ -222,7 +270,7 @@ void mem_store_bytes(struct cpu *c, const struct insn *i, uint64_t la, const voi
     const struct tlb_entry *e = tlb_slot(c, la);
 
     if (likely(la - e->tag_w <= PAGE_BYTES - len)) {
-        memcpy((void *)(uintptr_t)(la + e->addend), buf, len);
+        mem_move((void *)(uintptr_t)(la + e->addend), buf, len);
         return;
     }
     uint8_t copy[64];
@@ -259,6 +307,22 @@ uint64_t mem_sys_load(struct cpu *c, uint64_t la, unsigned size)
 void mem_sys_store(struct cpu *c, uint64_t la, uint64_t val, unsigned size)
 {
     store_class(c, la, val, size, sys_class(c));
+}
+
+uint8_t mem_sys_change(struct cpu *c, uint64_t la, uint8_t set, uint8_t clear)
+{
+    struct mmu_ref r = mmu_ref(c, la, sys_class(c), true);
+    uint8_t old;
+
+    if (r.host) {
+        old = clear ? __atomic_fetch_and(r.host, (uint8_t)~clear, __ATOMIC_SEQ_CST) : 0;
+        return set ? __atomic_fetch_or(r.host, set, __ATOMIC_SEQ_CST) : old;
+    }
+    mem_bus_lock(c);
+    old = (uint8_t)mmu_phys_load(c, r.pa, 1);
+    mmu_phys_store(c, r.pa, (old & ~clear) | set, 1);
+    mem_bus_unlock(c);
+    return old;
 }
 
 void mem_sys_probe(struct cpu *c, uint64_t la, unsigned len)

@@ -4,9 +4,12 @@
  * Linear addresses come from ea_* below (segment checks done).  Every call may raise (#PF, #GP,
  * #SS, #AC) and does not return then; the instruction `i` is what the fault is charged to.
  *
- * Memory ordering: plain host loads and stores have the guest's (x86 TSO) ordering.
+ * Memory ordering: plain host loads and stores have the guest's (x86 TSO) ordering.  They are made
+ * once each and in one piece (volatile); the compiler cannot reorder those of different
+ * instructions, which are different functions.
  * Read-modify-writes use mem_rmw/mem_rmw_done: a host pointer when the page allows direct stores,
- * else a bounce buffer that is written back.
+ * else a bounce buffer that is written back.  Those that must be atomic use mem_lock/mem_lock_done
+ * with a locked host instruction in between.
  *
  * Not modelled: memory types (everything is write-back), and #AC for SIMD operands.
  */
@@ -21,6 +24,10 @@ void mem_store_slow(struct cpu *c, const struct insn *i, uint64_t la, uint64_t v
 void *mem_rmw_slow(struct cpu *c, const struct insn *i, uint64_t la,
                    unsigned size); /* host pointer or c->bounce */
 void mem_rmw_flush(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
+/* The same for an operation that must be atomic: where no host page can be had, or the operand lies
+ * on two, nobody else runs between the two calls. */
+void *mem_lock_slow(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
+void mem_lock_flush(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
 /* Any length up to 64 (SIMD, FXSAVE pieces): both pages are checked before the first byte is
  * written. */
 void mem_load_bytes(struct cpu *c, const struct insn *i, uint64_t la, void *buf, unsigned len);
@@ -95,19 +102,49 @@ static inline void mem_call_rmw_flush(struct cpu *c, const struct insn *i, uint6
                      : MEM_THUNK_CLOBBERS, "rax");
 }
 
+static inline void *mem_call_lock(struct cpu *c, const struct insn *i, uint64_t la, uint64_t size)
+{
+    void *p;
+
+    __asm__ volatile("call mem_lock_slow_thunk"
+                     : "=a"(p)
+                     : "D"(c), "S"(i), "d"(la), "c"(size)
+                     : MEM_THUNK_CLOBBERS);
+    return p;
+}
+
+static inline void mem_call_lock_flush(struct cpu *c, const struct insn *i, uint64_t la,
+                                       uint64_t size)
+{
+    __asm__ volatile("call mem_lock_flush_thunk"
+                     :
+                     : "D"(c), "S"(i), "d"(la), "c"(size)
+                     : MEM_THUNK_CLOBBERS, "rax");
+}
+
 static inline struct tlb_entry *tlb_slot(struct cpu *c, uint64_t la)
 {
     return &c->tlb[la >> PAGE_SHIFT & (TLB_SIZE - 1)];
 }
+
+/* One access, in one piece, of any alignment. */
+#define MEM_UNIT(bits)                                                                             \
+    struct mem_unit##bits {                                                                        \
+        uint##bits##_t v;                                                                          \
+    } __attribute__((packed, may_alias))
+MEM_UNIT(8);
+MEM_UNIT(16);
+MEM_UNIT(32);
+MEM_UNIT(64);
+#undef MEM_UNIT
+#define MEM_ONCE(bits, address) (((volatile struct mem_unit##bits *)(uintptr_t)(address))->v)
 
 #define MEM_DEFINE(bits, type)                                                                     \
     static inline type mem_load##bits(struct cpu *c, const struct insn *i, uint64_t la)            \
     {                                                                                              \
         const struct tlb_entry *e = tlb_slot(c, la);                                               \
         if (likely(la - e->tag_r <= PAGE_BYTES - sizeof(type))) {                                  \
-            type v;                                                                                \
-            memcpy(&v, (const void *)(uintptr_t)(la + e->addend), sizeof v);                       \
-            return v;                                                                              \
+            return MEM_ONCE(bits, la + e->addend);                                                 \
         }                                                                                          \
         return (type)mem_call_load(c, i, la, sizeof(type));                                        \
     }                                                                                              \
@@ -115,7 +152,7 @@ static inline struct tlb_entry *tlb_slot(struct cpu *c, uint64_t la)
     {                                                                                              \
         const struct tlb_entry *e = tlb_slot(c, la);                                               \
         if (likely(la - e->tag_w <= PAGE_BYTES - sizeof(type))) {                                  \
-            memcpy((void *)(uintptr_t)(la + e->addend), &v, sizeof v);                             \
+            MEM_ONCE(bits, la + e->addend) = v;                                                    \
             return;                                                                                \
         }                                                                                          \
         mem_call_store(c, i, la, v, sizeof(type));                                                 \
@@ -134,6 +171,22 @@ static inline struct tlb_entry *tlb_slot(struct cpu *c, uint64_t la)
     {                                                                                              \
         if (unlikely(p == c->bounce)) {                                                            \
             mem_call_rmw_flush(c, i, la, sizeof(type));                                            \
+        }                                                                                          \
+    }                                                                                              \
+    /* The same for an atomic operation: no fault may be raised between the two. */                \
+    static inline void *mem_lock##bits(struct cpu *c, const struct insn *i, uint64_t la)           \
+    {                                                                                              \
+        const struct tlb_entry *e = tlb_slot(c, la);                                               \
+        if (likely(la - e->tag_w <= PAGE_BYTES - sizeof(type))) {                                  \
+            return (void *)(uintptr_t)(la + e->addend);                                            \
+        }                                                                                          \
+        return mem_call_lock(c, i, la, sizeof(type));                                              \
+    }                                                                                              \
+    static inline void mem_lock_done##bits(struct cpu *c, const struct insn *i, uint64_t la,       \
+                                           void *p)                                                \
+    {                                                                                              \
+        if (unlikely(p == c->bounce)) {                                                            \
+            mem_call_lock_flush(c, i, la, sizeof(type));                                           \
         }                                                                                          \
     }
 MEM_DEFINE(8, uint8_t)

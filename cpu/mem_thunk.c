@@ -44,3 +44,5 @@ THUNK(mem_load_slow);
 THUNK(mem_store_slow);
 THUNK(mem_rmw_slow);
 THUNK(mem_rmw_flush);
+THUNK(mem_lock_slow);
+THUNK(mem_lock_flush);

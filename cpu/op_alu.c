@@ -93,25 +93,25 @@
     static void op_##name##_lock_eg##bits(struct cpu *c, const struct insn *i)                     \
     {                                                                                              \
         uint64_t la = EA(bits / 8, EA_WRITE);                                                      \
-        T *p = mem_rmw##bits(c, i, la);                                                            \
+        T *p = mem_lock##bits(c, i, la);                                                           \
         T b = GET##bits(i->r1);                                                                    \
         __asm__ volatile(carry "lock; " mnem sfx " %[y], %[x]" ASM_FLAGS                           \
                          : [x] "+m"(*p), ASM_FLAGS_OUT                                             \
                          : [y] "q"(b), [fl] "r"(fl_high(c)), ASM_FLAGS_IN                          \
                          : "cc", "memory", "rax");                                                 \
-        mem_rmw_done##bits(c, i, la, p);                                                           \
+        mem_lock_done##bits(c, i, la, p);                                                          \
         NEXT(c, i);                                                                                \
     }                                                                                              \
     static void op_##name##_lock_ei##bits(struct cpu *c, const struct insn *i)                     \
     {                                                                                              \
         uint64_t la = EA(bits / 8, EA_WRITE);                                                      \
-        T *p = mem_rmw##bits(c, i, la);                                                            \
+        T *p = mem_lock##bits(c, i, la);                                                           \
         T b = (T)i->imm;                                                                           \
         __asm__ volatile(carry "lock; " mnem sfx " %[y], %[x]" ASM_FLAGS                           \
                          : [x] "+m"(*p), ASM_FLAGS_OUT                                             \
                          : [y] "q"(b), [fl] "r"(fl_high(c)), ASM_FLAGS_IN                          \
                          : "cc", "memory", "rax");                                                 \
-        mem_rmw_done##bits(c, i, la, p);                                                           \
+        mem_lock_done##bits(c, i, la, p);                                                          \
         NEXT(c, i);                                                                                \
     }
 
@@ -211,9 +211,9 @@ COMPARE(test, "test")
     static void op_##name##_lock##bits(struct cpu *c, const struct insn *i)                        \
     {                                                                                              \
         uint64_t la = EA(bits / 8, EA_WRITE);                                                      \
-        T *p = mem_rmw##bits(c, i, la);                                                            \
+        T *p = mem_lock##bits(c, i, la);                                                           \
         UNARY_ASM(carry "lock; ", mnem, sfx, "+m"(*p));                                            \
-        mem_rmw_done##bits(c, i, la, p);                                                           \
+        mem_lock_done##bits(c, i, la, p);                                                          \
         NEXT(c, i);                                                                                \
     }
 #define UNARY_MEM(bits, T, sfx, name, carry, mnem, form)                                           \
@@ -275,9 +275,9 @@ const struct op_fns fns_dec_z = {.fn = {[FORM_R] = FNS_WIDE_ROW(op_dec_z_r)}};
     static void op_not_lock##bits(struct cpu *c, const struct insn *i)                             \
     {                                                                                              \
         uint64_t la = EA(bits / 8, EA_WRITE);                                                      \
-        T *p = mem_rmw##bits(c, i, la);                                                            \
+        T *p = mem_lock##bits(c, i, la);                                                           \
         __asm__ volatile("lock; not" sfx " %0" : "+m"(*p) : : "memory");                           \
-        mem_rmw_done##bits(c, i, la, p);                                                           \
+        mem_lock_done##bits(c, i, la, p);                                                          \
         NEXT(c, i);                                                                                \
     }
 FOR_WIDTHS(NOT_REG, )

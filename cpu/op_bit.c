@@ -5,7 +5,7 @@
  * Follows: Intel SDM volume 2.  Run on the host's units; a model offers what the host has
  * (cpuid.c).
  *
- * Not modelled: split locks are not atomic against other processors.
+ * Not modelled: nothing left out.
  */
 #include "cpu/op.h"
 #include "cpu/ops.h"
@@ -66,13 +66,13 @@ FOR_WIDE(BT_ADDRESS_W, )
     {                                                                                              \
         uint64_t la = address(bits, writes);                                                       \
         T n = (T)(number) & (bits - 1);                                                            \
-        T *p = mem_rmw##bits(c, i, la);                                                            \
+        T *p = mem_lock##bits(c, i, la);                                                           \
         uint16_t f = fl_get(c);                                                                    \
         __asm__ volatile(ASM_LOAD_FLAGS LOCK_##name #name sfx " %[n_], %[x]" ASM_FLAGS_AX          \
                          : [x] "+m"(*p), "+&a"(f)                                                  \
                          : [n_] "r"(n)                                                             \
                          : "cc", "memory");                                                        \
-        mem_rmw_done##bits(c, i, la, p);                                                           \
+        mem_lock_done##bits(c, i, la, p);                                                          \
         c->fl = f;                                                                                 \
         NEXT(c, i);                                                                                \
     }
@@ -298,14 +298,14 @@ const struct op_fns fns_adox = FNS_DQ(op_adox);
     static void op_cmpxchg_lock##bits(struct cpu *c, const struct insn *i)                         \
     {                                                                                              \
         uint64_t la = EA(bits / 8, EA_WRITE);                                                      \
-        T *p = mem_rmw##bits(c, i, la);                                                            \
+        T *p = mem_lock##bits(c, i, la);                                                           \
         T acc = GET##bits(R_RAX), dst = acc, src = GET##bits(i->r1);                               \
         uint16_t f;                                                                                \
         __asm__ volatile("lock; cmpxchg" sfx " %[s], %[m]"                                         \
                          : "+a"(dst), [m] "+m"(*p)                                                 \
                          : [s] "q"(src)                                                            \
                          : "cc", "memory");                                                        \
-        mem_rmw_done##bits(c, i, la, p);                                                           \
+        mem_lock_done##bits(c, i, la, p);                                                          \
         COMPARE_ASM(sfx, acc, dst, f);                                                             \
         if (acc != dst) {                                                                          \
             SET##bits(R_RAX, dst);                                                                 \
@@ -329,14 +329,14 @@ const struct op_fns fns_adox = FNS_DQ(op_adox);
     static void op_xadd_mg##bits(struct cpu *c, const struct insn *i)                              \
     {                                                                                              \
         uint64_t la = EA(bits / 8, EA_WRITE);                                                      \
-        T *p = mem_rmw##bits(c, i, la);                                                            \
+        T *p = mem_lock##bits(c, i, la);                                                           \
         T v = GET##bits(i->r1);                                                                    \
         uint16_t f;                                                                                \
         __asm__ volatile("lock; xadd" sfx " %[x], %[m]" ASM_FLAGS_AX                               \
                          : [x] "+&q"(v), "=&a"(f), [m] "+m"(*p)                                    \
                          :                                                                         \
                          : "cc", "memory");                                                        \
-        mem_rmw_done##bits(c, i, la, p);                                                           \
+        mem_lock_done##bits(c, i, la, p);                                                          \
         SET##bits(i->r1, v);                                                                       \
         c->fl = f;                                                                                 \
         NEXT(c, i);                                                                                \
@@ -352,13 +352,13 @@ const struct op_fns fns_xadd = {
 static __attribute__((noinline)) void cmpxchg8b(struct cpu *c, const struct insn *i)
 {
     uint64_t la = EA(8, EA_WRITE);
-    uint64_t *p = mem_rmw64(c, i, la);
+    uint64_t *p = mem_lock64(c, i, la);
     uint64_t old = (c->r[R_RDX] << 32) | (uint32_t)c->r[R_RAX];
     uint64_t new = (c->r[R_RCX] << 32) | (uint32_t)c->r[R_RBX];
     bool done =
         __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 
-    mem_rmw_done64(c, i, la, p);
+    mem_lock_done64(c, i, la, p);
     c->fl = done ? c->fl | FL_ZF : c->fl & ~FL_ZF;
     if (!done) {
         SET32(R_RAX, old);
@@ -372,7 +372,6 @@ static void op_cmpxchg8b(struct cpu *c, const struct insn *i)
     NEXT(c, i);
 }
 
-/* In a bounce buffer both halves are written back; an aligned operand never leaves its page. */
 static __attribute__((noinline)) void cmpxchg16b(struct cpu *c, const struct insn *i)
 {
     uint64_t la = EA(16, EA_WRITE);
@@ -381,26 +380,16 @@ static __attribute__((noinline)) void cmpxchg16b(struct cpu *c, const struct ins
         c->cur = i;
         cpu_raise_error(c, EXCP_GP, 0);
     }
-    mem_probe_write(c, i, la, 16);
-    uint64_t *p = mem_rmw64(c, i, la);
+    void *p = mem_lock_slow(c, i, la, 16);
     uint64_t lo = c->r[R_RAX], hi = c->r[R_RDX];
-    uint64_t pair[2] __attribute__((aligned(16)));
-    uint64_t *at = p;
     uint8_t done;
 
-    if (p == c->bounce) {
-        pair[0] = mem_load64(c, i, la);
-        pair[1] = mem_load64(c, i, la + 8);
-        at = pair;
-    }
     __asm__ volatile("lock; cmpxchg16b %[m]\n\tsete %[d]"
-                     : "+a"(lo),
-                       "+d"(hi), [m] "+m"(*(unsigned __int128 *)(void *)at), [d] "=q"(done)
+                     : "+a"(lo), "+d"(hi), [m] "+m"(*(unsigned __int128 *)p), [d] "=q"(done)
                      : "b"(c->r[R_RBX]), "c"(c->r[R_RCX])
                      : "cc", "memory");
-    if (at == pair) {
-        mem_store64(c, i, la, pair[0]);
-        mem_store64(c, i, la + 8, pair[1]);
+    if (p == c->bounce) {
+        mem_lock_flush(c, i, la, 16);
     }
     c->fl = done ? c->fl | FL_ZF : c->fl & ~FL_ZF;
     if (!done) {

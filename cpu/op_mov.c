@@ -7,6 +7,9 @@
 #include "cpu/op.h"
 #include "cpu/op_cond.h"
 #include "cpu/ops.h"
+#include <sched.h>
+
+enum { PAUSES_TO_YIELD = 64 };
 
 #define MOV_REG(bits, T, sfx, ...)                                                                 \
     static void op_mov_eg_r##bits(struct cpu *c, const struct insn *i)                             \
@@ -123,9 +126,9 @@ const struct op_fns fns_lea = {.fn = {[FORM_MB] = FNS_WIDE_ROW(op_lea_mb),
     static void op_xchg_mg##bits(struct cpu *c, const struct insn *i)                              \
     {                                                                                              \
         uint64_t la = EA(bits / 8, EA_WRITE);                                                      \
-        T *p = mem_rmw##bits(c, i, la);                                                            \
+        T *p = mem_lock##bits(c, i, la);                                                           \
         T v = __atomic_exchange_n(p, GET##bits(i->r1), __ATOMIC_SEQ_CST);                          \
-        mem_rmw_done##bits(c, i, la, p);                                                           \
+        mem_lock_done##bits(c, i, la, p);                                                          \
         SET##bits(i->r1, v);                                                                       \
         NEXT(c, i);                                                                                \
     }
@@ -254,9 +257,21 @@ const struct op_fns fns_nop = {
     .fn = {
         [FORM_R] = {op_nop, op_nop, op_nop, op_nop}, [FORM_MG] = {op_nop, op_nop, op_nop, op_nop}}};
 
+/* Whoever spins waits for another vCPU, whose thread may be waiting for this host processor. */
+static __attribute__((noinline)) void pause_yield(struct cpu *c)
+{
+    c->pauses = 0;
+    if (c->v->m->ncpus > 1) {
+        sched_yield();
+    }
+}
+
 static void op_pause(struct cpu *c, const struct insn *i)
 {
     __builtin_ia32_pause();
+    if (unlikely(++c->pauses == PAUSES_TO_YIELD)) {
+        pause_yield(c);
+    }
     NEXT(c, i);
 }
 const struct op_fns fns_pause = {.fn = {[FORM_R] = {op_pause}}};

@@ -368,8 +368,10 @@ static void ltr(struct cpu *c, const struct insn *i, bool mem)
         cpu_raise_error(c, EXCP_GP, 0);
     }
     read_system(c, sel, BIT(DESC_TSS32) | (cpu_is_long(c) ? 0 : BIT(DESC_TSS16)), &d);
+    if (mem_sys_change(c, d.addr + 5, 2, 0) & 2) { /* another processor was faster */
+        raise_sel(c, EXCP_GP, sel);
+    }
     d.hi |= BIT(9); /* busy */
-    mem_sys_store(c, d.addr + 5, d.hi >> 8 & 0xff, 1);
     set_system(c, SEG_TR, sel, &d);
 }
 

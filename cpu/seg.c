@@ -122,7 +122,7 @@ void desc_touch(struct cpu *c, struct desc *d)
 {
     if (!(d->hi & BIT(8))) {
         d->hi |= BIT(8);
-        mem_sys_store(c, d->addr + 5, d->hi >> 8 & 0xff, 1);
+        mem_sys_change(c, d->addr + 5, 1, 0);
     }
 }
 

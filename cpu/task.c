@@ -158,10 +158,7 @@ static void task_save(struct cpu *c, uint64_t next_ip, uint32_t flags)
 /* Set or clear the busy bit of a TSS descriptor in the GDT. */
 static void task_set_busy(struct cpu *c, uint16_t sel, bool busy)
 {
-    uint64_t at = c->gdtr.base + (sel & 0xfff8) + 5;
-    uint8_t type = (uint8_t)mem_sys_load(c, at, 1);
-
-    mem_sys_store(c, at, busy ? type | 2 : type & ~2, 1);
+    mem_sys_change(c, c->gdtr.base + (sel & 0xfff8) + 5, busy ? 2 : 0, busy ? 0 : 2);
 }
 
 static void task_load_ldt(struct cpu *c, uint16_t sel)

@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <unistd.h>
 
-int file_read_at(int fd, void *buf, size_t len, uint64_t off)
+static int host_read(struct file *f, void *buf, size_t len, uint64_t off)
 {
     for (uint8_t *to = buf; len;) {
-        ssize_t n = pread(fd, to, len, (off_t)off);
+        ssize_t n = pread(f->fd, to, len, (off_t)off);
 
         if (n < 0 && errno == EINTR) {
             continue;
@@ -29,10 +29,10 @@ int file_read_at(int fd, void *buf, size_t len, uint64_t off)
     return 0;
 }
 
-int file_write_at(int fd, const void *buf, size_t len, uint64_t off)
+static int host_write(struct file *f, const void *buf, size_t len, uint64_t off)
 {
     for (const uint8_t *from = buf; len;) {
-        ssize_t n = pwrite(fd, from, len, (off_t)off);
+        ssize_t n = pwrite(f->fd, from, len, (off_t)off);
 
         if (n < 0 && errno == EINTR) {
             continue;
@@ -45,4 +45,35 @@ int file_write_at(int fd, const void *buf, size_t len, uint64_t off)
         len -= (size_t)n;
     }
     return 0;
+}
+
+static int host_sync(struct file *f)
+{
+    int n;
+
+    do {
+        n = fdatasync(f->fd);
+    } while (n && errno == EINTR);
+    return n ? errno : 0;
+}
+
+const struct file_ops host_file_ops = {
+    .read = host_read,
+    .write = host_write,
+    .sync = host_sync,
+};
+
+int file_read_at(struct file *f, void *buf, size_t len, uint64_t off)
+{
+    return f->ops->read(f, buf, len, off);
+}
+
+int file_write_at(struct file *f, const void *buf, size_t len, uint64_t off)
+{
+    return f->ops->write(f, buf, len, off);
+}
+
+int file_sync(struct file *f)
+{
+    return f->ops->sync(f);
 }

@@ -5,7 +5,9 @@
  * Locks are open file description locks over the whole file: exclusive for writers, shared for
  * readers.  QEMU's own locks conflict with them, so neither program writes beneath the other.
  *
- * Not modelled: formats other than raw and fixed VHD (issue 3), images that are not local files.
+ * A parent is opened read-only, so that it is locked against writers as long as its child is open.
+ *
+ * Not modelled: formats other than raw and VHD, images that are not local files.
  */
 #define _GNU_SOURCE /* F_OFD_SETLK */
 #include "hw/core/floppy.h"
@@ -50,7 +52,7 @@ static bool image_take_size(struct image *img, const char *path, bool cdrom, GEr
 {
     struct stat st;
 
-    if (fstat(img->fd, &st)) {
+    if (fstat(img->file.fd, &st)) {
         image_open_error(err, path, img->readonly, errno);
         return false;
     }
@@ -62,7 +64,7 @@ static bool image_take_size(struct image *img, const char *path, bool cdrom, GEr
         image_error(err, CANDELA_ERROR_FILE, path, "is neither a file nor a block device");
         return false;
     }
-    off_t size = lseek(img->fd, 0, SEEK_END);
+    off_t size = lseek(img->file.fd, 0, SEEK_END);
     if (size < 0) {
         image_open_error(err, path, img->readonly, errno);
         return false;
@@ -91,7 +93,7 @@ static bool image_lock(struct image *img, const char *path, GError **err)
         .l_whence = SEEK_SET,
     };
 
-    if (!fcntl(img->fd, F_OFD_SETLK, &lock)) {
+    if (!fcntl(img->file.fd, F_OFD_SETLK, &lock)) {
         return true;
     }
     if (errno == EAGAIN || errno == EACCES) {
@@ -105,7 +107,64 @@ static bool image_lock(struct image *img, const char *path, GError **err)
     return true; /* a file system without locks */
 }
 
-static struct image *image_open(const char *path, bool readonly, bool cdrom, GError **err)
+/* A loop would wait for a lock of our own at best. */
+static bool image_check_chain(const struct image *img, GError **err)
+{
+    struct stat st, other;
+    unsigned depth = 1;
+
+    for (const struct image *i = img->child; i; i = i->child, depth++) {
+        if (!fstat(img->file.fd, &st) && !fstat(i->file.fd, &other) && st.st_dev == other.st_dev &&
+            st.st_ino == other.st_ino) {
+            image_error(err, CANDELA_ERROR_FORMAT, img->path,
+                        "is its own parent or grandparent: a loop");
+            return false;
+        }
+    }
+    if (depth > VHD_CHAIN_MAX) {
+        image_error(err, CANDELA_ERROR_FORMAT, img->path,
+                    "has more than 63 images above it; merge some of them");
+        return false;
+    }
+    return true;
+}
+
+static struct image *image_new(int fd, const char *path, bool readonly)
+{
+    struct image *img = g_new0(struct image, 1);
+
+    img->file = (struct file){.ops = &host_file_ops, .fd = fd};
+    img->path = g_strdup(path);
+    img->readonly = readonly;
+    return img;
+}
+
+void image_free(struct image *img)
+{
+    if (img->vhd) {
+        if (img->vhd->parent) {
+            image_close(img->vhd->parent);
+        }
+        vhd_load_clear(img->vhd);
+        g_free(img->vhd);
+    }
+    close(img->file.fd); /* gives up the lock */
+    g_free(img->path);
+    g_free(img);
+}
+
+void image_close(struct image *img)
+{
+    if (img->ops) {
+        img->ops->close(img);
+    } else {
+        image_free(img);
+    }
+}
+
+/* Open and locked, not looked into. */
+static struct image *image_open_file(const char *path, bool readonly, bool cdrom,
+                                     const struct image *child, GError **err)
 {
     /* Not blocking: the open of a named pipe would wait for its other end. */
     int fd = open(path, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -114,11 +173,11 @@ static struct image *image_open(const char *path, bool readonly, bool cdrom, GEr
         image_open_error(err, path, readonly, errno);
         return NULL;
     }
-    struct image *img = g_new0(struct image, 1);
-    img->fd = fd;
-    img->readonly = readonly;
-    if (!image_take_size(img, path, cdrom, err) || !image_lock(img, path, err)) {
-        raw_ops.close(img);
+    struct image *img = image_new(fd, path, readonly);
+    img->child = child;
+    if (!image_take_size(img, path, cdrom, err) || !image_check_chain(img, err) ||
+        !image_lock(img, path, err)) {
+        image_free(img);
         return NULL;
     }
     return img;
@@ -131,64 +190,127 @@ static bool has_vhd_name(const char *path)
     return g_str_has_suffix(lower, ".vhd");
 }
 
-/*
- * The driver for the image, or NULL with the error set.  Unless asked for, a VHD is only recognised
- * under its usual name: a guest could write a footer to the end of a raw disk.
- */
-static const struct block_ops *image_choose(struct image *img, const char *path,
-                                            enum drive_format format, GError **err)
-{
-    const char *why;
-    g_autofree char *text = NULL;
+/* Keeps the first finding for which an image is refused. */
+struct refusal {
+    struct vhd_report report;
+    char *why;
+};
 
-    if (format == DRIVE_FORMAT_RAW || (format == DRIVE_FORMAT_AUTO && !has_vhd_name(path))) {
-        return &raw_ops;
+static void refusal_found(struct vhd_report *report, enum vhd_fault fault, const char *what)
+{
+    struct refusal *r = container_of(report, struct refusal, report);
+
+    if (fault == VHD_FAULT_FATAL && !r->why) {
+        r->why = g_strdup(what);
     }
-    switch (vhd_probe(img, &img->size, &why)) {
-    case VHD_FIXED:
-        return &fixed_vhd_ops;
-    case VHD_DYNAMIC:
-    case VHD_DIFFERENCING:
-        image_error(
-            err, CANDELA_ERROR_FORMAT, path,
-            "is a dynamic or differencing VHD: those come with issue 3; until then convert it "
-            "(qemu-img convert -f vpc -O raw)");
-        return NULL;
-    case VHD_DAMAGED:
-        text = g_strdup_printf("is a damaged VHD: %s", why);
-        image_error(err, CANDELA_ERROR_FORMAT, path, text);
-        return NULL;
-    case VHD_NONE:
-        break;
-    }
-    image_error(err, CANDELA_ERROR_FORMAT, path,
-                "has no VHD footer: it is no VHD image (format=raw takes it as it is)");
-    return NULL;
 }
 
-struct block *block_open(const char *path, enum drive_format format, bool readonly, bool cdrom,
-                         GError **err)
+/* The image as VHD; false with the error set. */
+static bool image_start_vhd(struct image *img, GError **err)
+{
+    struct refusal refusal = {.report.found = refusal_found};
+    struct vhd_disk *d = g_new0(struct vhd_disk, 1);
+    bool is_vhd;
+
+    if (!vhd_load(img, d, &refusal.report, &is_vhd)) {
+        g_autofree char *why = refusal.why;
+        g_autofree char *text = g_strdup_printf("is a damaged VHD: %s", why);
+
+        g_free(d);
+        image_error(err, CANDELA_ERROR_FORMAT, img->path,
+                    is_vhd ? text
+                           : "has no VHD footer: it is no VHD image (format=raw takes it as it "
+                             "is)");
+        return false;
+    }
+    img->vhd = d;
+    img->size = d->footer.current_size;
+    if (d->footer.type == VHD_TYPE_FIXED) {
+        img->ops = &fixed_vhd_ops;
+        return true;
+    }
+    if (d->footer.type == VHD_TYPE_DIFFERENCING && !vhd_open_parent(img, err)) {
+        return false;
+    }
+    int error = vhd_disk_start(img);
+    if (error) {
+        image_open_error(err, img->path, img->readonly, error);
+        return false;
+    }
+    img->ops = d->footer.type == VHD_TYPE_DYNAMIC ? &dynamic_vhd_ops : &differencing_vhd_ops;
+    return true;
+}
+
+/*
+ * Find the driver.  Unless asked for, a VHD is only recognised under its usual name: a guest could
+ * write a footer to the end of a raw disk.  False: the error is set and the image freed.
+ */
+static bool image_start(struct image *img, enum drive_format format, GError **err)
+{
+    if (format == DRIVE_FORMAT_RAW || (format == DRIVE_FORMAT_AUTO && !has_vhd_name(img->path))) {
+        img->ops = &raw_ops;
+        return true;
+    }
+    if (!image_start_vhd(img, err)) {
+        image_free(img);
+        return false;
+    }
+    return true;
+}
+
+struct image *image_open(const char *path, enum drive_format format, bool readonly, bool cdrom,
+                         const struct file_ops *ops, void *opaque, GError **err)
 {
     if (cdrom && format == DRIVE_FORMAT_VHD) {
         image_error(err, CANDELA_ERROR_FORMAT, path, "a CD or DVD image is raw (.iso), not VHD");
         return NULL;
     }
-    struct image *img = image_open(path, readonly || cdrom, cdrom, err);
+    struct image *img = image_open_file(path, readonly || cdrom, cdrom, NULL, err);
     if (!img) {
         return NULL;
     }
-    const struct block_ops *ops = image_choose(img, path, cdrom ? DRIVE_FORMAT_RAW : format, err);
-    if (!ops) {
-        raw_ops.close(img);
+    img->file.ops = ops;
+    img->file.opaque = opaque;
+    return image_start(img, cdrom ? DRIVE_FORMAT_RAW : format, err) ? img : NULL;
+}
+
+struct image *image_open_parent(const char *path, const struct image *child, GError **err)
+{
+    struct image *img = image_open_file(path, true, false, child, err);
+
+    return img && image_start(img, DRIVE_FORMAT_VHD, err) ? img : NULL;
+}
+
+struct image *image_open_fd(int fd, const char *path, enum drive_format format, bool readonly,
+                            GError **err)
+{
+    struct image *img = image_new(fd, path, readonly);
+
+    if (!image_take_size(img, path, false, err)) {
+        image_free(img);
         return NULL;
     }
+    return image_start(img, format, err) ? img : NULL;
+}
+
+struct block *image_to_block(struct image *img, bool cdrom)
+{
     struct block *b = g_new0(struct block, 1);
-    b->ops = ops;
+
+    b->ops = img->ops;
     b->img = img;
-    b->path = g_canonicalize_filename(path, NULL);
+    b->path = g_canonicalize_filename(img->path, NULL);
     b->sectors = align_up(img->size, cdrom ? 4 * SECTOR_BYTES : SECTOR_BYTES) / SECTOR_BYTES;
     b->readonly = img->readonly;
     return b;
+}
+
+struct block *block_open(const char *path, enum drive_format format, bool readonly, bool cdrom,
+                         GError **err)
+{
+    struct image *img = image_open(path, format, readonly, cdrom, &host_file_ops, NULL, err);
+
+    return img ? image_to_block(img, cdrom) : NULL;
 }
 
 /* The tab on the disk: nobody may write the file, or we may not. */
@@ -209,7 +331,8 @@ struct block *block_open_floppy(const char *path, enum drive_format format, bool
         image_error(err, CANDELA_ERROR_FORMAT, path, "a floppy image is raw (.vfd, .img), not VHD");
         return NULL;
     }
-    struct image *img = image_open(path, readonly || floppy_is_protected(path), false, err);
+    struct image *img =
+        image_open_file(path, readonly || floppy_is_protected(path), false, NULL, err);
     if (!img) {
         return NULL;
     }
@@ -221,15 +344,10 @@ struct block *block_open_floppy(const char *path, enum drive_format format, bool
             "as a disk with -hda",
             img->size, FLOPPY_MAX_SECTORS * SECTOR_BYTES);
         image_error(err, CANDELA_ERROR_FORMAT, path, text);
-        raw_ops.close(img);
+        image_free(img);
         return NULL;
     }
+    img->ops = &raw_ops;
     img->size = (uint64_t)floppy_geometry_sectors(g) * SECTOR_BYTES;
-    struct block *b = g_new0(struct block, 1);
-    b->ops = &raw_ops;
-    b->img = img;
-    b->path = g_canonicalize_filename(path, NULL);
-    b->sectors = floppy_geometry_sectors(g);
-    b->readonly = img->readonly;
-    return b;
+    return image_to_block(img, false);
 }

@@ -21,7 +21,7 @@ struct overlay {
     const struct block_ops *below_ops;
     void *below;
     uint64_t size; /* bytes of the medium */
-    int fd;
+    struct file file;
     uint64_t used;        /* clusters in the file */
     GHashTable *clusters; /* number on the disk (gint64, owned) -> place in the file + 1 */
     uint8_t *buf;         /* one cluster; block.c serialises the calls */
@@ -47,7 +47,7 @@ static int overlay_add(struct overlay *o, uint64_t cluster, uint64_t *at)
 
     *at = o->used * CLUSTER_BYTES;
     if (!error) {
-        error = file_write_at(o->fd, o->buf, len, *at);
+        error = file_write_at(&o->file, o->buf, len, *at);
     }
     if (!error) {
         g_hash_table_insert(o->clusters, g_memdup2(&key, sizeof key),
@@ -67,7 +67,7 @@ static int overlay_read_at(void *opaque, uint64_t off, void *buf, size_t len)
         size_t n = MIN(len, CLUSTER_BYTES - within);
 
         error = overlay_find(o, off / CLUSTER_BYTES, &at)
-                    ? file_read_at(o->fd, to, n, at + within)
+                    ? file_read_at(&o->file, to, n, at + within)
                     : o->below_ops->read_at(o->below, off, to, n);
         to += n;
         off += n;
@@ -92,7 +92,7 @@ static int overlay_write_at(void *opaque, uint64_t off, const void *buf, size_t 
             error = overlay_add(o, off / CLUSTER_BYTES, &at);
         }
         if (!error) {
-            error = file_write_at(o->fd, from, n, at + within);
+            error = file_write_at(&o->file, from, n, at + within);
         }
         from += n;
         off += n;
@@ -106,7 +106,7 @@ static void overlay_close(void *opaque)
     struct overlay *o = opaque;
 
     o->below_ops->close(o->below);
-    close(o->fd);
+    close(o->file.fd);
     g_hash_table_unref(o->clusters);
     g_free(o->buf);
     g_free(o);
@@ -152,7 +152,7 @@ bool block_add_overlay(struct block *b, GError **err)
     o->below_ops = b->ops;
     o->below = b->img;
     o->size = b->sectors * SECTOR_BYTES;
-    o->fd = fd;
+    o->file = (struct file){.ops = &host_file_ops, .fd = fd};
     o->clusters = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     o->buf = g_malloc(CLUSTER_BYTES);
     b->ops = &overlay_ops;

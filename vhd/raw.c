@@ -9,7 +9,6 @@
  */
 #include "vhd/image.h"
 #include <errno.h>
-#include <unistd.h>
 
 /* Whether the bytes are all of a medium in units of `sector` bytes; block.c has checked sectors
  * already. */
@@ -30,7 +29,7 @@ static int raw_read_at(void *opaque, uint64_t off, void *buf, size_t len)
     /* A fixed VHD's footer is behind the medium: it is not the guest's to read. */
     size_t inside = off < img->size ? MIN(len, img->size - off) : 0;
     memset((uint8_t *)buf + inside, 0, len - inside);
-    return file_read_at(img->fd, buf, inside, off);
+    return file_read_at(&img->file, buf, inside, off);
 }
 
 static int raw_write_at(void *opaque, uint64_t off, const void *buf, size_t len)
@@ -43,22 +42,19 @@ static int raw_write_at(void *opaque, uint64_t off, const void *buf, size_t len)
     if (!raw_is_inside(img, off, len, SECTOR_BYTES)) {
         return EINVAL;
     }
-    return file_write_at(img->fd, buf, len, off);
+    return file_write_at(&img->file, buf, len, off);
 }
 
 static int raw_flush(void *opaque)
 {
     struct image *img = opaque;
 
-    return img->readonly || fdatasync(img->fd) == 0 ? 0 : errno;
+    return img->readonly ? 0 : file_sync(&img->file);
 }
 
 static void raw_close(void *opaque)
 {
-    struct image *img = opaque;
-
-    close(img->fd); /* gives up the lock */
-    g_free(img);
+    image_free(opaque);
 }
 
 const struct block_ops raw_ops = {

@@ -1,7 +1,7 @@
 /*
  * Disk images: probing and opening.
  *
- * Not modelled: dynamic and differencing VHDs (issue 3).
+ * Not modelled: formats other than raw and VHD.
  */
 #ifndef VHD_VHD_H
 #define VHD_VHD_H
@@ -13,7 +13,9 @@
  * Open the image at `path` as a disk, or as a CD/DVD (`cdrom`: always read-only, sectors of 2048
  * bytes in the file). `format` DRIVE_FORMAT_AUTO looks at the file.  The block's path is made
  * absolute.  A disk that is not `readonly` is locked against other writers (and other users while
- * it is written).  The file is not changed by opening it.
+ * it is written).  The file is not changed by opening it, but that a VHD whose footer a crash cut
+ * off gets it back when it is opened for writing.  The parents of a differencing VHD are opened
+ * read-only and locked against writers.
  *
  * Errors (NULL): FILE for a path that is missing, locked, not permitted, a folder or the like;
  * FORMAT for contents that are no such image.  The message starts with the path.  Any thread;

@@ -294,8 +294,8 @@ Test(vhd, other_kinds_and_damaged_ones_are_refused_by_name)
         int flip; /* a byte to damage, -1: none */
         const char *words;
     } rows[] = {
-        {4096, 3, -1, "issue 3"},
-        {4096, 4, -1, "issue 3"},
+        {4096, 3, -1, "no place for the header"},
+        {4096, 4, -1, "no place for the header"},
         {4096, 9, -1, "type"},
         {4096, 2, 100, "checksum"},
         {4608, 2, -1, "shorter"},

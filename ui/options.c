@@ -1,13 +1,12 @@
 /*
  * The options of `candela run`: one table gives parsing, help, lists and the nearest name.
- *
- * An option is written with one dash or two, its value as the next word or behind an equals sign.
  */
 #include "ui/options.h"
 #include "accel/accel.h"
 #include "cpu/cpu.h"
 #include "ui/chr_host.h"
 #include "ui/drive.h"
+#include "ui/option_table.h"
 #include "ui/parse.h"
 #include "ui/script.h"
 #include "ui/smp.h"
@@ -16,17 +15,15 @@ struct option_row;
 typedef bool option_set(struct options *o, const struct option_row *row, const char *opt,
                         const char *val, GError **err);
 
-enum { NO_ARG, ARG, OPTIONAL_ARG };
-
 struct option_row {
-    const char *names[4]; /* without dashes; the first is the one shown, NULL-ended unless full */
-    const char *arg;      /* as shown in the help; NULL: none */
+    const char *names[OPTION_NAMES]; /* as in struct option_spec, likewise the next two */
+    const char *arg;                 /* as shown in the help; NULL: none */
     const char *help;
     option_set *set;
     size_t offset; /* of the char * or bool that set_string and set_flag fill */
     void (*list)(
         GString *out); /* what the value `help` answers; NULL: it is a value as any other */
-    int takes;
+    enum option_takes takes;
     bool two;       /* the first name is shown with two dashes */
     unsigned extra; /* the setter's own */
 };
@@ -398,35 +395,38 @@ const char *options_name(unsigned n)
     return n < ARRAY_LEN(rows) ? rows[n].names[0] : NULL;
 }
 
-/* The short name first, dashes as people type them. */
-static void option_spell(const struct option_row *row, GString *out)
+static bool options_spec(const struct option_table *t, unsigned n, struct option_spec *out)
 {
-    for (unsigned i = ARRAY_LEN(row->names); i-- > 0;) {
-        if (row->names[i]) {
-            g_string_append_printf(out, "%s%s%s", out->len ? ", " : "",
-                                   row->two && i == 0 ? "--" : "-", row->names[i]);
-        }
+    (void)t;
+    if (n >= ARRAY_LEN(rows)) {
+        return false;
     }
-    if (row->arg) {
-        g_string_append_printf(out, " %s", row->arg);
-    }
+    *out = (struct option_spec){.names = rows[n].names,
+                                .arg = rows[n].arg,
+                                .help = rows[n].help,
+                                .takes = rows[n].takes,
+                                .two = rows[n].two};
+    return true;
 }
+
+/* Whether `word` can be the value of an option that may stand without one. */
+static bool is_optional_value(const char *word)
+{
+    return g_ascii_isdigit(*word) || !strcmp(word, "help") || !strcmp(word, "qemu");
+}
+
+static const struct option_table table = {
+    .command = "candela run",
+    .spec = options_spec,
+    .is_value = is_optional_value,
+};
 
 void options_help(GString *out)
 {
     g_string_append(out, "Usage: candela run [options]\n\n"
                          "Each option may have one dash or two; a value may follow '='.  DEV, and "
                          "every value with\na list, answers 'help': -serial help.\n\n");
-    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        g_autoptr(GString) left = g_string_new(NULL);
-
-        option_spell(&rows[i], left);
-        if (left->len > 29) {
-            g_string_append_printf(out, "  %s\n%33s%s\n", left->str, "", rows[i].help);
-        } else {
-            g_string_append_printf(out, "  %-30s %s\n", left->str, rows[i].help);
-        }
-    }
+    option_table_help(&table, out);
     g_string_append(
         out, "\nExit codes: 0 the guest powered off or the last expectation held, 1 run-time "
              "error, 2 usage,\n3 bad medium or configuration, 4 no such accelerator here, 5 "
@@ -435,38 +435,6 @@ void options_help(GString *out)
 }
 
 /* Parsing ------------------------------------------------------------------------------------- */
-
-static const struct option_row *option_find(const char *name)
-{
-    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        for (unsigned n = 0; n < ARRAY_LEN(rows[i].names) && rows[i].names[n]; n++) {
-            if (!strcmp(rows[i].names[n], name)) {
-                return &rows[i];
-            }
-        }
-    }
-    return NULL;
-}
-
-static bool option_unknown(const char *word, const char *name, GError **err)
-{
-    const char *names[ARRAY_LEN(rows) * 4 + 1];
-    const char *nearest;
-    unsigned count = 0;
-
-    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        for (unsigned n = 0; n < ARRAY_LEN(rows[i].names) && rows[i].names[n]; n++) {
-            names[count++] = rows[i].names[n];
-        }
-    }
-    names[count] = NULL;
-    nearest = parse_nearest(name, names);
-    if (nearest) {
-        return parse_fail(err, "unknown option '%s'; nearest: -%s (candela run --help lists all)",
-                          word, nearest);
-    }
-    return parse_fail(err, "unknown option '%s' (candela run --help lists all)", word);
-}
 
 static bool option_stray(const char *word, GError **err)
 {
@@ -482,45 +450,25 @@ static bool option_stray(const char *word, GError **err)
                       word);
 }
 
-/* Whether `word` can be the value of an option that may stand without one. */
-static bool is_optional_value(const char *word)
-{
-    return word && (g_ascii_isdigit(*word) || !strcmp(word, "help") || !strcmp(word, "qemu"));
-}
-
 /* One option at argv[*at]; moves *at past it. */
 static bool option_take(struct options *o, int argc, char *const *argv, int *at, GError **err)
 {
-    const char *word = argv[(*at)++];
-    const char *bare = word + (g_str_has_prefix(word, "--") ? 2 : 1);
-    const char *eq = strchr(bare, '=');
-    g_autofree char *name = eq ? g_strndup(bare, (gsize)(eq - bare)) : g_strdup(bare);
-    g_autofree char *opt = eq ? g_strndup(word, (gsize)(eq - word)) : g_strdup(word);
-    const struct option_row *row = option_find(name);
-    const char *val = eq ? eq + 1 : NULL;
+    struct option_word word;
 
-    if (!row) {
-        return option_unknown(opt, name, err);
+    if (!option_table_take(&table, argc, argv, at, &word, err)) {
+        return false;
     }
-    if (row->takes == NO_ARG && val) {
-        return parse_fail(err, "%s takes no value", opt);
-    }
-    if (!val && row->takes != NO_ARG && *at < argc &&
-        (row->takes == ARG || is_optional_value(argv[*at]))) {
-        val = argv[(*at)++];
-    }
-    if (row->takes == ARG && !val) {
-        return parse_fail(err, "%s needs a value: %s", opt, row->arg);
-    }
+    g_autofree char *opt = word.opt;
+    const struct option_row *row = &rows[word.row];
     if (!row->set) {
         options_help(o->answer);
         return true;
     }
-    if (val && row->list && !strcmp(val, "help")) {
+    if (word.val && row->list && !strcmp(word.val, "help")) {
         row->list(o->answer);
         return true;
     }
-    return row->set(o, row, opt, val, err);
+    return row->set(o, row, opt, word.val, err);
 }
 
 static bool is_stdio(const char *dev)

@@ -259,8 +259,10 @@ static void hpet_arm(struct hpet *h, unsigned n, int64_t not_before)
     if (!hpet_can_interrupt(h, t)) {
         t->behind = 0;
         timer_stop(&t->event);
+    } else if (t->behind) {
+        timer_retry_at(&t->event, not_before);
     } else {
-        timer_at(&t->event, t->behind ? not_before : MAX(hpet_next_match(h, t), not_before));
+        timer_at(&t->event, MAX(hpet_next_match(h, t), not_before));
     }
 }
 

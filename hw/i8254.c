@@ -187,17 +187,23 @@ static uint64_t channel_next_rise(const struct channel *c, uint64_t t)
     return at > t ? at : 0;
 }
 
-/* Program the timer for the rising edge of OUT0 after tick `after`. */
+/* Program the timer for the rising edge of OUT0 after tick `after`.  One that is due already waits
+ * until `not_before`, or for the guest to take the last. */
 static void i8254_arm(struct i8254 *pit, uint64_t after, int64_t not_before)
 {
     uint64_t at = channel_next_rise(&pit->s.ch[0], after);
+    int64_t ns = clock_ticks_to_ns(at, I8254_HZ);
 
     if (!at) {
         timer_stop(&pit->s.edge);
         return;
     }
     pit->s.edge_tick = at;
-    timer_at(&pit->s.edge, MAX(clock_ticks_to_ns(at, I8254_HZ), not_before));
+    if (ns < clock_now(pit->dev.m) && ns < not_before) {
+        timer_retry_at(&pit->s.edge, not_before);
+    } else {
+        timer_at(&pit->s.edge, MAX(ns, not_before));
+    }
 }
 
 /* A rising edge of OUT0 is due. */
@@ -221,7 +227,8 @@ static void i8254_edge(struct device *dev, unsigned n)
     }
     uint64_t lag = MAX((uint64_t)c->count * CATCH_UP_PERIODS, CATCH_UP_TICKS);
     if (put_off && t <= after + lag) {
-        timer_at(&pit->s.edge, now + MAX(clock_ticks_to_ns(c->count, I8254_HZ), PERIOD_MIN_NS));
+        timer_retry_at(&pit->s.edge,
+                       now + MAX(clock_ticks_to_ns(c->count, I8254_HZ), PERIOD_MIN_NS));
         return;
     }
     channel_sync(c, after);

@@ -94,7 +94,11 @@ static void lapic_fire_periodic(struct lapic *l)
     uint64_t next = l->s.count_start + (l->s.fired + 1) * period;
     uint64_t not_before =
         now + MAX(put_off ? period : period / CATCH_UP_SPEED, (uint64_t)PERIOD_MIN_NS);
-    timer_at(&l->s.timer, (int64_t)MAX(next, not_before));
+    if (next <= now) {
+        timer_retry_at(&l->s.timer, (int64_t)not_before);
+    } else {
+        timer_at(&l->s.timer, (int64_t)MAX(next, not_before));
+    }
 }
 
 void lapic_timer_fire(struct device *dev, unsigned n)

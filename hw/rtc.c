@@ -262,6 +262,31 @@ static uint64_t rtc_periods(const struct rtc *r, unsigned period)
     return clock_ns_to_ticks((int64_t)rtc_since_base(r), RTC_HZ) / period;
 }
 
+/*
+ * Periods are taken one by one while they interrupt: those that pass before register C is read
+ * follow, as the guest reads it, within the bounds of CATCH_UP.  Else one flag stands for all.
+ */
+static void rtc_settle_periods(struct rtc *r, unsigned period)
+{
+    uint8_t *flags = &r->s.cmos[RTC_C];
+    uint64_t n = rtc_periods(r, period);
+    uint64_t lag = MAX((uint64_t)CATCH_UP_NS * RTC_HZ / NS_PER_SEC / period, CATCH_UP_PERIODS);
+
+    if (n == r->s.seen_periods || (r->s.event.retry && clock_now(r->dev.m) < r->s.event.deadline)) {
+        return;
+    }
+    if (!(r->s.cmos[RTC_B] & B_PIE)) {
+        *flags |= C_PF;
+        r->s.seen_periods = n;
+        return;
+    }
+    r->s.seen_periods += *flags & C_PF ? 0 : 1;
+    *flags |= C_PF;
+    if (n > r->s.seen_periods + lag) {
+        r->s.seen_periods = n - lag;
+    }
+}
+
 /* Settle the flags of register C up to now. */
 static void rtc_settle(struct rtc *r)
 {
@@ -269,9 +294,7 @@ static void rtc_settle(struct rtc *r)
     unsigned period = rtc_period(r);
 
     if (period) {
-        uint64_t n = rtc_periods(r, period);
-        *flags |= n != r->s.seen_periods ? C_PF : 0;
-        r->s.seen_periods = n;
+        rtc_settle_periods(r, period);
     }
     if (!rtc_is_held(r)) {
         uint64_t sec = rtc_since_base(r) / NS_PER_SEC;
@@ -282,6 +305,19 @@ static void rtc_settle(struct rtc *r)
             }
             r->s.seen_sec = sec;
         }
+    }
+}
+
+/* A period that is due already waits a moment, or for the guest's next interrupt: the guest is not
+ * to find the flag set again where it has just cleared it. */
+static void rtc_arm(struct rtc *r, int64_t next)
+{
+    int64_t now = clock_now(r->dev.m);
+
+    if (next <= now) {
+        timer_retry_at(&r->s.event, now + PERIOD_MIN_NS);
+    } else {
+        timer_at(&r->s.event, next);
     }
 }
 
@@ -306,7 +342,7 @@ static void rtc_update(struct rtc *r)
     if (next == INT64_MAX || (c & wanted)) {
         timer_stop(&r->s.event);
     } else {
-        timer_at(&r->s.event, next);
+        rtc_arm(r, next);
     }
 }
 

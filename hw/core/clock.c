@@ -11,6 +11,9 @@
 #define ROUND_MAX 256
 /* Stepped: firings without progress of time after which the timer is taken for a runaway. */
 #define STUCK_MAX 10000
+/* Devices that are behind at one time: timers of the board and one per processor.  More wait for
+ * their deadlines. */
+#define RETRIES_MAX 16
 
 static int64_t host_now(void)
 {
@@ -81,6 +84,13 @@ void timer_init(struct timer *t, struct device *dev, void (*fn)(struct device *,
     t->n = n;
     t->armed = false;
     t->at = NULL;
+    t->retry = false;
+}
+
+static void timer_set_retry(struct timer *t, bool retry)
+{
+    t->m->timer_retries += (unsigned)retry - (unsigned)t->retry;
+    t->retry = retry;
 }
 
 void timer_at(struct timer *t, int64_t deadline)
@@ -88,6 +98,7 @@ void timer_at(struct timer *t, int64_t deadline)
     if (!t->m) {
         return; /* never bound */
     }
+    timer_set_retry(t, false);
     t->deadline = deadline;
     t->armed = true;
     if (t->at) {
@@ -103,10 +114,19 @@ void timer_at(struct timer *t, int64_t deadline)
     }
 }
 
+void timer_retry_at(struct timer *t, int64_t deadline)
+{
+    timer_at(t, deadline);
+    if (t->m) {
+        timer_set_retry(t, true);
+    }
+}
+
 void timer_stop(struct timer *t)
 {
     t->armed = false;
     if (t->at) {
+        timer_set_retry(t, false);
         g_sequence_remove(t->at);
         t->at = NULL;
     }
@@ -147,6 +167,30 @@ void clock_run_due(struct machine *m)
             break;
         }
         timer_fire(t);
+    }
+}
+
+/* Firing changes the queue, so they are gathered first; who waits again is not asked twice. */
+void clock_interrupt_taken(struct machine *m)
+{
+    struct timer *waiting[RETRIES_MAX];
+    unsigned n = 0;
+
+    if (likely(!m->timer_retries)) {
+        return;
+    }
+    for (GSequenceIter *it = g_sequence_get_begin_iter(m->timers);
+         n < RETRIES_MAX && !g_sequence_iter_is_end(it); it = g_sequence_iter_next(it)) {
+        struct timer *t = g_sequence_get(it);
+
+        if (t->retry) {
+            waiting[n++] = t;
+        }
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (waiting[i]->retry) { /* another's firing may have stopped it */
+            timer_fire(waiting[i]);
+        }
     }
 }
 

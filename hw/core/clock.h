@@ -26,6 +26,7 @@ struct timer {
     void (*fn)(struct device *dev, unsigned n);
     unsigned n;
     GSequenceIter *at; /* place in the machine's queue while armed */
+    bool retry;        /* timer_retry_at: fires at the guest's next interrupt too */
 };
 
 /* Bind a timer to a device and function; call once from `attach`.  `n` is handed to fn (which
@@ -34,6 +35,11 @@ void timer_init(struct timer *t, struct device *dev, void (*fn)(struct device *,
                 unsigned n);
 /* Arm for virtual time `deadline` (past deadlines fire as soon as possible).  Lock held. */
 void timer_at(struct timer *t, int64_t deadline);
+/*
+ * The same for a device that is behind with interrupts and waits for the guest to take the last
+ * one: besides, the timer fires as soon as the guest has taken an interrupt, whichever.  Lock held.
+ */
+void timer_retry_at(struct timer *t, int64_t deadline);
 /* Disarm; harmless when not armed.  Lock held. */
 void timer_stop(struct timer *t);
 
@@ -54,12 +60,14 @@ static inline int64_t clock_ticks_to_ns(uint64_t ticks, uint64_t hz)
 
 /*
  * What a device's periodic timer does when the host was late with it, or with running the guest
- * that is to take its interrupt: the missed periods follow at CATCH_UP_SPEED times the rate, as
- * long as they are not older than CATCH_UP_PERIODS periods or CATCH_UP_NS, whichever is more.
+ * that is to take its interrupt: the missed periods follow as fast as the guest takes them
+ * (timer_retry_at), and without a sign of it at CATCH_UP_SPEED times the rate, as long as they are
+ * not older than CATCH_UP_PERIODS periods or CATCH_UP_NS, whichever is more.  So a guest that
+ * counts interrupts keeps time also where it gets a small part of a busy host.
  */
 #define CATCH_UP_SPEED   4
 #define CATCH_UP_PERIODS 10
-#define CATCH_UP_NS      (NS_PER_SEC / 4)
+#define CATCH_UP_NS      (5 * NS_PER_SEC)
 /* Interrupts closer together than this do nobody good and would eat the host's I/O thread. */
 #define PERIOD_MIN_NS (50 * NS_PER_US)
 
@@ -77,5 +85,7 @@ void clock_start(struct machine *m);
 void clock_pause(struct machine *m);
 int64_t clock_next_deadline(struct machine *m);
 void clock_run_due(struct machine *m);
+/* Used by vcpu.c: a processor took an interrupt.  Lock held. */
+void clock_interrupt_taken(struct machine *m);
 
 #endif

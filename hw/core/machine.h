@@ -74,6 +74,7 @@ struct machine {
 
     /* time (clock.c) */
     GSequence *timers;
+    unsigned timer_retries; /* armed by timer_retry_at */
     bool clock_stepped;
     _Atomic bool clock_running;        /* never in stepped mode */
     _Atomic int64_t clock_offset;      /* running: virtual = host monotonic + offset */

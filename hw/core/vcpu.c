@@ -101,6 +101,7 @@ int vcpu_ack_intr(struct vcpu *v)
     } else if (m->intack) {
         vector = m->intack(m);
     }
+    clock_interrupt_taken(m);
     machine_unlock(m);
     return vector;
 }

@@ -162,3 +162,29 @@ Test(clock, ticks_and_nanoseconds_convert_without_overflow)
         }
     }
 }
+
+Test(clock, who_waits_for_the_guest_fires_when_it_takes_an_interrupt)
+{
+    struct ticker *t;
+    struct rig *r = ticker_rig(&t);
+
+    timer_at(&t->timer[0], 100);
+    timer_retry_at(&t->timer[1], 200);
+    timer_retry_at(&t->timer[2], 300);
+    timer_retry_at(&t->timer[3], 400);
+    timer_stop(&t->timer[2]);
+    timer_at(&t->timer[3], 400);
+    rig_step(r, 50);
+    clock_interrupt_taken(r->m);
+    cr_expect_str_eq(t->log->str, "1@50 ", "nobody else");
+    clock_interrupt_taken(r->m);
+    rig_step(r, 1000);
+    cr_expect_str_eq(t->log->str, "1@50 0@100 3@400 ", "once");
+    cr_expect_eq(r->m->timer_retries, 0);
+    timer_retry_at(&t->timer[2], 2000);
+    rig_step(r, 1000);
+    cr_expect_eq(t->fired, 4, "or at its deadline");
+    cr_expect_eq(r->m->timer_retries, 0);
+    g_string_free(t->log, true);
+    rig_free(r);
+}

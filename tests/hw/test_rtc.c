@@ -213,6 +213,39 @@ Test(rtc, periodic_rates_follow_register_a)
     }
 }
 
+/* A guest that is late reads register C once per interrupt, and gets every one. */
+Test(rtc, periods_wait_for_a_guest_that_is_late_within_bounds)
+{
+    struct rig *r = begin("2024-01-01T00:00:00");
+    unsigned before;
+
+    set(r, 0x0a, 0x26); /* 1024 Hz */
+    set(r, 0x0b, 0x42);
+    rig_step(r, NS_PER_SEC / 4 + NS_PER_US);
+    before = irq.rises;
+    cr_expect_eq(before, 1);
+    cr_expect_eq(get(r, 0x0c) & 0xc0, 0xc0);
+    cr_expect_eq(get(r, 0x0c), 0, "cleared is cleared");
+    rig_step(r, 100 * NS_PER_US);
+    cr_expect(irq.level);
+    for (unsigned i = 0; i < 5000; i++) {
+        (void)get(r, 0x0c);
+        clock_interrupt_taken(r->m);
+        rig_step(r, 100 * NS_PER_US);
+    }
+    cr_expect_eq(irq.rises, 1024 * 3 / 4, "%u of 768", irq.rises);
+    rig_step(r, 3600 * NS_PER_SEC);
+    before = irq.rises;
+    for (unsigned i = 0; i < 50000; i++) {
+        (void)get(r, 0x0c);
+        rig_step(r, 100 * NS_PER_US);
+    }
+    before = irq.rises - before;
+    cr_expect(before > 10 * 1024 - 10 && before < 10 * 1024 + 10, "not an hour of them: %u",
+              before);
+    rig_free(r);
+}
+
 Test(rtc, update_and_alarm_interrupts)
 {
     struct rig *r = begin("2024-01-01T23:59:57");

@@ -83,6 +83,8 @@ void image_close(struct image *img);
  */
 struct image *image_open_fd(int fd, const char *path, enum drive_format format, bool readonly,
                             GError **err);
+/* Whether the name is one under which a VHD is recognised unasked (.vhd). */
+bool image_has_vhd_name(const char *path);
 /* A block, with no machine yet, that owns the image. */
 struct block *image_to_block(struct image *img, bool cdrom);
 
@@ -149,6 +151,8 @@ void image_free(struct image *img);
  * parent.
  */
 bool vhd_open_parent(struct image *img, GError **err);
+/* Whether a file was last changed when the child recorded that it was, as far as it did. */
+bool vhd_parent_is_unchanged(const struct vhd_header *h, int parent_fd);
 /* As image_open, for the parent of `child` (which is being opened). */
 struct image *image_open_parent(const char *path, const struct image *child, GError **err);
 /*

@@ -86,6 +86,21 @@ static bool image_take_size(struct image *img, const char *path, bool cdrom, GEr
     return true;
 }
 
+/* Between opening and locking, a new file may have taken the image's place (candela disk compact):
+ * what is written to the old one would be lost. */
+static bool image_has_name(const struct image *img, const char *path, GError **err)
+{
+    struct stat is, named;
+
+    if (!fstat(img->file.fd, &is) && !stat(path, &named) &&
+        (is.st_ino != named.st_ino || is.st_dev != named.st_dev)) {
+        image_error(err, CANDELA_ERROR_FILE, path,
+                    "is in use: another program is just replacing it; try again");
+        return false;
+    }
+    return true;
+}
+
 static bool image_lock(struct image *img, const char *path, GError **err)
 {
     struct flock lock = {
@@ -94,7 +109,7 @@ static bool image_lock(struct image *img, const char *path, GError **err)
     };
 
     if (!fcntl(img->file.fd, F_OFD_SETLK, &lock)) {
-        return true;
+        return image_has_name(img, path, err);
     }
     if (errno == EAGAIN || errno == EACCES) {
         image_error(err, CANDELA_ERROR_FILE, path,
@@ -183,7 +198,7 @@ static struct image *image_open_file(const char *path, bool readonly, bool cdrom
     return img;
 }
 
-static bool has_vhd_name(const char *path)
+bool image_has_vhd_name(const char *path)
 {
     g_autofree char *lower = g_ascii_strdown(path, -1);
 
@@ -247,7 +262,8 @@ static bool image_start_vhd(struct image *img, GError **err)
  */
 static bool image_start(struct image *img, enum drive_format format, GError **err)
 {
-    if (format == DRIVE_FORMAT_RAW || (format == DRIVE_FORMAT_AUTO && !has_vhd_name(img->path))) {
+    if (format == DRIVE_FORMAT_RAW ||
+        (format == DRIVE_FORMAT_AUTO && !image_has_vhd_name(img->path))) {
         img->ops = &raw_ops;
         return true;
     }

@@ -107,12 +107,22 @@ GPtrArray *vhd_parent_candidates(struct image *img)
     return paths;
 }
 
+bool vhd_parent_is_unchanged(const struct vhd_header *h, int parent_fd)
+{
+    struct stat st;
+
+    if (!h->parent_timestamp || fstat(parent_fd, &st)) {
+        return true;
+    }
+    uint32_t now = vhd_timestamp(st.st_mtim.tv_sec);
+    return now == h->parent_timestamp || now + 1 == h->parent_timestamp;
+}
+
 /* NULL: it is the parent.  Else what is wrong with it and what to do; the caller frees. */
 static char *check_parent(const struct image *img, const struct image *parent)
 {
     const struct vhd_header *h = &img->vhd->header;
     char is[37], must[37];
-    struct stat st;
 
     if (memcmp(parent->vhd->footer.uuid, h->parent_uuid, sizeof h->parent_uuid) != 0) {
         vhd_uuid_print(parent->vhd->footer.uuid, is);
@@ -121,14 +131,7 @@ static char *check_parent(const struct image *img, const struct image *parent)
                                "the parent there",
                                is, must);
     }
-    if (!h->parent_timestamp) {
-        return NULL;
-    }
-    if (fstat(parent->file.fd, &st)) {
-        return g_strdup(g_strerror(errno));
-    }
-    uint32_t now = vhd_timestamp(st.st_mtim.tv_sec);
-    if (now == h->parent_timestamp || now + 1 == h->parent_timestamp) {
+    if (vhd_parent_is_unchanged(h, parent->file.fd)) {
         return NULL;
     }
     return g_strdup_printf(

@@ -119,8 +119,9 @@ enum candela_error {
     CANDELA_ERROR_FILE,   /* a file is missing, unreadable, locked: exit 3 */
     CANDELA_ERROR_FORMAT, /* a file's contents are not what they must be: exit 3 */
     CANDELA_ERROR_HOST,   /* the host refused memory, a thread, a device: exit 1 */
-    CANDELA_ERROR_SNAPSHOT, /* a snapshot cannot be used: exit 3 */
-    CANDELA_ERROR_ACCEL,    /* the demanded accelerator is not available: exit 4 */
+    CANDELA_ERROR_SNAPSHOT,  /* a snapshot cannot be used: exit 3 */
+    CANDELA_ERROR_ACCEL,     /* the demanded accelerator is not available: exit 4 */
+    CANDELA_ERROR_CANCELLED, /* the user ended it: exit 1 */
 };
 #define CANDELA_ERROR (candela_error_quark())
 GQuark candela_error_quark(void);

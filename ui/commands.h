@@ -7,5 +7,6 @@
 int command_run(int argc, char *const *argv);
 int command_demo(int argc, char *const *argv);
 int command_doctor(int argc, char *const *argv);
+int command_disk(int argc, char *const *argv);
 
 #endif

@@ -18,6 +18,7 @@ static const struct subcommand {
 } subcommands[] = {
     {"run", "run a machine: candela run [options]", command_run},
     {"demo", "run the built-in lab guest, which reports what its PC is made of", command_demo},
+    {"disk", "make, look at, check and change disk images", command_disk},
     {"doctor", "say what this host offers and what to do about what it lacks", command_doctor},
 };
 
@@ -134,6 +135,7 @@ int main(int argc, char **argv)
         return EXIT_RUN;
     }
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write */
+    signal(SIGXFSZ, SIG_IGN); /* as is a file that may not become larger (ulimit -f) */
     code = run_subcommand(argc, argv);
     return flush_output() || code != EXIT_GOOD ? code : EXIT_RUN;
 }

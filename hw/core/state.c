@@ -77,19 +77,45 @@ static void state_print_value(const struct state_field *f, const uint8_t *p, GSt
     case STATE_KIND_LINE:
         g_string_append(out, ((const struct line *)p)->level ? "1" : "0");
         break;
+    case STATE_KIND_BOOL:
+        g_string_append(out, state_get(f, p) ? "1" : "0");
+        break;
     default:
-        g_string_append_printf(out, "%" G_GINT64_MODIFIER "x", state_get(f, p));
+        g_string_append_printf(out, "%0*" G_GINT64_MODIFIER "x", (int)(2 * f->size),
+                               state_get(f, p));
+        if (f->words && state_get(f, p) <= f->max) {
+            g_string_append_printf(out, " (%s)", f->words[state_get(f, p)]);
+        }
         break;
     }
+}
+
+static bool state_is_zero(const uint8_t *p, size_t len)
+{
+    while (len && !*p) {
+        p++;
+        len--;
+    }
+    return !len;
 }
 
 static void state_print_structs(const struct state_field *f, const char *name, const uint8_t *p,
                                 int indent, GString *out)
 {
-    for (uint32_t i = 0; i < f->count; i++) {
+    for (uint32_t i = 0, zeros; i < f->count; i++) {
         if (f->count == 1) {
             g_string_append_printf(out, "%*s%s:\n", indent, "", name);
         } else {
+            for (zeros = 0;
+                 i + zeros < f->count && state_is_zero(p + (size_t)(i + zeros) * f->size, f->size);
+                 zeros++) {
+            }
+            if (zeros > 1) {
+                g_string_append_printf(out, "%*s%s[%u..%u]: zero\n", indent, "", name, i,
+                                       i + zeros - 1);
+                i += zeros - 1;
+                continue;
+            }
             g_string_append_printf(out, "%*s%s[%u]:\n", indent, "", name, i);
         }
         state_print(f->sub, p + (size_t)i * f->size, indent + 2, out);

@@ -28,12 +28,13 @@ struct state_field {
     const char *name; /* as in the data sheet; a leading "s." is not printed */
     const char *was;  /* a former name in older snapshots, or NULL */
     enum state_kind kind;
-    uint32_t offset; /* in the struct the table describes */
-    uint32_t size;   /* of one element, bytes */
-    uint32_t count;  /* elements: 1, or an array's length */
-    uint64_t reset;  /* value after reset (each element); lines and timers: must be 0 */
-    uint64_t max;    /* largest valid value when loading; 0: whatever fits */
-    bool keep;       /* not touched by reset (battery-backed, or contents of a buffer) */
+    uint32_t offset;          /* in the struct the table describes */
+    uint32_t size;            /* of one element, bytes */
+    uint32_t count;           /* elements: 1, or an array's length */
+    uint64_t reset;           /* value after reset (each element); lines and timers: must be 0 */
+    uint64_t max;             /* largest valid value when loading; 0: whatever fits */
+    const char *const *words; /* names of the values 0 to max, for state_print; NULL: none */
+    bool keep;                /* not touched by reset (battery-backed, or contents of a buffer) */
     const struct state_field *sub;
 };
 
@@ -90,7 +91,7 @@ struct state_field {
 void state_reset(const struct state_field *table, void *base);
 
 /* Append "name=value" lines, one per field, each indented by `indent` spaces, to `out`.  Values in
- * hex. */
+ * hex, as wide as the field, with their words; structs that are all zero share a line. */
 void state_print(const struct state_field *table, const void *base, int indent, GString *out);
 
 /*

@@ -103,6 +103,27 @@ Test(state, print_names_every_field_once)
     cr_assert(!strstr(out->str, "hole") && !strstr(out->str, "old"));
 }
 
+Test(state, print_knows_words_and_leaves_zeros_out)
+{
+    static const char *const speeds[] = {"slow", "fast"};
+    static const struct state_field chans[] = {STATE(struct chan, count, .max = 1, .words = speeds),
+                                               STATE_END};
+    struct {
+        struct chan chan[5];
+    } t = {.chan = {[0] = {.count = 1}, [4] = {.count = 2}}};
+    const struct state_field table[] = {{.name = "chan",
+                                         .kind = STATE_KIND_STRUCTS,
+                                         .size = sizeof t.chan[0],
+                                         .count = 5,
+                                         .sub = chans},
+                                        STATE_END};
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    state_print(table, &t, 0, out);
+    cr_assert_str_eq(out->str, "chan[0]:\n  count=0001 (fast)\nchan[1..3]: zero\n"
+                               "chan[4]:\n  count=0002\n");
+}
+
 Test(state, cover_finds_gaps_overlaps_and_overruns)
 {
     static const struct state_field gap[] = {STATE(struct chan, count), STATE(struct chan, gate),

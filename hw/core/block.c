@@ -126,14 +126,23 @@ void block_drain(struct machine *m)
     }
 }
 
-void block_close(struct block *b)
+bool block_detach(struct block *b)
 {
+    if (b->in_flight) {
+        return false;
+    }
     if (b->m) {
-        while (b->in_flight) {
-            loop_wait_work(b->m);
-        }
         g_ptr_array_remove(b->m->blocks, b);
         g_mutex_clear(&b->serial);
+        b->m = NULL;
+    }
+    return true;
+}
+
+void block_close(struct block *b)
+{
+    while (!block_detach(b)) {
+        loop_wait_work(b->m);
     }
     if (b->ops && b->ops->close) {
         b->ops->close(b->img);

@@ -65,6 +65,9 @@ void block_submit(struct block *b, struct block_req *req);
 /* Wait for every request of the machine and run the completions (silently for requests from before
    a reset: busy goes false, done is not called).  Lock held; tests, stop, save, reset. */
 void block_drain(struct machine *m);
+/* Take a block from its machine again, to be closed elsewhere; false: requests are under way.  Lock
+ * held. */
+bool block_detach(struct block *b);
 /* Wait for its requests, close the image and free the block.  Lock held once the block has a
  * machine. */
 void block_close(struct block *b);

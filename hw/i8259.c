@@ -374,6 +374,38 @@ static const struct port_range i8259_ports[] = {
     {.count = 0},
 };
 
+/* Bits 7..0 of a register, highest first: the inputs' numbers, or dots. */
+static void info_bits(const char *name, uint8_t v, unsigned first, GString *out)
+{
+    g_string_append_printf(out, "  %s %02x", name, v);
+    for (unsigned i = 0; i < 8; i++) {
+        if (v & BIT(i)) {
+            g_string_append_printf(out, " %u", first + i);
+        }
+    }
+    g_string_append_c(out, '\n');
+}
+
+static void i8259_info(struct device *dev, GString *out)
+{
+    const struct i8259 *pic = (struct i8259 *)dev;
+
+    for (unsigned i = 0; i < 2; i++) {
+        const struct chip *c = &pic->s.chip[i];
+
+        g_string_append_printf(
+            out, "%s: vectors %02x-%02x%s%s%s%s, IRQ %u comes first\n", i ? "slave" : "master",
+            c->base, c->base + 7, c->auto_eoi ? ", automatic EOI" : "",
+            c->nested ? ", special fully nested" : "", c->special_mask ? ", special mask" : "",
+            c->step ? ", being initialized" : "", 8 * i + c->first);
+        info_bits("IRR ", c->irr, 8 * i, out);
+        info_bits("ISR ", c->isr, 8 * i, out);
+        info_bits("IMR ", c->imr, 8 * i, out);
+        info_bits("ELCR", c->elcr, 8 * i, out);
+    }
+    g_string_append_printf(out, "INTR %s\n", pic->s.intr.level ? "high" : "low");
+}
+
 static bool i8259_attach(struct device *dev, GError **err)
 {
     (void)err;
@@ -390,4 +422,5 @@ const struct device_ops i8259_ops = {
     .state = i8259_state,
     .ports = i8259_ports,
     .attach = i8259_attach,
+    .info = i8259_info,
 };

@@ -190,6 +190,29 @@ static const struct mmio_ops ioapic_mmio = {
     .write = ioapic_write,
 };
 
+static void ioapic_info(struct device *dev, GString *out)
+{
+    static const char *const modes[8] = {"fixed", "lowest", "SMI",    "mode 3",
+                                         "NMI",   "INIT",   "mode 6", "ExtINT"};
+    const struct ioapic *io = (struct ioapic *)dev;
+
+    g_string_append_printf(out, "ID %u, version %02x, IOREGSEL %02x\n", io->s.id, IOAPIC_VERSION,
+                           io->s.select);
+    for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {
+        uint64_t e = io->s.redir[pin];
+
+        g_string_append_printf(out,
+                               "pin %2u %016" G_GINT64_MODIFIER "x vector %02x %-6s %s %02x %s "
+                               "active %s%s%s%s\n",
+                               pin, e, (unsigned)(e & 0xff), modes[e >> 8 & 7],
+                               e & REDIR_LOGICAL ? "to set" : "to CPU", (unsigned)(e >> 56),
+                               e & REDIR_LEVEL ? "level" : "edge ", e & BIT(13) ? "low " : "high",
+                               e & REDIR_MASKED ? " masked" : "",
+                               e & REDIR_REMOTE_IRR ? " remote-IRR" : "",
+                               io->s.lines & BIT(pin) ? " (high now)" : "");
+    }
+}
+
 static bool ioapic_attach(struct device *dev, GError **err)
 {
     struct ioapic *io = (struct ioapic *)dev;
@@ -205,4 +228,5 @@ const struct device_ops ioapic_ops = {
     DEVICE_STATE(struct ioapic),
     .state = ioapic_state,
     .attach = ioapic_attach,
+    .info = ioapic_info,
 };

@@ -502,4 +502,5 @@ const struct device_ops lapic_ops = {
     .props = lapic_props,
     .attach = lapic_attach,
     .reset = lapic_reset,
+    .info = lapic_info,
 };

@@ -104,6 +104,9 @@ extern const struct mmio_ops lapic_mmio;
 bool lapic_msr_read(struct device *dev, uint32_t msr, uint64_t *val);
 bool lapic_msr_write(struct device *dev, uint32_t msr, uint64_t val);
 
+/* lapic_info.c: device_ops.info. */
+void lapic_info(struct device *dev, GString *out);
+
 /* lapic_timer.c */
 void lapic_timer_fire(struct device *dev, unsigned n);
 /* An interrupt that is due but still on its way comes now: before the timer's set-up is changed or

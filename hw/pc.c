@@ -43,6 +43,7 @@ struct pc {
     struct ram *ram;
     struct region below_vga, above_1m, above_4g;
     struct firmware firmware;
+    uint64_t irq_rises[16]; /* for `info irq` */
     struct pc_state {
         uint16_t irq[SOURCES]; /* levels by source, a bit per IRQ */
         bool hpet_legacy;      /* IRQ 0 and 8 are the HPET's alone */
@@ -87,6 +88,7 @@ static unsigned pc_irq_level(const struct pc *pc, unsigned irq)
  * APIC, as the MADT says. */
 static void pc_irq_changed(struct pc *pc, unsigned irq, bool level)
 {
+    pc->irq_rises[irq] += level;
     i8259_set_irq(pc->pic, (int)irq, level);
     if (pc->ioapic) {
         ioapic_set_irq(pc->ioapic, irq == 0 ? 2 : (int)irq, level);
@@ -386,12 +388,30 @@ static bool pc_attach(struct device *dev, GError **err)
     return pc_map_ram(pc, err) && firmware_map(m, &pc->firmware, err) && pc_configure(m, err);
 }
 
+static void pc_info(struct device *dev, GString *out)
+{
+    static const char *const sources[SOURCES] = {"ISA", "PCI", "SCI", "HPET"};
+    const struct pc *pc = (struct pc *)dev;
+
+    for (unsigned irq = 0; irq < ARRAY_LEN(pc->irq_rises); irq++) {
+        g_string_append_printf(out, "IRQ %2u: %" G_GUINT64_FORMAT " rises, %s", irq,
+                               pc->irq_rises[irq], pc_irq_level(pc, irq) ? "high by" : "low");
+        for (unsigned i = 0; i < SOURCES; i++) {
+            if (pc->s.irq[i] >> irq & 1) {
+                g_string_append_printf(out, " %s", sources[i]);
+            }
+        }
+        g_string_append(out, pc_is_replaced(pc, irq) ? " (the HPET's)\n" : "\n");
+    }
+}
+
 const struct device_ops pc_ops = {
     .name = "pc",
     .title = "The board: memory, firmware, interrupt wiring",
     DEVICE_STATE(struct pc),
     .state = pc_state,
     .attach = pc_attach,
+    .info = pc_info,
 };
 
 const struct board pc_board = {

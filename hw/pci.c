@@ -359,23 +359,70 @@ static void pci_loaded(struct device *dev)
     }
 }
 
+/* What the classes of a PC's functions are called (PCI 2.1, appendix D). */
+static const char *pci_class_name(uint32_t class_code)
+{
+    static const struct {
+        uint16_t class;
+        const char *name;
+    } names[] = {
+        {0x0100, "SCSI controller"}, {0x0101, "IDE interface"}, {0x0200, "Ethernet controller"},
+        {0x0300, "VGA controller"},  {0x0401, "audio device"},  {0x0600, "host bridge"},
+        {0x0601, "ISA bridge"},      {0x0604, "PCI bridge"},    {0x0680, "bridge"},
+        {0x0c03, "USB controller"},  {0x0c05, "SMBus"},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        if (names[i].class == class_code >> 8) {
+            return names[i].name;
+        }
+    }
+    return "device";
+}
+
+static void pci_info_bar(const struct pci_func *f, unsigned n, GString *out)
+{
+    const struct pci_bar_desc *bar = &f->desc->bars[n];
+
+    g_string_append_printf(out, "    BAR %u: %s", n,
+                           bar->kind == PCI_BAR_IO    ? "I/O ports"
+                           : bar->kind == PCI_BAR_MEM ? "memory"
+                                                      : "prefetchable memory");
+    if (f->bar_at[n] == PCI_BAR_UNMAPPED) {
+        g_string_append_printf(out, ", %#x bytes, not mapped (register: %08x)\n", bar->size,
+                               ld_le32(f->s->config + PCI_BAR0 + 4 * n));
+    } else {
+        g_string_append_printf(out, " %x-%x\n", f->bar_at[n], f->bar_at[n] + bar->size - 1);
+    }
+}
+
 static void pci_info(struct device *dev, GString *out)
 {
     struct pci_bus *bus = (struct pci_bus *)dev;
 
     for (unsigned i = 0; i < bus->nfuncs; i++) {
         const struct pci_func *f = &bus->func[i];
+        const uint8_t *c = f->s->config;
+        uint16_t command = ld_le16(c + PCI_COMMAND);
 
-        g_string_append_printf(out, "00:%02x.%x %04x:%04x class %06x %s", f->devfn >> 3,
-                               f->devfn & 7, f->desc->vendor, f->desc->device, f->desc->class_code,
-                               f->dev->name);
+        g_string_append_printf(out, "00:%02x.%x %s: %04x:%04x (rev %02x) class %06x %s\n",
+                               f->devfn >> 3, f->devfn & 7, f->dev->name, ld_le16(c),
+                               ld_le16(c + 2), c[8], f->desc->class_code,
+                               pci_class_name(f->desc->class_code));
+        g_string_append_printf(out, "    command %04x: I/O%c memory%c bus master%c, status %04x\n",
+                               command, command & PCI_COMMAND_IO ? '+' : '-',
+                               command & PCI_COMMAND_MEMORY ? '+' : '-',
+                               command & PCI_COMMAND_MASTER ? '+' : '-', ld_le16(c + PCI_STATUS));
+        if (f->desc->interrupt_pin) {
+            g_string_append_printf(out, "    INT%c# on PIRQ%c#, IRQ %u, %s\n",
+                                   'A' + f->desc->interrupt_pin - 1, 'A' + (int)pci_pirq_of(f),
+                                   c[PCI_INTERRUPT_LINE], f->s->irq ? "asserted" : "not asserted");
+        }
         for (unsigned n = 0; n < ARRAY_LEN(f->bar_at); n++) {
-            if (f->bar_at[n] != PCI_BAR_UNMAPPED) {
-                g_string_append_printf(out, " bar%u=%#x+%#x", n, f->bar_at[n],
-                                       f->desc->bars[n].size);
+            if (f->desc->bars[n].kind != PCI_BAR_NONE) {
+                pci_info_bar(f, n, out);
             }
         }
-        g_string_append_c(out, '\n');
     }
 }
 

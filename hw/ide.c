@@ -530,6 +530,15 @@ bool ide_change_medium(struct device *dev, unsigned unit, struct block *blk, boo
     return true;
 }
 
+bool ide_tray(struct device *dev, unsigned unit, bool *open, bool *locked)
+{
+    const struct ide_drive *d = &ide_channel(dev)->drive[unit & 1];
+
+    *open = d->s->tray_open;
+    *locked = d->s->locked;
+    return d->kind == IDE_CD;
+}
+
 #define D(m, ...) STATE(struct ide_drive_state, m, __VA_ARGS__)
 static const struct state_field ide_drive_fields[] = {
     D(lba),

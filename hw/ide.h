@@ -41,5 +41,7 @@ void ide_bm_write(struct device *dev, unsigned off, uint32_t val, unsigned size)
  */
 bool ide_change_medium(struct device *dev, unsigned unit, struct block *blk, bool force,
                        struct block **old);
+/* How the tray of CD drive `unit` stands; false: it is no CD drive.  Lock held. */
+bool ide_tray(struct device *dev, unsigned unit, bool *open, bool *locked);
 
 #endif

@@ -378,6 +378,9 @@ void cpu_update_mode(struct cpu *c);
  * change). */
 uint32_t cpu_get_eflags(const struct cpu *c);
 void cpu_set_eflags(struct cpu *c, uint32_t val, uint32_t mask);
+/* IP of the instruction that runs now or next: also on a processor that waits in the middle of a
+ * device access, where c->ip is not valid. */
+uint64_t cpu_ip(const struct cpu *c);
 /* The state table of the architectural state, for info, save and the engines' comparison. */
 extern const struct state_field cpu_state[];
 /* "RAX=... ..." as `info registers` shows it. */

@@ -292,6 +292,11 @@ uint64_t cpu_tsc(struct cpu *c)
     return (uint64_t)clock_now(c->v->m) + c->tsc_offset;
 }
 
+uint64_t cpu_ip(const struct cpu *c)
+{
+    return c->cur ? insn_ip(c, c->cur) : c->ip;
+}
+
 /* ---- text ---- */
 
 static void print_seg(const struct cpu *c, unsigned n, const char *name, GString *out)
@@ -314,8 +319,8 @@ void cpu_print(const struct cpu *c, GString *out)
                                k % 4 == 3 ? '\n' : ' ');
     }
     g_string_append_printf(
-        out, "RIP=%016" G_GINT64_MODIFIER "x RFL=%08x [%c%c%c%c%c%c%c%c%c] CPL=%d %s%s\n", c->ip, f,
-        f & FLAG_OF ? 'O' : '-', f & FLAG_DF ? 'D' : '-', f & FLAG_IF ? 'I' : '-',
+        out, "RIP=%016" G_GINT64_MODIFIER "x RFL=%08x [%c%c%c%c%c%c%c%c%c] CPL=%d %s%s\n",
+        cpu_ip(c), f, f & FLAG_OF ? 'O' : '-', f & FLAG_DF ? 'D' : '-', f & FLAG_IF ? 'I' : '-',
         f & FLAG_TF ? 'T' : '-', f & FLAG_SF ? 'S' : '-', f & FLAG_ZF ? 'Z' : '-',
         f & FLAG_AF ? 'A' : '-', f & FLAG_PF ? 'P' : '-', f & FLAG_CF ? 'C' : '-', c->cpl,
         c->mode & MODE_V86       ? "v86"

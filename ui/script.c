@@ -10,20 +10,20 @@
  */
 #define _GNU_SOURCE /* memmem */
 #include "ui/script.h"
+#include "ui/keys.h"
 #include "ui/parse.h"
 
 enum {
     TICK_MS = 20,
     SCREEN_TICKS = 3,          /* look at the screen every so many ticks */
     SERIAL_KEPT = 1024 * 1024, /* of COM1's text, at most */
-    COMBO_MAX = 4,
 };
 
 enum action_kind { ACTION_CHAR, ACTION_COMBO, ACTION_WAIT };
 struct action {
     enum action_kind kind;
     char ch;
-    uint8_t codes[COMBO_MAX]; /* HID usage codes, 0-ended unless full */
+    uint8_t codes[KEYS_COMBO_MAX]; /* HID usage codes, 0-ended unless full */
     int64_t wait_ms;
 };
 
@@ -41,75 +41,29 @@ struct script {
 
 /* Keys ---------------------------------------------------------------------------------------- */
 
-static const struct key_name {
-    const char *name;
-    uint8_t code;
-} key_names[] = {
-    {"ctrl", 0xe0},  {"shift", 0xe1},    {"alt", 0xe2},       {"win", 0xe3},    {"altgr", 0xe6},
-    {"enter", 0x28}, {"esc", 0x29},      {"backspace", 0x2a}, {"tab", 0x2b},    {"space", 0x2c},
-    {"caps", 0x39},  {"f1", 0x3a},       {"f2", 0x3b},        {"f3", 0x3c},     {"f4", 0x3d},
-    {"f5", 0x3e},    {"f6", 0x3f},       {"f7", 0x40},        {"f8", 0x41},     {"f9", 0x42},
-    {"f10", 0x43},   {"f11", 0x44},      {"f12", 0x45},       {"print", 0x46},  {"scroll", 0x47},
-    {"pause", 0x48}, {"insert", 0x49},   {"home", 0x4a},      {"pageup", 0x4b}, {"delete", 0x4c},
-    {"end", 0x4d},   {"pagedown", 0x4e}, {"right", 0x4f},     {"left", 0x50},   {"down", 0x51},
-    {"up", 0x52},    {"numlock", 0x53},  {"menu", 0x65},
-};
-
-static uint8_t key_find(const char *name)
-{
-    for (unsigned i = 0; i < ARRAY_LEN(key_names); i++) {
-        if (!strcmp(name, key_names[i].name)) {
-            return key_names[i].code;
-        }
-    }
-    if (name[0] >= 'a' && name[0] <= 'z' && !name[1]) {
-        return (uint8_t)(0x04 + name[0] - 'a');
-    }
-    if (name[0] >= '0' && name[0] <= '9' && !name[1]) {
-        return (uint8_t)(name[0] == '0' ? 0x27 : 0x1e + name[0] - '1');
-    }
-    return 0;
-}
-
 void script_keys_help(GString *out)
 {
     g_string_append(out, "\\n Enter, \\e Esc, \\t Tab, \\b Backspace, \\\\ backslash, \\@ at sign\n"
                          "@5s, @250ms: wait\n\\{NAME} or \\{NAME-NAME}: a key, or keys together; "
                          "letters, digits and\n ");
-    for (unsigned i = 0; i < ARRAY_LEN(key_names); i++) {
-        g_string_append_printf(out, " %s", key_names[i].name);
+    for (unsigned i = 0; key_name(i); i++) {
+        g_string_append_printf(out, " %s", key_name(i));
     }
     g_string_append(out, "\n");
 }
 
 /* "{ctrl-alt-delete}" at *at; moves past it. */
-static bool keys_parse_combo(const char **at, struct action *a, GError **err)
+static bool action_parse_combo(const char **at, struct action *a, GError **err)
 {
     const char *end = strchr(*at, '}');
     g_autofree char *inside = end ? g_strndup(*at + 1, (gsize)(end - *at - 1)) : NULL;
-    g_auto(GStrv) names = g_strsplit(inside ? inside : "", "-", -1);
-    unsigned n = 0;
 
     if (!end) {
         return parse_fail(err, "\\{ without }; a key is written as in \\{f12} or \\{ctrl-c}");
     }
-    for (char **name = names; *name; name++) {
-        g_autofree char *lower = g_ascii_strdown(*name, -1);
-        uint8_t code = key_find(lower);
-
-        if (!code) {
-            return parse_fail(err,
-                              "unknown key '%s' in \\{%s}; keys are named as in \\{f12}, "
-                              "\\{up}, \\{ctrl-alt-delete}",
-                              *name, inside);
-        }
-        if (n == COMBO_MAX) {
-            return parse_fail(err, "\\{%s}: at most %d keys together", inside, COMBO_MAX);
-        }
-        a->codes[n++] = code;
-    }
-    if (!n) {
-        return parse_fail(err, "\\{} names no key");
+    if (!keys_parse_combo(inside, a->codes, err)) {
+        g_prefix_error(err, "\\{%s}: ", inside);
+        return false;
     }
     a->kind = ACTION_COMBO;
     *at = end + 1;
@@ -123,7 +77,7 @@ static bool keys_parse_escape(const char **at, struct action *a, GError **err)
     const char *found = **at ? strchr(from, **at) : NULL;
 
     if (**at == '{') {
-        return keys_parse_combo(at, a, err);
+        return action_parse_combo(at, a, err);
     }
     if (!found) {
         return parse_fail(
@@ -212,30 +166,12 @@ static void action_press(struct machine *m, const struct action *a)
         input_type_char(m, a->ch);
         return;
     }
-    while (n < COMBO_MAX && a->codes[n]) {
+    while (n < KEYS_COMBO_MAX && a->codes[n]) {
         input_key(m, a->codes[n++], true);
     }
     while (n-- > 0) {
         input_key(m, a->codes[n], false);
     }
-}
-
-bool script_press_keys(struct machine *m, const char *text, GError **err)
-{
-    GArray *actions = keys_parse(text, err);
-
-    if (!actions) {
-        return false;
-    }
-    for (unsigned i = 0; i < actions->len; i++) {
-        const struct action *a = &g_array_index(actions, struct action, i);
-
-        if (a->kind != ACTION_WAIT) {
-            action_press(m, a);
-        }
-    }
-    g_array_unref(actions);
-    return true;
 }
 
 static bool script_can_type(const struct script *s)

@@ -12,8 +12,6 @@ struct script;
 
 /* Whether the text of --type can be typed; CONFIG error. */
 bool script_check_keys(const char *text, GError **err);
-/* Press the keys of such a text at once (waits are skipped); lock held; CONFIG error. */
-bool script_press_keys(struct machine *m, const char *text, GError **err);
 /* How to write keys in --type. */
 void script_keys_help(GString *out);
 

@@ -1,5 +1,5 @@
 /*
- * The screen as PNG (through libpng) or as UTF-8 text.
+ * The screen as a picture (PNG through libpng, or PPM) or as UTF-8 text.
  *
  * Not here: the pointer, sound, other picture formats.
  */
@@ -52,44 +52,114 @@ static bool png_encode(const struct surface *s, GByteArray *out, uint8_t *rgb)
     return true;
 }
 
-static bool screen_write_png(struct machine *m, const char *path, GError **err)
+static bool screen_to_png(const struct surface *s, GByteArray *out)
 {
-    struct surface s = {0};
-    GByteArray *out = g_byte_array_new();
-    uint8_t *rgb;
-    bool good;
+    g_autofree uint8_t *rgb = g_malloc0((gsize)s->width * 3);
+
+    return png_encode(s, out, rgb);
+}
+
+/* Netpbm's binary "portable pixmap". */
+static bool screen_to_ppm(const struct surface *s, GByteArray *out)
+{
+    g_autofree uint8_t *rgb = g_malloc0((gsize)s->width * 3);
+    g_autofree char *head = g_strdup_printf("P6\n%u %u\n255\n", s->width, s->height);
+
+    g_byte_array_append(out, (const guint8 *)head, (guint)strlen(head));
+    for (unsigned y = 0; y < s->height; y++) {
+        screen_row(s, y, rgb);
+        g_byte_array_append(out, rgb, 3 * s->width);
+    }
+    return true;
+}
+
+static const struct {
+    const char *ending;
+    bool (*encode)(const struct surface *s, GByteArray *out); /* NULL: text */
+} screen_formats[] = {{".png", screen_to_png}, {".ppm", screen_to_ppm}, {".txt", NULL}};
+
+bool screen_knows_ending(const char *path)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(screen_formats); i++) {
+        if (g_str_has_suffix(path, screen_formats[i].ending)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct screen_shot {
+    struct surface surface;
+    GString *text;
+    bool has_text;
+};
+
+struct screen_shot *screen_take(struct machine *m)
+{
+    struct screen_shot *shot = g_new0(struct screen_shot, 1);
 
     if (m->display && m->display->draw) {
-        m->display->draw(m->display_dev, &s, true);
+        m->display->draw(m->display_dev, &shot->surface, true);
     }
-    if (!s.pixels) {
-        surface_resize(&s, 640, 400); /* no display: black */
+    if (!shot->surface.pixels) {
+        surface_resize(&shot->surface, 640, 400); /* no display: black */
     }
-    rgb = g_malloc0((gsize)s.width * 3);
-    if (!png_encode(&s, out, rgb)) {
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "--screen %s: libpng failed", path);
+    shot->text = g_string_new(NULL);
+    shot->has_text = display_text_utf8(m, shot->text);
+    return shot;
+}
+
+bool screen_shot_has_text(const struct screen_shot *shot)
+{
+    return shot->has_text;
+}
+
+void screen_shot_free(struct screen_shot *shot)
+{
+    surface_free(&shot->surface);
+    g_string_free(shot->text, TRUE);
+    g_free(shot);
+}
+
+static bool screen_write_picture(const struct screen_shot *shot, const char *what, const char *path,
+                                 bool (*encode)(const struct surface *s, GByteArray *out),
+                                 GError **err)
+{
+    GByteArray *out = g_byte_array_new();
+    bool good;
+
+    if (!encode(&shot->surface, out)) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "%s %s: libpng failed", what, path);
         good = false;
     } else {
-        good = output_write("--screen", path, out->data, out->len, err);
+        good = output_write(what, path, out->data, out->len, err);
     }
-    g_free(rgb);
-    surface_free(&s);
     g_byte_array_unref(out);
     return good;
 }
 
+bool screen_shot_write(const struct screen_shot *shot, const char *what, const char *path,
+                       GError **err)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(screen_formats); i++) {
+        if (g_str_has_suffix(path, screen_formats[i].ending) && screen_formats[i].encode) {
+            return screen_write_picture(shot, what, path, screen_formats[i].encode, err);
+        }
+    }
+    if (!shot->has_text) {
+        fprintf(stderr,
+                "candela: %s %s: the screen is in a graphics mode: no text (a .png "
+                "shows it)\n",
+                what, path);
+    }
+    return output_write(what, path, shot->text->str, shot->text->len, err);
+}
+
 bool screen_write(struct machine *m, const char *path, GError **err)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    struct screen_shot *shot = screen_take(m);
+    bool good = screen_shot_write(shot, "--screen", path, err);
 
-    if (g_str_has_suffix(path, ".png")) {
-        return screen_write_png(m, path, err);
-    }
-    if (!display_text_utf8(m, text)) {
-        fprintf(stderr,
-                "candela: --screen %s: the screen is in a graphics mode: no text (a .png "
-                "shows it)\n",
-                path);
-    }
-    return output_write("--screen", path, text->str, text->len, err);
+    screen_shot_free(shot);
+    return good;
 }

@@ -6,7 +6,23 @@
 
 #include "hw/core/machine.h"
 
-/* Write the screen to `path`, by its ending .png or .txt; FILE error.  Lock held. */
+/* The screen at one moment. */
+struct screen_shot;
+/* Lock held. */
+struct screen_shot *screen_take(struct machine *m);
+/*
+ * Write it to `path`, by its ending .png, .ppm or .txt (any other: text); `what` is for messages.
+ * FILE error.  Any thread; blocks on the file system.
+ */
+bool screen_shot_write(const struct screen_shot *shot, const char *what, const char *path,
+                       GError **err);
+/* False in a graphics mode. */
+bool screen_shot_has_text(const struct screen_shot *shot);
+void screen_shot_free(struct screen_shot *shot);
+/* Whether the name ends in one of them. */
+bool screen_knows_ending(const char *path);
+
+/* Take and write the screen for --screen.  Lock held. */
 bool screen_write(struct machine *m, const char *path, GError **err);
 
 #endif

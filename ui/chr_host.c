@@ -559,7 +559,7 @@ bool chr_host_is_stdio(const struct chr_host *h)
 
 bool chr_host_is_terminal(const struct chr_host *h)
 {
-    return h->have_termios;
+    return h->have_termios || h->kind == CHR_PTY;
 }
 
 static void chr_host_init(struct chr_host *h, const char *what)

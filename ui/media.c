@@ -93,7 +93,7 @@ GBytes *media_read(const char *option, const char *path, uint64_t max, GError **
     return g_bytes_new_take(data, size);
 }
 
-static struct block *media_open_drive(const struct drive_config *d, GError **err)
+struct block *media_open_drive(const struct drive_config *d, GError **err)
 {
     bool cdrom = d->media == DRIVE_CDROM, overlay = d->snapshot && !d->readonly && !cdrom;
     bool readonly = d->readonly || overlay;

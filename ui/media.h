@@ -13,6 +13,9 @@
  * `note`: a line for people, or NULL.
  */
 bool media_open(struct machine *m, void (*note)(const char *text), GError **err);
+/* The image of one drive, as its configuration says; FILE or FORMAT error that starts with the
+ * path.  Any thread; blocks on the file system. */
+struct block *media_open_drive(const struct drive_config *d, GError **err);
 /* Whether the host can map that much memory; FILE error (exit code 3).*/
 bool media_check_memory(uint64_t bytes, GError **err);
 /* Read a whole file of at most `max` bytes; larger ones are refused unread. */

@@ -1,81 +1,251 @@
 /*
- * The monitor: its line editor, and output that waits when the peer is slow.
+ * The monitor at a stream: input that waits its turn, output that waits for a slow peer.
  *
- * Not here: history and completion, JSON (issue 3).
+ * One command is run per turn of the I/O thread, and none while the peer has not taken most of what
+ * the ones before said: neither a flood of commands nor a peer that reads nothing holds up the
+ * machine, and both queues have a limit.
+ *
+ * Not here: the commands (monitor_cmds.c), JSON.
  */
 #include "ui/monitor.h"
 #include "ui/chr_host.h"
+#include "ui/lineedit.h"
+#include "ui/monitor_cmd.h"
 
-enum { LINE_BYTES = 1024, WAITING_BYTES = 1024 * 1024 };
+enum {
+    INPUT_BYTES = 4096,
+    WAITING_BYTES = 1024 * 1024, /* of output, at most */
+    ENOUGH_BYTES = 64 * 1024,    /* with more waiting nothing is run */
+    WIDTH = 78,
+};
+#define CTRL_C 3
 
 struct monitor {
-    struct machine *m;
+    struct session session;
     struct chr *chr;
-    GString *line;
-    GString *waiting; /* output the peer has not taken */
-    bool echo, after_cr, greeted;
+    struct lineedit *edit;
+    GString *out;      /* what the peer has not taken; the editor's too */
+    GByteArray *input; /* what waits for its turn, at most INPUT_BYTES */
+    bool at_terminal;  /* editing is on for each new peer */
+    bool greeted, going;
+    bool gone;    /* the peer that the answer under way is for */
+    size_t begun; /* completion: bytes of the line that the words begin with */
 };
 
-static void monitor_flush(void *opaque)
-{
-    struct monitor *mon = opaque;
+static void monitor_go(struct monitor *mon);
+static void monitor_go_soon(struct monitor *mon);
 
-    while (mon->waiting->len) {
-        size_t n = chr_write(mon->chr, (const uint8_t *)mon->waiting->str, mon->waiting->len);
+/* Output -------------------------------------------------------------------------------------- */
+
+static void monitor_flush(struct monitor *mon)
+{
+    while (mon->out->len) {
+        size_t n = chr_write(mon->chr, (const uint8_t *)mon->out->str, mon->out->len);
 
         if (!n) {
             return;
         }
-        g_string_erase(mon->waiting, 0, (gssize)n);
+        g_string_erase(mon->out, 0, (gssize)n);
     }
 }
 
+/* A terminal in raw mode wants a carriage return at the end of a line too. */
 static void monitor_print(struct monitor *mon, const char *text)
 {
-    if (mon->waiting->len < WAITING_BYTES) {
-        g_string_append(mon->waiting, text);
+    const char *end = lineedit_is_editing(mon->edit) ? "\r\n" : "\n";
+
+    for (; *text && mon->out->len < WAITING_BYTES; text++) {
+        if (*text == '\n') {
+            g_string_append(mon->out, end);
+        } else {
+            g_string_append_c(mon->out, *text);
+        }
+    }
+    if (*text) {
+        g_string_append_printf(mon->out, "%s(cut off)%s", end, end);
+    }
+}
+
+static void monitor_on_writable(void *opaque)
+{
+    struct monitor *mon = opaque;
+
+    monitor_flush(mon);
+    monitor_go(mon);
+}
+
+/* Commands ------------------------------------------------------------------------------------ */
+
+static void monitor_prompt(struct monitor *mon)
+{
+    if (mon->session.terminal_asked) {
+        lineedit_set_editing(mon->edit, mon->session.terminal);
+        mon->session.terminal_asked = false;
+    }
+    lineedit_show(mon->edit);
+}
+
+static void monitor_tell_error(struct monitor *mon, const GError *err)
+{
+    g_autofree char *text = g_utf8_make_valid(err->message, -1);
+
+    monitor_print(mon, "error: ");
+    monitor_print(mon, text);
+    monitor_print(mon, "\n");
+}
+
+static void monitor_on_answer(void *opaque, const char *text, const GError *err)
+{
+    struct monitor *mon = opaque;
+
+    if (!mon->gone) {
+        monitor_print(mon, text);
+        if (err) {
+            monitor_tell_error(mon, err);
+        }
+    }
+    if (mon->chr->open) {
+        monitor_prompt(mon);
+        monitor_flush(mon);
+    }
+    monitor_go_soon(mon);
+}
+
+static void monitor_run_line(struct monitor *mon, enum line_event event)
+{
+    mon->gone = false;
+    if (event == LINE_TOO_LONG) {
+        g_autoptr(GError) err = NULL;
+
+        monitor_fail(&err, MONITOR_ERROR_ARGUMENT, "a line has at most %d bytes", LINEEDIT_MAX);
+        lineedit_next(mon->edit);
+        monitor_on_answer(mon, "", err);
+        return;
+    }
+    g_autofree char *line = g_utf8_make_valid(lineedit_text(mon->edit), -1);
+
+    lineedit_next(mon->edit);
+    session_run(&mon->session, line, monitor_on_answer, mon);
+}
+
+/* Completion ---------------------------------------------------------------------------------- */
+
+static size_t common_length(const char *a, const char *b)
+{
+    size_t n = 0;
+
+    while (a[n] && a[n] == b[n]) {
+        n++;
+    }
+    return n;
+}
+
+/* The words in columns, below the line, which is shown again. */
+static void monitor_list(struct monitor *mon, char **words)
+{
+    size_t width = 0, column = 0;
+
+    for (char **w = words; *w; w++) {
+        width = MAX(width, strlen(*w) + 2);
+    }
+    monitor_print(mon, "\n");
+    for (char **w = words; *w; w++) {
+        g_autofree char *cell = g_strdup_printf("%-*s", (int)width, *w);
+
+        if (column && column + width > WIDTH) {
+            monitor_print(mon, "\n");
+            column = 0;
+        }
+        monitor_print(mon, cell);
+        column += width;
+    }
+    monitor_print(mon, "\n");
+    lineedit_show(mon->edit);
+}
+
+static void monitor_on_words(void *opaque, const char *text, const GError *err)
+{
+    struct monitor *mon = opaque;
+    g_auto(GStrv) words = g_strsplit(text, "\n", -1);
+    unsigned count = g_strv_length(words);
+    size_t common;
+
+    monitor_go_soon(mon);
+    if (mon->gone || err || count < 2) { /* behind the last line feed is nothing */
+        return;
+    }
+    g_clear_pointer(&words[--count], g_free);
+    common = strlen(words[0]);
+    for (char **w = words; *w; w++) {
+        common = MIN(common, common_length(words[0], *w));
+    }
+    if (common > mon->begun) {
+        g_autofree char *more = g_strndup(words[0] + mon->begun, common - mon->begun);
+
+        lineedit_insert(mon->edit, more);
+    } else if (count > 1) {
+        monitor_list(mon, words);
     }
     monitor_flush(mon);
 }
 
-static void monitor_prompt(struct monitor *mon)
+static void monitor_complete(struct monitor *mon)
 {
-    monitor_print(mon, "(candela) ");
+    g_autofree char *line = g_strndup(lineedit_text(mon->edit), lineedit_cursor(mon->edit));
+
+    mon->gone = false;
+    mon->begun = strlen(session_last_word(line));
+    session_complete(&mon->session, line, monitor_on_words, mon);
 }
 
-static void monitor_line_done(struct monitor *mon)
-{
-    g_autoptr(GString) out = g_string_new(mon->echo ? "\n" : "");
+/* Input --------------------------------------------------------------------------------------- */
 
-    monitor_execute(mon->m, mon->line->str, out);
-    g_string_truncate(mon->line, 0);
-    monitor_print(mon, out->str);
-    monitor_prompt(mon);
+static void monitor_go_later(void *arg)
+{
+    struct monitor *mon = arg;
+
+    mon->going = false;
+    monitor_go(mon);
 }
 
-static void monitor_take(struct monitor *mon, char ch)
+static void monitor_go_soon(struct monitor *mon)
 {
-    bool lf_of_crlf = ch == '\n' && mon->after_cr;
+    if (mon->input->len && !mon->going) {
+        mon->going = true;
+        loop_post(mon->session.m, monitor_go_later, mon);
+    }
+}
 
-    mon->after_cr = ch == '\r';
-    if (ch == '\r' || ch == '\n') {
-        if (!lf_of_crlf) {
-            monitor_line_done(mon);
-        }
-    } else if (ch == '\b' || ch == 0x7f) {
-        if (mon->line->len) {
-            g_string_truncate(mon->line, mon->line->len - 1);
-            monitor_print(mon, mon->echo ? "\b \b" : "");
-        }
-    } else if (ch == 3 || ch == 21) { /* Ctrl-C, Ctrl-U: begin again */
-        g_string_truncate(mon->line, 0);
-        monitor_print(mon, "\n");
-        monitor_prompt(mon);
-    } else if (!g_ascii_iscntrl(ch) && mon->line->len < LINE_BYTES) {
-        char text[2] = {ch, '\0'};
+static bool monitor_can_go(const struct monitor *mon)
+{
+    return mon->input->len && !session_is_busy(&mon->session) && mon->out->len < ENOUGH_BYTES;
+}
 
-        g_string_append_c(mon->line, ch);
-        monitor_print(mon, mon->echo ? text : "");
+/* Take input up to the end of one command. */
+static void monitor_go(struct monitor *mon)
+{
+    bool was_full = mon->input->len == INPUT_BYTES, ran = false;
+    size_t n = 0;
+
+    while (!ran && monitor_can_go(mon) && n < mon->input->len) {
+        enum line_event event = lineedit_take(mon->edit, mon->input->data[n++]);
+
+        ran = event == LINE_DONE || event == LINE_TOO_LONG || event == LINE_COMPLETE;
+        if (event == LINE_COMPLETE) {
+            monitor_complete(mon);
+        } else if (ran) {
+            monitor_run_line(mon, event);
+        } else if (event == LINE_CANCEL) {
+            monitor_prompt(mon);
+        }
+    }
+    g_byte_array_remove_range(mon->input, 0, (guint)MIN(n, mon->input->len));
+    monitor_flush(mon);
+    if (ran) {
+        monitor_go_soon(mon);
+    }
+    if (was_full && n) {
+        chr_accept_input(mon->chr);
     }
 }
 
@@ -83,52 +253,69 @@ static size_t monitor_can_read(void *opaque)
 {
     const struct monitor *mon = opaque;
 
-    return mon->waiting->len < WAITING_BYTES ? LINE_BYTES : 0;
+    return INPUT_BYTES - mon->input->len;
 }
 
 static void monitor_read(void *opaque, const uint8_t *buf, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        monitor_take(opaque, (char)buf[i]);
+    struct monitor *mon = opaque;
+
+    /* Whoever waits for a command can have the prompt back. */
+    if (session_is_busy(&mon->session) && memchr(buf, CTRL_C, len)) {
+        g_byte_array_set_size(mon->input, 0);
+        session_give_up(&mon->session);
+        return;
+    }
+    g_byte_array_append(mon->input, buf, (guint)len);
+    if (!mon->going) {
+        monitor_go(mon);
     }
 }
 
-/* A peer came; on a shared terminal: the input was switched here. */
+/* A peer came or went; on a shared terminal: the input was switched here. */
 static void monitor_connected(void *opaque, bool on)
 {
     struct monitor *mon = opaque;
 
-    g_string_truncate(mon->line, 0);
     if (!on) {
-        g_string_truncate(mon->waiting, 0);
+        mon->gone = true; /* nobody hears the answer */
+        g_string_truncate(mon->out, 0);
+        g_byte_array_set_size(mon->input, 0);
+        lineedit_reset(mon->edit);
         mon->greeted = false;
         return;
     }
     if (!mon->greeted) {
+        lineedit_set_editing(mon->edit, mon->at_terminal);
         monitor_print(mon, "\nCandela monitor: 'help' lists the commands\n");
         mon->greeted = true;
     } else {
         monitor_print(mon, "\n");
     }
-    monitor_prompt(mon);
+    if (!session_is_busy(&mon->session)) {
+        lineedit_show(mon->edit);
+    }
+    monitor_flush(mon);
 }
 
 static const struct chr_front monitor_front = {
     .can_read = monitor_can_read,
     .read = monitor_read,
-    .writable = monitor_flush,
+    .writable = monitor_on_writable,
     .connected = monitor_connected,
 };
 
-struct monitor *monitor_new(struct machine *m, struct chr *c, bool echo)
+struct monitor *monitor_new(struct machine *m, struct chr *c, bool terminal)
 {
     struct monitor *mon = g_new0(struct monitor, 1);
 
-    mon->m = m;
+    session_init(&mon->session, m);
     mon->chr = c;
-    mon->echo = echo;
-    mon->line = g_string_new(NULL);
-    mon->waiting = g_string_new(NULL);
+    mon->at_terminal = terminal;
+    mon->out = g_string_new(NULL);
+    mon->edit = lineedit_new("(candela) ", mon->out);
+    mon->input = g_byte_array_new();
+    lineedit_set_editing(mon->edit, terminal);
     c->front = &monitor_front;
     c->opaque = mon;
     return mon;
@@ -144,10 +331,12 @@ void monitor_start(struct monitor *mon)
 void monitor_free(struct monitor *mon)
 {
     if (mon) {
+        session_fini(&mon->session);
         mon->chr->front = NULL;
         mon->chr->opaque = NULL;
-        g_string_free(mon->line, TRUE);
-        g_string_free(mon->waiting, TRUE);
+        lineedit_free(mon->edit);
+        g_string_free(mon->out, TRUE);
+        g_byte_array_unref(mon->input);
         g_free(mon);
     }
 }

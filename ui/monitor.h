@@ -8,14 +8,12 @@
 
 struct monitor;
 
-/* A monitor at the stream `c` (it becomes its front end).  `echo`: a person types without a
- * terminal's line editing. */
-struct monitor *monitor_new(struct machine *m, struct chr *c, bool echo);
+/* A monitor at the stream `c` (it becomes its front end).  `terminal`: a person types there without
+ * a terminal's line editing. */
+struct monitor *monitor_new(struct machine *m, struct chr *c, bool terminal);
 /* Print the greeting and the prompt when a peer is there.  Lock held. */
 void monitor_start(struct monitor *mon);
+/* After machine_stop, before machine_free. */
 void monitor_free(struct monitor *mon);
-
-/* Run one command line and append what it prints; lock held. */
-void monitor_execute(struct machine *m, const char *line, GString *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include "ui/drive.h"
 #include "ui/option_table.h"
 #include "ui/parse.h"
+#include "ui/screen.h"
 #include "ui/script.h"
 #include "ui/smp.h"
 
@@ -299,9 +300,9 @@ static bool set_screen(struct options *o, const struct option_row *row, const ch
                        const char *val, GError **err)
 {
     (void)row;
-    if (!g_str_has_suffix(val, ".png") && !g_str_has_suffix(val, ".txt")) {
-        return parse_fail(err, "%s %s: the name must end in .png (picture) or .txt (text)", opt,
-                          val);
+    if (!screen_knows_ending(val)) {
+        return parse_fail(err, "%s %s: the name must end in .png, .ppm (picture) or .txt (text)",
+                          opt, val);
     }
     string_put(&o->screen, val);
     return true;
@@ -498,6 +499,16 @@ static void options_use_terminal(struct options *o)
     }
 }
 
+/* A monitor at a socket is there for whoever comes, and keeps nobody waiting. */
+static void options_monitor_listens(struct options *o)
+{
+    if (o->monitor && g_str_has_prefix(o->monitor, "unix:") && !strchr(o->monitor, ',')) {
+        g_autofree char *text = g_strconcat(o->monitor, ",server,nowait", NULL);
+
+        string_put(&o->monitor, text);
+    }
+}
+
 /* What can be judged only when all options are known. */
 static bool options_finish(struct options *o, GError **err)
 {
@@ -508,6 +519,7 @@ static bool options_finish(struct options *o, GError **err)
         return parse_fail(err, "the terminal (stdio) can be used once; -serial mon:stdio shares it "
                                "between COM1 and the monitor");
     }
+    options_monitor_listens(o);
     if (o->monitor && g_str_has_prefix(o->monitor, "mon:")) {
         return parse_fail(err, "-monitor %s: mon: is for -serial; write -monitor stdio",
                           o->monitor);

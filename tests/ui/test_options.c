@@ -186,7 +186,8 @@ Test(options, nographic_puts_com1_and_the_monitor_on_the_terminal)
         {"-nographic -serial stdio", "stdio", NULL},
         {"-nographic -serial null -monitor null", "null", "null"},
         {"-nographic -monitor stdio", "none", "stdio"},
-        {"-nographic -monitor unix:m", "stdio", "unix:m"},
+        {"-nographic -monitor unix:m", "stdio", "unix:m,server,nowait"},
+        {"-nographic -monitor unix:m,server", "stdio", "unix:m,server"},
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {

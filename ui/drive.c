@@ -93,6 +93,7 @@ static bool key_readonly(struct drive_request *r, const char *val, GError **err)
 
 static bool key_snapshot(struct drive_request *r, const char *val, GError **err)
 {
+    r->has_snapshot = true;
     return parse_switch(val, &r->config.snapshot, err);
 }
 
@@ -248,6 +249,7 @@ bool drive_place_all(struct options *o, GError **err)
 
         o->vm.drives[i] = r->config;
         o->vm.drives[i].file = g_strdup(r->config.file);
+        o->vm.drives[i].snapshot |= o->snapshot && !r->has_snapshot;
     }
     return true;
 }

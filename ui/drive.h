@@ -8,7 +8,7 @@
 
 struct drive_request {
     struct drive_config config; /* config.index counts only with has_index */
-    bool has_index;
+    bool has_index, has_snapshot;
     char *from; /* the option as typed, for messages */
 };
 

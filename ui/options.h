@@ -18,6 +18,7 @@ struct drive_request; /* options.c: a drive before all places are known */
 struct options {
     struct vm_config vm;
     GPtrArray *drives;              /* struct drive_request */
+    bool snapshot;                  /* snapshot=on for the drives that do not say */
     GArray *steps;                  /* struct script_step */
     char *screen, *stats, *monitor; /* files and endpoint, or NULL */
     int64_t max_time_ms;            /* 0: no budget */

@@ -1,12 +1,12 @@
 /*
- * Overlays for -drive snapshot=on: what the guest writes goes to a file without a name in the
- * folder for temporary files ($TMPDIR, else /tmp) and is gone with the run; the image below is only
- * read.
+ * Overlays for -snapshot and -drive snapshot=on: what the guest writes goes to a file without a
+ * name in the folder for temporary files ($TMPDIR, else /tmp) and is gone with the run; the image
+ * below is only read.
  *
  * The file is a heap of clusters in the order they were first written; which part of the disk each
  * holds is known in memory.
  *
- * Not modelled: overlays that are kept (issue 3: differencing VHDs), discard.
+ * Not modelled: overlays that are kept (differencing VHDs are that), discard.
  */
 #define _GNU_SOURCE /* O_TMPFILE */
 #include "vhd/image.h"

@@ -161,6 +161,20 @@ Test(options, smp_refuses_what_does_not_go_together)
     }
 }
 
+Test(options, snapshot_is_for_all_drives_that_do_not_say)
+{
+    struct options o;
+
+    parse_good(&o, "-hda a.img -snapshot -fda b.vfd -drive file=c.vhd,index=2,snapshot=off");
+    cr_expect(o.vm.drives[0].snapshot && o.vm.drives[1].snapshot);
+    cr_expect_not(o.vm.drives[2].snapshot);
+    options_clear(&o);
+    parse_good(&o, "-hda a.img -drive file=c.vhd,index=2,snapshot=on");
+    cr_expect_not(o.vm.drives[0].snapshot);
+    cr_expect(o.vm.drives[1].snapshot);
+    options_clear(&o);
+}
+
 Test(options, debug_exit_takes_a_port_only_when_one_follows)
 {
     struct options o;

@@ -3,7 +3,7 @@
  *
  * Not modelled: the guest.
  */
-#include "vhd/vhd.h"
+#include "tests/vhd/vhd_rig.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -113,4 +113,45 @@ Test(overlay, locks_its_image_for_reading_only)
     cr_expect(err && strstr(err->message, "in use"));
     g_clear_error(&err);
     bench_clear(&b);
+}
+
+/* Dynamic and differencing images stay byte for byte as they were. */
+Test(overlay, lies_over_every_kind_of_vhd)
+{
+    static const enum vhd_type types[] = {VHD_TYPE_FIXED, VHD_TYPE_DYNAMIC, VHD_TYPE_DIFFERENCING};
+    char *folder = vhd_rig_folder();
+    g_autofree char *base = vhd_rig_create(folder, "base.vhd", VHD_TYPE_DYNAMIC, MiB, 65536, NULL);
+    g_autofree uint8_t *base_model = g_malloc0(MiB);
+    struct image *img = vhd_rig_open(base, false);
+    GRand *rand = g_rand_new_with_seed(5);
+
+    vhd_rig_scribble(img, base_model, rand, 10, 50000);
+    image_close(img);
+    for (unsigned i = 0; i < ARRAY_LEN(types); i++) {
+        bool child = types[i] == VHD_TYPE_DIFFERENCING;
+        g_autofree char *path =
+            vhd_rig_create(folder, "disk.vhd", types[i], MiB, 0, child ? base : NULL);
+        g_autofree uint8_t *model = child ? g_memdup2(base_model, MiB) : g_malloc0(MiB);
+        g_autofree uint8_t *data = g_malloc(MiB);
+        g_autofree char *before = NULL, *after = NULL;
+        gsize len, len_after;
+        GError *err = NULL;
+
+        cr_assert(g_file_get_contents(path, &before, &len, NULL));
+        struct block *b = block_open(path, DRIVE_FORMAT_AUTO, true, false, &err);
+        cr_assert(b && block_add_overlay(b, &err), "%s", err ? err->message : "");
+        for (unsigned n = 0; n < 30; n++) {
+            uint32_t first = (uint32_t)g_rand_int_range(rand, 0, 2000);
+
+            memset(model + first * 512, (int)n + 1, 48 * 512);
+            cr_assert_eq(b->ops->write_at(b->img, first * 512, model + first * 512, 48 * 512), 0);
+        }
+        cr_assert_eq(b->ops->read_at(b->img, 0, data, MiB), 0);
+        cr_expect(!memcmp(data, model, MiB));
+        block_close(b);
+        cr_assert(g_file_get_contents(path, &after, &len_after, NULL));
+        cr_expect(len == len_after && !memcmp(before, after, len), "the image was changed");
+    }
+    g_rand_free(rand);
+    vhd_rig_remove(folder);
 }

@@ -1,9 +1,10 @@
 /*
  * Disk requests: checks, the way to a worker thread and back.
  *
- * A request completes in the I/O thread (or inside block_drain) under the lock.  A reset first ends
- * an epoch and drains: requests of the old epoch finish on the medium, but their `done` is not
- * called.  Requests in flight at the same time have no order; who needs one waits for `done`.
+ * A request completes on the worker or in the I/O thread (or inside block_drain) under the lock.  A
+ * reset first ends an epoch and drains: requests of the old epoch finish on the medium, but their
+ * `done` is not called.  Requests in flight at the same time have no order; who needs one waits for
+ * `done`.
  *
  * Not modelled: anything of the guest; formats are in vhd/.
  */

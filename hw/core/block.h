@@ -1,8 +1,8 @@
 /*
  * The disk contract: 512-byte sectors behind an asynchronous request.
  *
- * The device embeds a request, fills it in and submits; `done` comes later in the I/O thread under
- * the lock, never inside block_submit.  Backends (vhd/) implement struct block_ops with plain
+ * The device embeds a request, fills it in and submits; `done` comes later, on whatever thread,
+ * under the lock, never inside block_submit.  Backends (vhd/) implement struct block_ops with plain
  * synchronous calls on worker threads.
  *
  * Not modelled: discard, write-zeroes, several queues, sectors of other sizes.

@@ -39,6 +39,7 @@ struct io_loop {
     GMainContext *context;
     GThread *thread;
     _Atomic bool quit;
+    _Atomic bool live; /* the thread runs: completions need not wait for a drain */
     int wake_fd, timer_fd;
     int64_t timer_armed; /* host ns the timerfd is set to; INT64_MAX: not set.  Machine lock */
     bool firing;         /* in clock_run_due: the timerfd is set once, afterwards */
@@ -80,7 +81,6 @@ static void loop_queue(struct io_loop *io, GQueue *q, struct call call)
         g_cond_broadcast(&io->finished);
     }
     g_mutex_unlock(&io->lock);
-    fd_signal(io->wake_fd);
 }
 
 void loop_post(struct machine *m, void (*fn)(void *arg), void *arg)
@@ -88,28 +88,7 @@ void loop_post(struct machine *m, void (*fn)(void *arg), void *arg)
     struct io_loop *io = loop_of(m);
 
     loop_queue(io, &io->posts, (struct call){fn, arg});
-}
-
-static void loop_worker(gpointer data, gpointer user)
-{
-    struct job *job = data;
-    struct io_loop *io = user;
-
-    job->work(job->done.arg);
-    loop_queue(io, &io->done, job->done);
-    g_free(job);
-}
-
-void loop_work(struct machine *m, void (*work)(void *arg), void (*done)(void *arg), void *arg)
-{
-    struct io_loop *io = loop_of(m);
-    struct job job = {m, work, {done, arg}};
-
-    if (work) {
-        g_thread_pool_push(io->workers, g_memdup2(&job, sizeof job), NULL);
-    } else {
-        loop_queue(io, &io->done, job.done);
-    }
+    fd_signal(io->wake_fd);
 }
 
 /* Run what stands in the queue now; what it queues itself waits for the next round. */
@@ -131,6 +110,37 @@ static void loop_run_queue(struct io_loop *io, GQueue *q)
         }
         call->fn(call->arg);
         g_free(call);
+    }
+}
+
+static void loop_worker(gpointer data, gpointer user)
+{
+    struct job *job = data;
+    struct io_loop *io = user;
+
+    job->work(job->done.arg);
+    loop_queue(io, &io->done, job->done);
+    /* While the lock is free we may as well run it here: to wake the I/O thread costs more than
+     * many a disk request. */
+    if (atomic_load(&io->live) && machine_trylock(job->m)) {
+        loop_run_queue(io, &io->done);
+        machine_unlock(job->m);
+    } else {
+        fd_signal(io->wake_fd);
+    }
+    g_free(job);
+}
+
+void loop_work(struct machine *m, void (*work)(void *arg), void (*done)(void *arg), void *arg)
+{
+    struct io_loop *io = loop_of(m);
+    struct job job = {m, work, {done, arg}};
+
+    if (work) {
+        g_thread_pool_push(io->workers, g_memdup2(&job, sizeof job), NULL);
+    } else {
+        loop_queue(io, &io->done, job.done);
+        fd_signal(io->wake_fd);
     }
 }
 
@@ -296,6 +306,7 @@ bool loop_start(struct machine *m, GError **err)
         g_error_free(why);
         return false;
     }
+    atomic_store(&io->live, true);
     return true;
 }
 
@@ -306,6 +317,7 @@ void loop_stop(struct machine *m)
     if (!io->thread) {
         return;
     }
+    atomic_store(&io->live, false);
     atomic_store(&io->quit, true);
     g_main_context_wakeup(io->context);
     g_thread_join(io->thread);

@@ -13,8 +13,8 @@ struct machine;
 
 /* Queue fn(arg) for the I/O thread, which calls it with the lock held.  Any thread. */
 void loop_post(struct machine *m, void (*fn)(void *arg), void *arg);
-/* Run work(arg) on a worker thread without the lock, then done(arg) in the I/O thread with the
- * lock. */
+/* Run work(arg) on a worker thread without the lock, then done(arg) with it: on the worker when
+ * the lock is free, else in the I/O thread.  Before the machine runs only draining runs it. */
 void loop_work(struct machine *m, void (*work)(void *arg), void (*done)(void *arg), void *arg);
 /*
  * Watch a file descriptor: fn(arg, condition) in the I/O thread with the lock held, until

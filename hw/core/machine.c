@@ -63,6 +63,20 @@ void machine_lock(struct machine *m)
     atomic_store_explicit(&m->lock_owner, machine_self(), memory_order_relaxed);
 }
 
+bool machine_trylock(struct machine *m)
+{
+    g_assert(!machine_current_vcpu(m));
+    if (!g_mutex_trylock(&m->lock)) {
+        return false;
+    }
+    if (m->exclusive_depth) {
+        g_mutex_unlock(&m->lock);
+        return false;
+    }
+    atomic_store_explicit(&m->lock_owner, machine_self(), memory_order_relaxed);
+    return true;
+}
+
 void machine_unlock(struct machine *m)
 {
     struct vcpu *v = machine_current_vcpu(m);

@@ -175,6 +175,8 @@ struct vcpu *machine_current_vcpu(struct machine *m);
 
 /* The lock: taken by dispatchers and loop callbacks only. */
 void machine_lock(struct machine *m);
+/* Take it if nobody has it, else false at once.  Not on a vCPU's thread. */
+bool machine_trylock(struct machine *m);
 void machine_unlock(struct machine *m);
 void machine_assert_locked(struct machine *m);
 

@@ -104,22 +104,39 @@ static void ide_io_done(struct block_req *req)
     }
 }
 
-void ide_submit(struct ide_drive *d, enum ide_io io, uint64_t sector, uint32_t count, uint32_t at)
+static void ide_prepare(struct ide_drive *d, enum ide_io io, uint64_t sector, uint32_t count,
+                        uint32_t at)
 {
+    bool flush = io == IDE_IO_FLUSH || io == IDE_IO_WRITE_THROUGH;
+
     g_assert(!d->req.busy && at + count * SECTOR_BYTES <= IDE_BUF_BYTES);
     d->s->phase = IDE_IO;
     d->s->io = io;
     d->s->io_count = count;
     d->s->status = IDE_STAT_BSY | IDE_STAT_DSC;
-    d->req.op = io == IDE_IO_WRITE                                 ? BLOCK_WRITE
-                : io == IDE_IO_FLUSH || io == IDE_IO_WRITE_THROUGH ? BLOCK_FLUSH
-                                                                   : BLOCK_READ;
+    d->req.op = flush ? BLOCK_FLUSH : io == IDE_IO_WRITE ? BLOCK_WRITE : BLOCK_READ;
     d->req.sector = sector;
     d->req.count = count;
     d->req.buf = d->s->buf + at;
     d->req.done = ide_io_done;
     d->req.opaque = d;
+}
+
+void ide_submit(struct ide_drive *d, enum ide_io io, uint64_t sector, uint32_t count, uint32_t at)
+{
+    ide_prepare(d, io, sector, count, at);
     block_submit(d->blk, &d->req);
+}
+
+void ide_submit_first(struct ide_drive *d, enum ide_io io, uint64_t sector, uint32_t count,
+                      uint32_t at)
+{
+    ide_prepare(d, io, sector, count, at);
+    if (block_read_now(d->blk, &d->req)) {
+        ide_io_done(&d->req);
+    } else {
+        block_submit(d->blk, &d->req);
+    }
 }
 
 void ide_set_signature(struct ide_drive *d)

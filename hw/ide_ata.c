@@ -166,7 +166,7 @@ static void ata_read_fill(struct ide_drive *d, uint32_t count)
 static void ata_read(struct ide_drive *d, unsigned flags)
 {
     if (ata_start_transfer(d, flags)) {
-        ata_read_fill(d, MIN(d->s->left, IDE_BUF_SECTORS));
+        ide_submit_first(d, IDE_IO_READ, d->s->lba, MIN(d->s->left, IDE_BUF_SECTORS), 0);
     }
 }
 

@@ -171,6 +171,10 @@ void ide_data_phase(struct ide_drive *d, enum ide_phase phase, enum ide_after af
 /* Submit `count` 512-byte sectors to or from byte `at` of the buffer (bounds are the caller's); BSY
  * until done. */
 void ide_submit(struct ide_drive *d, enum ide_io io, uint64_t sector, uint32_t count, uint32_t at);
+/* The same for a read that begins a command (and no other: commands may be long): data that the
+ * host has in memory are there at once, and the command has gone on when this returns. */
+void ide_submit_first(struct ide_drive *d, enum ide_io io, uint64_t sector, uint32_t count,
+                      uint32_t at);
 /* The task file as after a reset: signature, diagnostic code 1. */
 void ide_set_signature(struct ide_drive *d);
 

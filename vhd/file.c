@@ -3,8 +3,10 @@
  *
  * Not modelled: asynchronous and direct I/O.
  */
+#define _GNU_SOURCE /* preadv2 */
 #include "vhd/image.h"
 #include <errno.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static int host_read(struct file *f, void *buf, size_t len, uint64_t off)
@@ -57,10 +59,18 @@ static int host_sync(struct file *f)
     return n ? errno : 0;
 }
 
+static int host_read_now(struct file *f, void *buf, size_t len, uint64_t off)
+{
+    struct iovec part = {buf, len};
+
+    return preadv2(f->fd, &part, 1, (off_t)off, RWF_NOWAIT) == (ssize_t)len ? 0 : EAGAIN;
+}
+
 const struct file_ops host_file_ops = {
     .read = host_read,
     .write = host_write,
     .sync = host_sync,
+    .read_now = host_read_now,
 };
 
 int file_read_at(struct file *f, void *buf, size_t len, uint64_t off)
@@ -71,6 +81,11 @@ int file_read_at(struct file *f, void *buf, size_t len, uint64_t off)
 int file_write_at(struct file *f, const void *buf, size_t len, uint64_t off)
 {
     return f->ops->write(f, buf, len, off);
+}
+
+int file_read_now(struct file *f, void *buf, size_t len, uint64_t off)
+{
+    return f->ops->read_now ? f->ops->read_now(f, buf, len, off) : EAGAIN;
 }
 
 int file_sync(struct file *f)

@@ -27,6 +27,8 @@ struct file_ops {
     int (*read)(struct file *f, void *buf, size_t len, uint64_t off);
     int (*write)(struct file *f, const void *buf, size_t len, uint64_t off);
     int (*sync)(struct file *f); /* what was written before is on the disk after */
+    /* As read, but EAGAIN instead of waiting for the disk, and at the file's end; or NULL. */
+    int (*read_now)(struct file *f, void *buf, size_t len, uint64_t off);
 };
 
 extern const struct file_ops host_file_ops;
@@ -35,6 +37,7 @@ extern const struct file_ops host_file_ops;
 int file_read_at(struct file *f, void *buf, size_t len, uint64_t off);
 int file_write_at(struct file *f, const void *buf, size_t len, uint64_t off);
 int file_sync(struct file *f);
+int file_read_now(struct file *f, void *buf, size_t len, uint64_t off);
 
 struct image {
     struct file file;

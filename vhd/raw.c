@@ -32,6 +32,16 @@ static int raw_read_at(void *opaque, uint64_t off, void *buf, size_t len)
     return file_read_at(&img->file, buf, inside, off);
 }
 
+static int raw_read_now(void *opaque, uint64_t off, void *buf, size_t len)
+{
+    struct image *img = opaque;
+
+    if (off > img->size || len > img->size - off) {
+        return EAGAIN;
+    }
+    return file_read_now(&img->file, buf, len, off);
+}
+
 static int raw_write_at(void *opaque, uint64_t off, const void *buf, size_t len)
 {
     struct image *img = opaque;
@@ -64,6 +74,7 @@ const struct block_ops raw_ops = {
     .write_at = raw_write_at,
     .flush = raw_flush,
     .close = raw_close,
+    .read_now = raw_read_now,
 };
 
 const struct block_ops fixed_vhd_ops = {
@@ -73,4 +84,5 @@ const struct block_ops fixed_vhd_ops = {
     .write_at = raw_write_at,
     .flush = raw_flush,
     .close = raw_close,
+    .read_now = raw_read_now,
 };

@@ -94,9 +94,33 @@ static void block_count(struct block *b, const struct block_req *req)
     }
 }
 
-void block_submit(struct block *b, struct block_req *req)
+static void block_trace(struct block *b, const struct block_req *req, const char *outcome)
 {
     static const char *const names[] = {"read", "write", "flush"};
+
+    if (unlikely(b->m->trace_mask & TR_BLOCK)) {
+        trace_write(b->m, b->path ? b->path : "disk", TR_BLOCK, "%s sector %llu count %u%s",
+                    names[req->op], (unsigned long long)req->sector, req->count, outcome);
+    }
+}
+
+bool block_read_now(struct block *b, struct block_req *req)
+{
+    g_return_val_if_fail(!req->busy && req->op == BLOCK_READ, false);
+    machine_assert_locked(b->m);
+    if (!b->ops->read_now || block_check(b, req) ||
+        b->ops->read_now(b->img, req->sector * SECTOR_BYTES, req->buf,
+                         (size_t)req->count * SECTOR_BYTES)) {
+        return false;
+    }
+    req->error = 0;
+    block_count(b, req);
+    block_trace(b, req, " at once");
+    return true;
+}
+
+void block_submit(struct block *b, struct block_req *req)
+{
     struct machine *m = b->m;
     bool nothing = req->op != BLOCK_FLUSH && !req->count;
 
@@ -108,11 +132,7 @@ void block_submit(struct block *b, struct block_req *req)
     req->error = block_check(b, req);
     b->in_flight++;
     m->blocks_in_flight++;
-    if (unlikely(m->trace_mask & TR_BLOCK)) {
-        trace_write(m, b->path ? b->path : "disk", TR_BLOCK, "%s sector %llu count %u%s",
-                    names[req->op], (unsigned long long)req->sector, req->count,
-                    req->error ? " refused" : "");
-    }
+    block_trace(b, req, req->error ? " refused" : "");
     if (!req->error) {
         block_count(b, req);
     }

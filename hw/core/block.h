@@ -42,6 +42,9 @@ struct block_ops {
     int (*write_at)(void *img, uint64_t off, const void *buf, size_t len); /* 0 or errno */
     int (*flush)(void *img);
     void (*close)(void *img);
+    /* As read_at, but EAGAIN instead of waiting for the host's disk; on any thread, beside other
+     * calls.  Or NULL. */
+    int (*read_now)(void *img, uint64_t off, void *buf, size_t len);
 };
 
 struct block {
@@ -62,6 +65,12 @@ void block_attach(struct block *b, struct machine *m);
 /* Submit; lock held; req->busy until done.  Out-of-range requests complete with EINVAL, writes to a
    read-only medium with EROFS. */
 void block_submit(struct block *b, struct block_req *req);
+/*
+ * The same for a read whose data the host has in memory anyway: true when it is done, without
+ * error; `done` is not called.  False: nothing happened, submit it.  It takes as long as copying
+ * does, with the lock held: not for one chunk after the other.
+ */
+bool block_read_now(struct block *b, struct block_req *req);
 /* Wait for every request of the machine and run the completions (silently for requests from before
    a reset: busy goes false, done is not called).  Lock held; tests, stop, save, reset. */
 void block_drain(struct machine *m);

@@ -524,3 +524,54 @@ Test(ide_dma, survives_random_accesses)
     cr_assert_eq(settle(&r), DATA);
     disk_rig_fini(&r);
 }
+
+static int medium_read_now(void *img, uint64_t off, void *buf, size_t len)
+{
+    return off / SECTOR_BYTES < 500 ? medium_read(img, off, buf, len) : EAGAIN;
+}
+
+/* What the host has in memory comes without a worker, but only a command's first part. */
+Test(ide_dma, cached_data_come_at_once)
+{
+    struct block_ops ops;
+    struct disk_rig r;
+
+    disk_rig_pci(&r, "d-", 1000);
+    ops = *r.m->drives[0]->ops;
+    ops.read_now = medium_read_now;
+    r.m->drives[0]->ops = &ops;
+    for (unsigned n = 0; n < 4; n++) {
+        put_region(&r, n, DATA_AT + n * 0x10000, n == 3 ? LAST : 0);
+    }
+    command(&r, 0, 0xc8, 7, 2);
+    start(&r, TO_MEMORY);
+    cr_assert_eq(outcome(&r), ACTIVE | INTERRUPT);
+    cr_assert_eq(ld_le64(data(&r, 512)), 8);
+    command(&r, 0, 0xc8, 500, 2);
+    start(&r, TO_MEMORY);
+    cr_assert_eq(outcome(&r), ACTIVE, "not in memory: later");
+    finish(&r);
+    cr_assert_eq(outcome(&r), ACTIVE | INTERRUPT);
+    cr_assert_eq(ld_le64(data(&r, 512)), 501);
+
+    for (unsigned i = 0; i < 2; i++) { /* 300 sectors by READ DMA EXT */
+        out8(&r, 0x1f2, i ? 300 & 0xff : 300 >> 8);
+        out8(&r, 0x1f3, i ? 10 : 0);
+        out8(&r, 0x1f4, 0);
+        out8(&r, 0x1f5, 0);
+    }
+    out8(&r, 0x1f7, 0x25);
+    start(&r, TO_MEMORY);
+    cr_assert_eq(outcome(&r), ACTIVE);
+    cr_assert_eq(ld_le64(data(&r, 255 * 512)), 265);
+    finish(&r);
+    cr_assert_eq(outcome(&r), ACTIVE | INTERRUPT);
+    cr_assert_eq(ld_le64(data(&r, 299 * 512)), 309);
+    r.medium[0]->bad = 20; /* an error is found by the ordinary way */
+    command(&r, 0, 0xc8, 15, 10);
+    start(&r, TO_MEMORY);
+    finish(&r);
+    cr_assert_eq(in8(&r, 0x1f7), FAILED);
+    cr_assert_eq(in8(&r, 0x1f3), 20);
+    disk_rig_fini(&r);
+}

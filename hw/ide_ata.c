@@ -7,7 +7,9 @@
  * comes when the data has reached the host.  FLUSH CACHE reaches the host's medium, and so does
  * every write while the write cache is off or when the command forces unit access.
  *
- * Not modelled: SMART, security, host protected area, power-up in standby, standby timers (the
+ * SMART is ide_smart.c.
+ *
+ * Not modelled: security, host protected area, power-up in standby, standby timers (the
  * drive never falls asleep by itself, and any command wakes it), READ/WRITE BUFFER, LONG and FORMAT
  * commands.
  */
@@ -143,6 +145,7 @@ static void ata_fail_at(struct ide_drive *d, uint8_t error)
     d->s->hob_nsector = (uint8_t)(d->s->left >> 8);
     ata_put_lba(d, d->s->lba, ata_flags(d));
     ide_fail(d, error);
+    smart_log_error(d);
 }
 
 /* Data transfer */
@@ -344,6 +347,9 @@ void ata_io_done(struct ide_drive *d, int error)
     case IDE_IO_WRITE_THROUGH:
         ata_write_through_done(d, error);
         break;
+    case IDE_IO_SELF_TEST:
+        smart_io_done(d, error);
+        break;
     case IDE_IO_VERIFY:
         ata_verify_done(d, error);
         break;
@@ -483,6 +489,12 @@ static void ata_read_native_max(struct ide_drive *d, unsigned flags)
     ide_done(d);
 }
 
+static void ata_smart(struct ide_drive *d, unsigned flags)
+{
+    (void)flags;
+    smart_command(d);
+}
+
 static void ata_identify_disk(struct ide_drive *d, unsigned flags)
 {
     (void)flags;
@@ -519,6 +531,7 @@ static const struct ata_row *ata_find(uint8_t command)
         [0x97] = {ata_idle, 0},
         [0x98] = {ata_check_power, 0},
         [0x99] = {ata_standby, 0}, /* SLEEP */
+        [0xb0] = {ata_smart, 0},
         [0xc4] = {ata_read, ATA_MULTI},
         [0xc5] = {ata_write, ATA_MULTI},
         [0xc6] = {ata_set_multiple, 0},

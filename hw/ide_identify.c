@@ -41,6 +41,7 @@ void ata_attach(struct ide_drive *d)
     hash = (hash ^ (d->chan->channel * 2 + d->unit)) * 0x100000001b3;
     g_snprintf(d->serial, sizeof d->serial, "CND%017" PRIX64, hash);
     if (d->kind == IDE_DISK) {
+        d->s->smart_on = true;
         ata_set_geometry(d);
     }
 }
@@ -118,12 +119,13 @@ static void ata_fill_identify(struct ide_drive *d, uint8_t *id)
     ata_put16(id, 59, s->multi ? 0x0100u | s->multi : 0);
     ata_put32(id, 60, MIN(total, 0x0fffffff));
     ata_put16(id, 80, 0x00f0); /* ATA/ATAPI-4 to -7 */
-    ata_put16(id, 82, 0x4068); /* NOP, look-ahead, write cache, power management */
+    ata_put16(id, 82, 0x4069); /* NOP, look-ahead, write cache, power management, SMART */
     ata_put16(id, 83, 0x7400); /* FLUSH CACHE (EXT), 48-bit addresses */
-    ata_put16(id, 84, 0x4040); /* forced unit access */
-    ata_put16(id, 85, 0x4008u | (s->look_ahead ? 0x40 : 0) | (s->write_cache ? 0x20 : 0));
+    ata_put16(id, 84, 0x4043); /* forced unit access, SMART self-tests and error log */
+    ata_put16(id, 85,
+              0x4008u | (s->look_ahead ? 0x40 : 0) | (s->write_cache ? 0x20 : 0) | s->smart_on);
     ata_put16(id, 86, 0x3400);
-    ata_put16(id, 87, 0x4040);
+    ata_put16(id, 87, 0x4043);
     ata_put16(id, 93,
               d->unit ? 0x6b00 : 0x600b); /* hardware reset passed, device number by jumper */
     ata_put32(id, 100, total);

@@ -66,6 +66,7 @@ enum ide_io {
     IDE_IO_FLUSH,         /* and then the command is done */
     IDE_IO_WRITE_THROUGH, /* the flush that ends a write without a write cache */
     IDE_IO_VERIFY,
+    IDE_IO_SELF_TEST,
     IDE_IO_CD_READ,
     IDE_IO_MAX = IDE_IO_CD_READ
 };
@@ -93,6 +94,10 @@ struct ide_drive_state {
     uint8_t dma_mode;    /* as set by SET FEATURES: 0x20..0x22 multiword, 0x40..0x45 UDMA */
     uint8_t power;       /* what CHECK POWER MODE gives: 0xff active, 0x80 idle, 0 standby */
     bool write_cache, look_ahead;
+    bool smart_on;
+    uint8_t smart_test;    /* the self-test under way, or the last one, as asked for */
+    uint8_t smart_status;  /* how it ended: 0 without error, 7 unreadable */
+    uint8_t smart_pending; /* sectors it could not read: it ends at the first */
     /* CD drive */
     uint8_t sense_key, asc, ascq;
     uint8_t attention;   /* CD_UA_* */
@@ -100,7 +105,8 @@ struct ide_drive_state {
     bool locked, tray_open;
     bool packet_dma; /* the packet's data go by DMA */
     uint8_t cdb[12];
-    uint8_t hole[1];
+    uint8_t hole[5];
+    uint8_t smart_errors[512], smart_tests[512]; /* the logs, as they are read */
     uint8_t buf[IDE_BUF_BYTES];
 };
 
@@ -185,6 +191,12 @@ void ata_data_end(struct ide_drive *d);
 void ata_io_done(struct ide_drive *d, int error);
 /* SET FEATURES 3: take the transfer mode; false: there is no such mode. */
 bool ata_set_transfer_mode(struct ide_drive *d, uint8_t mode);
+
+/* ide_smart.c */
+void smart_command(struct ide_drive *d);
+void smart_io_done(struct ide_drive *d, int error);
+/* A command failed on the medium: remember it. */
+void smart_log_error(struct ide_drive *d);
 
 /* ide_identify.c */
 /* Serial number and default translation; once, at attach. */

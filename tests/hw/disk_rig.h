@@ -95,8 +95,13 @@ static inline void medium_close(void *img)
 
 static inline struct block *medium_new(uint64_t sectors, bool readonly)
 {
-    static const struct block_ops ops = {"test",       false,        medium_read,
-                                         medium_write, medium_flush, medium_close};
+    static const struct block_ops ops = {
+        .name = "test",
+        .read_at = medium_read,
+        .write_at = medium_write,
+        .flush = medium_flush,
+        .close = medium_close,
+    };
     struct block *b = g_new0(struct block, 1);
     struct medium *d = g_new0(struct medium, 1);
 

@@ -1,7 +1,7 @@
 /*
  * The monitor's commands, each with right and wrong arguments, on a board that does not run.
  */
-#include "hw/ide.h"
+#include "hw/pci.h"
 #include "tests/ui/monitor_rig.h"
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -383,6 +383,10 @@ static void lock_tray(struct mon *b)
 {
     static const uint8_t cdb[12] = {0x1e, 0, 0, 0, 1}; /* PREVENT ALLOW MEDIUM REMOVAL */
 
+    port_write_locked(b->m, 0xcf8, 0x80000904, 4); /* both channels answer */
+    port_write_locked(b->m, 0xcfc, PCI_COMMAND_IO, 2);
+    port_write_locked(b->m, 0xcf8, 0x80000940, 4);
+    port_write_locked(b->m, 0xcfc, 0x80008000, 4);
     for (unsigned n = 0; n < 3; n++) { /* two may meet a unit attention */
         port_write_locked(b->m, 0x176, 0xa0, 1);
         port_write_locked(b->m, 0x177, 0xa0, 1); /* PACKET */

@@ -92,6 +92,8 @@ struct command {
 };
 
 extern const struct command monitor_commands[], monitor_topics[];
+/* By either name; NULL: it is not in the table. */
+const struct command *command_find(const struct command *table, const char *name);
 
 struct job;
 enum { SESSION_JOBS = 4 }; /* under way at once, with those given up */

@@ -34,10 +34,15 @@ static void offer_commands(struct completion *c, const struct command *table)
     }
 }
 
-static void offer_devices(struct completion *c, struct machine *m)
+/* `besides`: names that were offered already; NULL: none. */
+static void offer_devices(struct completion *c, struct machine *m, const struct command *besides)
 {
     for (unsigned i = 0; i < m->devices->len; i++) {
-        offer(c, "", ((struct device *)g_ptr_array_index(m->devices, i))->name, " ");
+        const struct device *dev = g_ptr_array_index(m->devices, i);
+
+        if (!besides || !command_find(besides, dev->name)) {
+            offer(c, "", dev->name, " ");
+        }
     }
 }
 
@@ -205,7 +210,7 @@ static void complete_argument(struct call *call, struct completion *c, const str
         list_later(call, c->begun);
         break;
     case ARG_DEVICE:
-        offer_devices(c, call->m);
+        offer_devices(c, call->m, NULL);
         break;
     case ARG_DRIVE:
         offer_drives(c, call->m);
@@ -233,18 +238,17 @@ static void complete_in(struct call *call, struct completion *c, char **words)
     for (; *words && table; words++) {
         g_auto(GStrv) name = g_strsplit(*words, "/", 2); /* "x/4xb" */
 
-        for (cmd = table; cmd->name && strcmp(cmd->name, name[0] ? name[0] : "") != 0; cmd++) {
-        }
-        table = cmd->name ? cmd->sub : NULL;
+        cmd = command_find(table, name[0] ? name[0] : "");
+        table = cmd ? cmd->sub : NULL;
     }
     if (table) {
         offer_commands(c, table);
         if (cmd) { /* "info uart0" */
-            offer_devices(c, call->m);
+            offer_devices(c, call->m, table);
         }
         return;
     }
-    if (!cmd->name) {
+    if (!cmd) {
         return;
     }
     if (*words && cmd->args[0].kind == ARG_COMMAND) { /* "help info" */

@@ -55,7 +55,7 @@ static void usage_append(const struct command *cmd, const char *before, GString 
     }
 }
 
-static const struct command *command_find(const struct command *table, const char *name)
+const struct command *command_find(const struct command *table, const char *name)
 {
     for (; table->name; table++) {
         if (!strcmp(table->name, name) || !g_strcmp0(table->also, name)) {

@@ -383,11 +383,17 @@ static bool wrmsr_long(struct cpu *c, uint32_t msr, uint64_t val)
     }
 }
 
-/* Writes that move the TSC; TSC_ADJUST follows it. */
+/* Writes that move the TSC; TSC_ADJUST follows it, and a deadline stays the count that it was. */
 static bool tsc_set(struct cpu *c, uint64_t delta)
 {
+    uint64_t deadline = 0;
+    bool armed = tsc_deadline_get(c, &deadline) && deadline;
+
     c->tsc_offset += delta;
     c->tsc_adjust += delta;
+    if (armed) {
+        tsc_deadline_set(c, deadline);
+    }
     return true;
 }
 

@@ -191,6 +191,47 @@ Test(cpuid, host_features_are_needed)
     g_aligned_free(c);
 }
 
+static uint64_t deadline; /* as the APIC keeps it: virtual nanoseconds */
+
+static bool deadline_read(struct device *dev, uint32_t msr, uint64_t *val)
+{
+    (void)dev;
+    *val = deadline;
+    return msr == 0x6e0;
+}
+
+static bool deadline_write(struct device *dev, uint32_t msr, uint64_t val)
+{
+    (void)dev;
+    deadline = val;
+    return msr == 0x6e0;
+}
+
+Test(cpuid, a_deadline_moves_with_the_tsc)
+{
+    static const struct apic_ops apic = {.msr_read = deadline_read, .msr_write = deadline_write};
+    struct guest g;
+    uint64_t val, before;
+
+    guest_init(&g, "x86-64-v3");
+    g.v->apic = &apic;
+    cr_assert(cpu_wrmsr(g.c, 0x10, 1000000));
+    cr_assert(cpu_wrmsr(g.c, 0x6e0, 5000000));
+    before = deadline;
+    cr_assert(cpu_wrmsr(g.c, 0x10, 3000000));
+    cr_assert_eq(before - deadline, 2000000, "the count is reached sooner");
+    cr_assert(cpu_rdmsr(g.c, 0x6e0, &val));
+    cr_assert_eq(val, 5000000);
+    cr_assert(cpu_wrmsr(g.c, 0x3b, 0));
+    cr_assert(cpu_rdmsr(g.c, 0x6e0, &val));
+    cr_assert_eq(val, 5000000);
+    deadline = 0;
+    cr_assert(cpu_wrmsr(g.c, 0x10, 0));
+    cr_assert_eq(deadline, 0, "none is armed by it");
+    g.v->apic = NULL;
+    guest_free(&g);
+}
+
 Test(cpuid, msrs)
 {
     static const struct {

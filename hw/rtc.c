@@ -308,41 +308,37 @@ static void rtc_settle(struct rtc *r)
     }
 }
 
-/* A period that is due already waits a moment, or for the guest's next interrupt: the guest is not
- * to find the flag set again where it has just cleared it. */
-static void rtc_arm(struct rtc *r, int64_t next)
-{
-    int64_t now = clock_now(r->dev.m);
-
-    if (next <= now) {
-        timer_retry_at(&r->s.event, now + PERIOD_MIN_NS);
-    } else {
-        timer_at(&r->s.event, next);
-    }
-}
-
-/* Set IRQF and the line, and program the timer for the next event an enabled interrupt waits for.
+/*
+ * Set IRQF and the line, and program the timer for the next event an enabled interrupt waits for.
+ *
+ * A period that is due already asks for its interrupt at once, but its flag comes when the guest
+ * has taken the interrupt (or a moment later): the guest is not to find the flag set again where it
+ * has just cleared it.
  */
 static void rtc_update(struct rtc *r)
 {
     uint8_t c = r->s.cmos[RTC_C] & (C_PF | C_AF | C_UF), b = r->s.cmos[RTC_B];
     uint8_t wanted = b & (B_PIE | B_AIE | B_UIE);
-    int64_t next = INT64_MAX, base = (int64_t)r->s.base_ns;
+    int64_t next = INT64_MAX, base = (int64_t)r->s.base_ns, now = clock_now(r->dev.m);
     unsigned period = rtc_period(r);
+    bool behind = false;
 
     r->s.cmos[RTC_C] = c | (c & wanted ? C_IRQF : 0);
-    line_set(&r->s.irq, c & wanted);
     if ((b & ~c & B_PIE) && period) {
         next = base + clock_ticks_to_ns((r->s.seen_periods + 1) * period, RTC_HZ);
+        behind = next <= now;
     }
     if ((b & ~c & (B_AIE | B_UIE)) && !rtc_is_held(r)) {
         next = MIN(next, base + (int64_t)(r->s.seen_sec + 1) * NS_PER_SEC);
     }
+    line_set(&r->s.irq, (c & wanted) || behind);
     /* With a request pending, more events change nothing until register C is read. */
     if (next == INT64_MAX || (c & wanted)) {
         timer_stop(&r->s.event);
+    } else if (behind) {
+        timer_retry_at(&r->s.event, now + PERIOD_MIN_NS);
     } else {
-        rtc_arm(r, next);
+        timer_at(&r->s.event, next);
     }
 }
 
@@ -370,6 +366,7 @@ static uint8_t rtc_read_reg(struct rtc *r, unsigned index)
         rtc_update(r);
         v = r->s.cmos[RTC_C];
         r->s.cmos[RTC_C] = 0;
+        line_set(&r->s.irq, false);
         rtc_update(r);
         return v;
     case RTC_D:

@@ -15,17 +15,20 @@
  * ends with a missing address mark; the drive is the one in the command, whatever the DOR selects;
  * the time of turning and stepping is some hundred microseconds.
  *
- * Not modelled: motors and head load times (stored only), FIFO threshold, precompensation,
- * power-down, tape drives, the PS/2 and Model 30 registers at 0x3f0 and 0x3f1, single density,
- * deleted data marks (all data reads as not deleted), sectors of other than 512 bytes, a head that
- * is not where the controller believes it is.
+ * In non-DMA mode the guest has a turn of the disk for a sector's bytes (Linux ends its transfers
+ * by that overrun).  Power-down only makes the controller deaf until a reset.
+ *
+ * Not modelled: motors and head load times (stored only), FIFO threshold, precompensation, tape
+ * drives, the PS/2 and Model 30 registers at 0x3f0 and 0x3f1, the drive swapping of later chips,
+ * single density, deleted data marks (all data reads as not deleted), sectors of other than 512
+ * bytes, a head that is not where the controller believes it is.
  */
 #include "hw/fdc.h"
 #include "hw/fdc_int.h"
 #include "hw/i8237.h"
 
 enum { MSR_RQM = 0x80, MSR_DIO = 0x40, MSR_NON_DMA = 0x20, MSR_BUSY = 0x10 };
-enum { DSR_RESET = 0x80, DSR_KEPT = 0x7f, DIR_CHANGED = 0x80 };
+enum { DSR_RESET = 0x80, DSR_KEPT = 0x7f, DSR_POWER_DOWN = 0x40, DIR_CHANGED = 0x80 };
 enum { CONFIG_EIS = 0x40, CONFIG_EFIFO = 0x20, CONFIG_POLL = 0x10, CONFIG_ALL = 0x7f };
 enum { PERP_GAP_WGATE = 0x03, PERP_DRIVES = 0x3c, PERP_OW = 0x80 };
 enum { LAST_TRACK = 83, EXEC_TIMER = FDC_UNITS, VERSION_ENHANCED = 0x90 };
@@ -91,6 +94,7 @@ static void fdc_enter_reset(struct fdc *f)
     struct fdc_state *s = &f->s;
 
     timer_stop(&s->exec);
+    s->dsr &= (uint8_t)~DSR_POWER_DOWN;
     for (unsigned i = 0; i < FDC_UNITS; i++) {
         timer_stop(&s->unit[i].seek);
         s->unit[i].ended = SEEK_SENSED;
@@ -370,7 +374,7 @@ static void fdc_take_parameter(struct fdc *f, uint8_t val)
 
 static void fdc_fifo_write(struct fdc *f, uint8_t val)
 {
-    switch (f->s.phase) {
+    switch (f->s.dsr & DSR_POWER_DOWN ? FDC_RESET : f->s.phase) {
     case FDC_IDLE:
         fdc_take_first(f, val);
         return;
@@ -391,6 +395,10 @@ static void fdc_fifo_write(struct fdc *f, uint8_t val)
 
 static uint8_t fdc_fifo_read(struct fdc *f)
 {
+    if (f->s.dsr & DSR_POWER_DOWN) {
+        guest_error(&f->dev, "FIFO read while powered down");
+        return 0;
+    }
     if (f->s.phase == FDC_EXEC && fdc_takes_pio(f, false)) {
         return fdc_pio_read(f);
     }
@@ -415,7 +423,7 @@ static uint8_t fdc_main_status(const struct fdc *f)
     const struct fdc_state *s = &f->s;
     uint8_t msr = 0;
 
-    if (s->phase == FDC_RESET) {
+    if (s->phase == FDC_RESET || (s->dsr & DSR_POWER_DOWN)) {
         return 0;
     }
     for (unsigned i = 0; i < FDC_UNITS; i++) {
@@ -426,10 +434,10 @@ static uint8_t fdc_main_status(const struct fdc *f)
         return msr | MSR_RQM;
     case FDC_COMMAND:
         return msr | MSR_RQM | MSR_BUSY;
-    case FDC_EXEC:
-        msr |= MSR_BUSY;
+    case FDC_EXEC: /* NON_DMA also between the bytes: Linux takes its absence for the end */
+        msr |= (uint8_t)(MSR_BUSY | (s->hlt_nd & SPECIFY_ND ? MSR_NON_DMA : 0));
         if (s->step == FDC_STEP_PIO) {
-            msr |= (uint8_t)(MSR_RQM | MSR_NON_DMA | (fdc_moves_to_guest(f) ? MSR_DIO : 0));
+            msr |= (uint8_t)(MSR_RQM | (fdc_moves_to_guest(f) ? MSR_DIO : 0));
         }
         return msr;
     default:
@@ -555,7 +563,23 @@ unsigned fdc_drive_type(const struct machine *m, unsigned drive)
     if (m->drives[row]) {
         g = floppy_geometry_for(m->drives[row]->sectors);
     }
-    return g ? g->drive : floppy_geometry_for(2880)->drive;
+    if (!g) {
+        return FLOPPY_DRIVE_2880; /* takes every 3.5 inch disk */
+    }
+    return g->drive == FLOPPY_DRIVE_720 ? FLOPPY_DRIVE_1440 : g->drive;
+}
+
+/* Whether the drive can work with the medium: its width, and no higher a density than its own. */
+static bool fdc_drive_takes(const struct fdc_drive *d, const struct floppy_geometry *g)
+{
+    return g && g->five_inch == (d->type <= FLOPPY_DRIVE_1200) && g->drive <= d->type;
+}
+
+unsigned fdc_steps_per_track(const struct fdc_drive *d)
+{
+    return d && d->type == FLOPPY_DRIVE_1200 && d->medium && d->medium->drive == FLOPPY_DRIVE_360
+               ? 2
+               : 1;
 }
 
 /* Put a medium (or none) into a drive; false when it is too large. */
@@ -595,7 +619,7 @@ static bool fdc_attach_drive(struct fdc *f, unsigned row, GError **err)
         return false;
     }
     d->row = (uint8_t)row;
-    d->five_inch = d->medium && d->medium->five_inch;
+    d->type = (uint8_t)fdc_drive_type(f->dev.m, c->index);
     return true;
 }
 
@@ -658,9 +682,8 @@ bool fdc_change_medium(struct device *dev, unsigned drive, struct block *blk, st
 {
     struct fdc *f = fdc_of(dev);
     struct fdc_drive *d = fdc_drive_of(f, drive);
-    const struct floppy_geometry *g = blk ? floppy_geometry_for(blk->sectors) : NULL;
 
-    if (!d || (blk && (!g || g->five_inch != d->five_inch))) {
+    if (!d || (blk && !fdc_drive_takes(d, floppy_geometry_for(blk->sectors)))) {
         return false;
     }
     *old = d->blk;

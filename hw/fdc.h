@@ -7,7 +7,8 @@
  * It takes its drives itself: every used row of m->config.drives with .interface DRIVE_FLOPPY and
  * .index 0 (A) or 1 (B), and for its medium the block m->drives[same row] (NULL: an empty drive).
  * The front end opens the image with block_open_floppy (vhd/vhd.h).  What kind of drive it is
- * follows from the medium that is in it at the start.
+ * follows from the medium that is in it at the start: 360 KB or 1.2 MB, else 1.44 or 2.88 MB; an
+ * empty one takes 2.88 MB.
  *
  * Not modelled: see hw/fdc.c.
  */
@@ -29,8 +30,8 @@ unsigned fdc_drive_type(const struct machine *m, unsigned drive);
  * Give drive 0 or 1 another medium, which was opened with block_open_floppy and given to the
  * machine (block_attach), or none (NULL): the guest sees the change line.  *old becomes the medium
  * that was in it (or NULL), which the caller closes after a block_drain.  False, and nothing
- * changed, when there is no such drive or the medium is of the other width (5.25 for 3.5 inches) or
- * too large for a floppy disk.  Lock held.
+ * changed, when there is no such drive or the medium is of the other width (5.25 for 3.5 inches),
+ * of a density the drive has not, or too large for a floppy disk.  Lock held.
  */
 bool fdc_change_medium(struct device *dev, unsigned drive, struct block *blk, struct block **old);
 

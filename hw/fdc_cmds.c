@@ -47,12 +47,12 @@ static const struct floppy_geometry *fdc_medium(struct fdc *f)
 
 /* The end of a command ------------------------------------------------------------------------- */
 
-static void fdc_finish(struct fdc *f, unsigned code)
+static void fdc_report(struct fdc *f)
 {
     struct fdc_state *s = &f->s;
 
     timer_stop(&s->exec);
-    s->fifo[0] = (uint8_t)(code | s->st0 | (unsigned)s->head << 2 | s->selected);
+    s->fifo[0] = (uint8_t)(s->st0 | s->head << 2 | s->selected);
     s->fifo[1] = s->st1;
     s->fifo[2] = s->st2;
     s->fifo[3] = s->c;
@@ -62,6 +62,19 @@ static void fdc_finish(struct fdc *f, unsigned code)
     trace(&f->dev, TR_STATE, "result %02x %02x %02x, %u/%u/%u", s->fifo[0], s->fifo[1], s->fifo[2],
           s->c, s->h, s->r);
     fdc_give_result(f, 7, true);
+}
+
+/* In non-DMA mode a while after the last byte, so that a guest that looks at the status behind it
+ * still finds the command executing, and gets the interrupt later. */
+static void fdc_finish(struct fdc *f, unsigned code)
+{
+    f->s.st0 |= (uint8_t)code;
+    if (f->s.hlt_nd & SPECIFY_ND) {
+        f->s.step = FDC_STEP_END;
+        timer_at(&f->s.exec, clock_now(f->dev.m) + FDC_LATENCY_NS);
+    } else {
+        fdc_report(f);
+    }
 }
 
 /* Give up, after the time it takes to find out. */
@@ -74,7 +87,8 @@ static void fdc_fail(struct fdc *f, uint8_t st1)
 
 void fdc_abort(struct fdc *f, unsigned unit)
 {
-    if (f->s.phase == FDC_EXEC && f->s.selected == unit && f->s.step != FDC_STEP_FAIL) {
+    if (f->s.phase == FDC_EXEC && f->s.selected == unit && f->s.step != FDC_STEP_FAIL &&
+        f->s.step != FDC_STEP_END) {
         fdc_fail(f, ST1_MA);
     }
 }
@@ -160,6 +174,18 @@ void fdc_start_format(struct fdc *f)
     fdc_start(f, FDC_OP_FORMAT, -1);
 }
 
+/* Non-DMA: nothing moved for a whole turn of the disk is an overrun. */
+static void fdc_watch_pio(struct fdc *f)
+{
+    if (f->s.pos == f->s.waits) {
+        f->s.st1 |= ST1_OR;
+        fdc_finish(f, ST0_ABNORMAL);
+        return;
+    }
+    f->s.waits = (uint16_t)f->s.pos;
+    timer_at(&f->s.exec, clock_now(f->dev.m) + FDC_TURN_NS);
+}
+
 void fdc_go_on(struct fdc *f)
 {
     switch (f->s.phase == FDC_EXEC ? f->s.step : FDC_STEP_NONE) {
@@ -172,8 +198,14 @@ void fdc_go_on(struct fdc *f)
     case FDC_STEP_DMA:
         fdc_moved(f);
         break;
+    case FDC_STEP_PIO:
+        fdc_watch_pio(f);
+        break;
     case FDC_STEP_FAIL:
         fdc_finish(f, ST0_ABNORMAL);
+        break;
+    case FDC_STEP_END:
+        fdc_report(f);
         break;
     default:
         break;
@@ -210,6 +242,8 @@ static void fdc_move(struct fdc *f, uint32_t pos, uint32_t end)
     f->s.end = end;
     if (f->s.hlt_nd & SPECIFY_ND) {
         f->s.step = FDC_STEP_PIO;
+        f->s.waits = (uint16_t)pos;
+        timer_at(&f->s.exec, clock_now(f->dev.m) + FDC_TURN_NS);
         fdc_set_interrupt(f, true);
     } else {
         f->s.step = FDC_STEP_DMA;
@@ -323,7 +357,8 @@ static void fdc_finish_read_id(struct fdc *f, const struct floppy_geometry *g)
 {
     uint64_t turn = (uint64_t)clock_now(f->dev.m) % FDC_TURN_NS;
 
-    f->s.c = f->s.unit[f->s.selected].track;
+    f->s.c = (uint8_t)(f->s.unit[f->s.selected].track /
+                       fdc_steps_per_track(fdc_drive_of(f, f->s.selected)));
     f->s.h = f->s.head;
     f->s.r = (uint8_t)(1 + turn * g->sectors / FDC_TURN_NS);
     f->s.n = FDC_SIZE_CODE;
@@ -350,6 +385,7 @@ static void fdc_begin(struct fdc *f)
     struct fdc_state *s = &f->s;
     const struct floppy_geometry *g = fdc_medium(f);
     bool has_id = s->op != FDC_OP_READ_ID && s->op != FDC_OP_FORMAT;
+    unsigned steps = fdc_steps_per_track(fdc_drive_of(f, s->selected));
 
     if (f->req.busy) {
         s->step = FDC_STEP_WAIT;
@@ -361,10 +397,10 @@ static void fdc_begin(struct fdc *f)
         return;
     }
     if (has_id) {
-        fdc_move_head(f, s->selected, s->c);
-        s->unit[s->selected].pcn = s->c;
+        fdc_move_head(f, s->selected, s->c * steps);
+        s->unit[s->selected].pcn = (uint8_t)(s->c * steps);
     }
-    if (s->unit[s->selected].track >= g->tracks) {
+    if (s->unit[s->selected].track >= g->tracks * steps) {
         fdc_fail(f, ST1_MA);
     } else if ((s->op == FDC_OP_WRITE || s->op == FDC_OP_FORMAT) &&
                fdc_drive_of(f, s->selected)->blk->readonly) {
@@ -454,9 +490,10 @@ static void fdc_sectors_done(struct fdc *f, unsigned count)
 {
     struct fdc_state *s = &f->s;
     bool counted = s->op == FDC_OP_VERIFY && (s->fifo[1] & 0x80);
-    uint8_t side = s->head;
+    uint8_t side = s->head, c = s->c, h = s->h;
+    uint8_t r = (uint8_t)(s->r + count - 1);
 
-    s->r = (uint8_t)(s->r + count - 1);
+    s->r = r;
     bool end = fdc_next_sector(f);
     if (counted) {
         s->left = (uint8_t)(s->left - count);
@@ -471,8 +508,11 @@ static void fdc_sectors_done(struct fdc *f, unsigned count)
                fdc_is_scan(f)) {
         s->head = side;
         fdc_finish(f, 0);
-    } else {
+    } else { /* without a terminal count the ID stays that of the last sector */
         s->head = side;
+        s->c = c;
+        s->h = h;
+        s->r = r;
         s->st1 |= ST1_EN;
         fdc_finish(f, ST0_ABNORMAL);
     }
@@ -552,7 +592,7 @@ static void fdc_format_moved(struct fdc *f)
         s->r = id[2];
         s->format_mask |= BIT64(id[2]);
     }
-    fdc_move_head(f, s->selected, s->c);
+    fdc_move_head(f, s->selected, s->c * fdc_steps_per_track(fdc_drive_of(f, s->selected)));
     memset(s->buf, s->fifo[5], FDC_BUF_BYTES);
     fdc_format_part(f);
 }

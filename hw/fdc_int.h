@@ -36,9 +36,10 @@ enum fdc_step {
     FDC_STEP_RUN,   /* timer: the next sectors come by */
     FDC_STEP_IO,    /* the host's disk */
     FDC_STEP_DMA,   /* timer: the DMA channel, which is not ready */
-    FDC_STEP_PIO,   /* the guest moving bytes */
+    FDC_STEP_PIO,   /* the guest moving bytes; timer: it does not */
     FDC_STEP_FAIL,  /* timer: the controller gives up */
-    FDC_STEP_MAX = FDC_STEP_FAIL,
+    FDC_STEP_END,   /* timer: the result is ready */
+    FDC_STEP_MAX = FDC_STEP_END,
 };
 
 enum fdc_op {
@@ -100,7 +101,7 @@ struct fdc_state {
     struct fdc_unit_state unit[FDC_UNITS];
     uint64_t format_mask; /* FORMAT: sectors still to be written, bit n for sector n */
     uint32_t pos, end;    /* the data phase's next byte in buf, and where it ends */
-    uint16_t waits;       /* polls of the DMA channel so far */
+    uint16_t waits;       /* polls of the DMA channel so far; non-DMA: pos when last looked at */
     bool intr;            /* interrupt pending, before the gate in the DOR */
     bool tc;              /* terminal count was reached */
     uint8_t dor, tdr, dsr;
@@ -125,7 +126,7 @@ struct fdc_state {
 /* The wiring of one drive; nothing here is guest-visible state. */
 struct fdc_drive {
     bool present;
-    bool five_inch;
+    uint8_t type;                         /* as CMOS byte 0x10 has it */
     uint8_t row;                          /* in the machine's lists of drives */
     struct block *blk;                    /* NULL: empty */
     const struct floppy_geometry *medium; /* NULL: empty */
@@ -146,6 +147,9 @@ void fdc_give_result(struct fdc *f, unsigned len, bool interrupt);
 void fdc_set_interrupt(struct fdc *f, bool on);
 /* The selected unit's drive, or NULL. */
 struct fdc_drive *fdc_drive_of(struct fdc *f, unsigned unit);
+/* How far the head moves from one of the medium's tracks to the next: an 80-track drive makes two
+ * steps on a 40-track disk (and the guest's software must know). */
+unsigned fdc_steps_per_track(const struct fdc_drive *d);
 /* Step the head at once; a step with a medium in the drive takes the change line away. */
 void fdc_move_head(struct fdc *f, unsigned unit, unsigned track);
 

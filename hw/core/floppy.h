@@ -10,12 +10,21 @@
 
 enum { FLOPPY_MAX_SECTORS = 5760 }; /* 2.88 MB */
 
+/* The drives there are, as CMOS byte 0x10 has them. */
+enum {
+    FLOPPY_DRIVE_360 = 1,
+    FLOPPY_DRIVE_1200,
+    FLOPPY_DRIVE_720, /* 3.5 inches from here on */
+    FLOPPY_DRIVE_1440,
+    FLOPPY_DRIVE_2880,
+};
+
 struct floppy_geometry {
     const char *name;
     uint8_t tracks, heads;
     uint8_t sectors; /* per track */
     uint8_t rates; /* data rates it can be read at: bit n for code n (500, 300, 250, 1000 kbit/s) */
-    uint8_t drive; /* the drive it is made for, as CMOS byte 0x10 has it */
+    uint8_t drive; /* the drive it is made for */
     bool five_inch; /* 5.25", else 3.5" */
     bool exact;     /* only for images of exactly this size */
 };

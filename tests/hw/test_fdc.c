@@ -195,7 +195,7 @@ Test(fdc, change_line_stays_until_a_step_with_a_medium)
 
 Test(fdc, medium_of_the_other_width_or_too_large_does_not_go_in)
 {
-    static const unsigned sizes[] = {2400, 720, 5761, 100000};
+    static const unsigned sizes[] = {2400, 720, 5760, 5761, 100000};
     struct floppy f;
 
     floppy_init(&f, 2880, -1);
@@ -207,6 +207,97 @@ Test(fdc, medium_of_the_other_width_or_too_large_does_not_go_in)
     }
     read_sectors(&f, 0, 0, 1, 1);
     expect_result(&f, 0, 0, 0, 0, 0, 2);
+    floppy_fini(&f);
+}
+
+/* A 1.2 MB drive makes two steps from one track of a 360 KB disk to the next. */
+Test(fdc, an_80_track_drive_steps_twice_on_a_40_track_disk)
+{
+    struct block *old, *blk;
+    struct floppy f;
+    uint8_t *data;
+
+    floppy_init(&f, 2400, -1);
+    blk = rig_disk(720, &data, NULL);
+    block_attach(blk, f.m);
+    memset(data + 13 * 18 * SECTOR_BYTES, 0x77, SECTOR_BYTES);
+    cr_assert(fdc_change_medium(f.fdc, 0, blk, &old));
+    block_drain(f.m);
+    block_close(old);
+    out(&f, INPUT, 1); /* 300 kbit/s */
+    seek(&f, 26);
+    cr_assert_eq(in(&f, INPUT) & 0x80, 0);
+    COMMAND(&f, 0x4a, 0x00);
+    settle(&f);
+    cr_assert_eq(take_result(&f), 7);
+    cr_expect_eq(f.result[0], 0);
+    cr_expect_eq(f.result[3], 13);
+    read_sectors(&f, 13, 0, 1, 1);
+    expect_result(&f, 0, 0, 0, 13, 0, 2);
+    cr_expect_eq(ram(&f)[0], 0x77);
+    COMMAND(&f, 0x0e);
+    cr_assert_eq(take_result(&f), 10);
+    cr_expect_eq(f.result[0], 26, "the head stays there");
+    for (unsigned i = 0; i < 9; i++) {
+        memcpy(ram(&f) + 4 * i, (const uint8_t[]){13, 0, (uint8_t)(i + 1), 2}, 4);
+    }
+    set_dma(&f, 0x4a, 36);
+    COMMAND(&f, 0x4d, 0x00, 2, 9, 0x50, 0xe5);
+    settle(&f);
+    cr_assert_eq(take_result(&f), 7);
+    cr_expect_eq(f.result[0], 0);
+    cr_expect_eq(data[13 * 18 * SECTOR_BYTES], 0xe5);
+    read_sectors(&f, 40, 0, 1, 1);
+    expect_result(&f, 0x40, 0x01, 0, 40, 0, 1);
+    floppy_fini(&f);
+}
+
+Test(fdc, a_drive_takes_lower_densities)
+{
+    static const struct {
+        int drive;
+        unsigned takes, not ;
+    } rows[] = {{720, 320, 2400}, {2400, 720, 1440}, {1440, 2880, 5760}, {0, 5760, 2400}};
+
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct block *old, *blk = rig_disk(rows[i].takes, NULL, NULL);
+        struct floppy f;
+
+        floppy_init(&f, rows[i].drive, -1);
+        block_attach(blk, f.m);
+        cr_expect(fdc_change_medium(f.fdc, 0, blk, &old), "row %u", i);
+        block_drain(f.m);
+        if (old) {
+            block_close(old);
+        }
+        blk = rig_disk(rows[i].not, NULL, NULL);
+        cr_expect_not(fdc_change_medium(f.fdc, 0, blk, &old), "row %u", i);
+        block_close(blk);
+        floppy_fini(&f);
+    }
+}
+
+Test(fdc, powered_down_it_is_deaf_until_a_reset)
+{
+    struct floppy f;
+
+    floppy_init(&f, 2880, -1);
+    COMMAND(&f, 0x0f, 0x00, 40);
+    out(&f, MSR, 0x40);
+    cr_expect_eq(in(&f, MSR), 0);
+    for (unsigned i = 0; i < 100; i++) {
+        out(&f, FIFO, 0x10);
+    }
+    cr_expect_eq(in(&f, FIFO), 0);
+    settle(&f);
+    cr_expect_eq(in(&f, MSR), 0);
+    out(&f, DOR, 0);
+    start(&f);
+    read_sectors(&f, 3, 0, 1, 1);
+    expect_result(&f, 0, 0, 0, 3, 0, 2);
+    out(&f, MSR, 0xc0); /* both at once: the reset wins */
+    settle(&f);
+    cr_expect_eq(in(&f, MSR), 0x80);
     floppy_fini(&f);
 }
 
@@ -400,7 +491,7 @@ Test(fdc, cmos_tells_the_drives)
                 {"2880", NULL, 0x40, 0x07},
                 {NULL, "2400", 0x02, 0x07},
                 {"720", "5760", 0x15, 0x47},
-                {"", "1440", 0x43, 0x47}};
+                {"", "1440", 0x54, 0x47}};
 
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
         GError *err = NULL;

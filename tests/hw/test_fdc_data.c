@@ -52,8 +52,8 @@ Test(fdc, reads_end_as_the_data_sheet_says)
         {0xe6, {7, 0, 1, 2}, 18, 36 * 512, 0, 8, 0, 1, 252},   /* both sides */
         {0xe6, {7, 0, 10, 2}, 27, 18 * 512, 0, 7, 1, 10, 261}, /* EOT behind the track's end */
         {0x46, {2, 0, 5, 2}, 18, 700, 0, 2, 0, 7, 76},         /* ends inside a sector */
-        {0x46, {2, 0, 17, 2}, 18, 4096, 0x80, 3, 0, 1, 88},    /* no terminal count */
-        {0xc6, {2, 1, 17, 2}, 18, 4096, 0x80, 3, 0, 1, 106},
+        {0x46, {2, 0, 17, 2}, 18, 4096, 0x80, 2, 0, 18, 88},   /* no terminal count */
+        {0xc6, {2, 1, 17, 2}, 18, 4096, 0x80, 2, 1, 18, 106},
         {0x46, {2, 0, 17, 2}, 30, 4096, 0x04, 2, 0, 19, 88}, /* no sector 19 */
         {0x46, {2, 0, 19, 2}, 30, 512, 0x04, 2, 0, 19, 0},
         {0x46, {2, 0, 0, 2}, 18, 512, 0x04, 2, 0, 0, 0},
@@ -264,11 +264,11 @@ Test(fdc, without_dma_the_guest_moves_the_bytes)
             cr_assert_eq(in(&f, MSR), 0xf0, "byte %u: MSR %02x", i, in(&f, MSR));
             cr_assert_eq(in(&f, FIFO), f.data[0][(108 + 16 + n) * SECTOR_BYTES + i]);
         }
-        cr_assert(n || in(&f, MSR) == 0x30 || in(&f, MSR) == 0x10);
+        cr_assert_eq(in(&f, MSR), 0x30, "still executing between the sectors and at the end");
     }
     settle(&f);
     cr_assert_eq(take_result(&f), 7);
-    expect_result(&f, 0x40, 0x80, 0, 4, 0, 1); /* no terminal count: end of cylinder */
+    expect_result(&f, 0x40, 0x80, 0, 3, 0, 18); /* no terminal count: end of cylinder */
 
     COMMAND(&f, 0x45, 0x00, 3, 0, 18, 2, 18, 0x1b, 0xff);
     settle(&f);
@@ -281,6 +281,38 @@ Test(fdc, without_dma_the_guest_moves_the_bytes)
     for (unsigned i = 0; i < SECTOR_BYTES; i++) {
         cr_assert_eq(f.data[0][(108 + 17) * SECTOR_BYTES + i], (uint8_t)(i ^ 0x5a));
     }
+    floppy_fini(&f);
+}
+
+/* How Linux ends a transfer in non-DMA mode: it moves no more bytes. */
+Test(fdc, without_dma_a_guest_that_stops_is_an_overrun)
+{
+    struct floppy f;
+
+    floppy_init(&f, 2880, -1);
+    COMMAND(&f, 0x03, 0xdf, 0x03);
+    COMMAND(&f, 0x45, 0x00, 3, 0, 5, 2, 18, 0x1b, 0xff);
+    rig_step(f.rig, 2 * NS_PER_MS);
+    for (unsigned i = 0; i < SECTOR_BYTES; i++) {
+        cr_assert_eq(in(&f, MSR), 0xb0);
+        out(&f, FIFO, 0x3c);
+        if (i % 100 == 0) { /* slow, but going on */
+            rig_step(f.rig, 150 * NS_PER_MS);
+        }
+    }
+    for (unsigned i = 0; i < 10; i++) {
+        rig_settle(f.rig);
+        rig_step(f.rig, 2 * NS_PER_MS);
+    }
+    cr_expect_eq(in(&f, MSR), 0xb0, "it wants the next sector");
+    f.pin.rises = 0;
+    rig_step(f.rig, 210 * NS_PER_MS);
+    rig_step(f.rig, NS_PER_MS);
+    cr_expect_eq(f.pin.rises, 1);
+    cr_assert_eq(take_result(&f), 7);
+    expect_result(&f, 0x40, 0x10, 0, 3, 0, 6);
+    cr_expect_eq(f.data[0][(108 + 4) * SECTOR_BYTES + 511], 0x3c);
+    cr_expect_eq(f.data[0][(108 + 5) * SECTOR_BYTES], (uint8_t)((108 + 5) * 7));
     floppy_fini(&f);
 }
 

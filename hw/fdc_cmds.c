@@ -71,7 +71,7 @@ static void fdc_finish(struct fdc *f, unsigned code)
     f->s.st0 |= (uint8_t)code;
     if (f->s.hlt_nd & SPECIFY_ND) {
         f->s.step = FDC_STEP_END;
-        timer_at(&f->s.exec, clock_now(f->dev.m) + FDC_LATENCY_NS);
+        timer_at(&f->s.exec, clock_now(f->dev.m) + FDC_FAIL_NS);
     } else {
         fdc_report(f);
     }

@@ -49,6 +49,8 @@ enum {
     MSR_MTRR_FIX4K_7 = 0x26f,
     MSR_PAT = 0x277,
     MSR_MTRR_DEF_TYPE = 0x2ff,
+    MSR_UNC_PERF_GLOBAL_CTRL = 0x391,
+    MSR_UNC_CBO_CONFIG = 0x396,
     MSR_TSC_DEADLINE = 0x6e0,
     MSR_X2APIC_FIRST = 0x800,
     MSR_X2APIC_LAST = 0x8ff,
@@ -231,6 +233,16 @@ static bool rdmsr_long(struct cpu *c, uint32_t msr, uint64_t *val)
     return cpu_has(c, FEAT_LM);
 }
 
+/*
+ * The uncore's counters, which a client processor has whatever CPUID says: Linux programs them
+ * wherever the signature is a Haswell's and no hypervisor shows.  Here they count nothing.
+ */
+static bool is_uncore(const struct cpu *c, uint32_t msr)
+{
+    return c->model->signature >> 4 == 0x306c && msr >= MSR_UNC_PERF_GLOBAL_CTRL &&
+           msr <= MSR_UNC_CBO_CONFIG;
+}
+
 /* Registers that read as constants, with the features they hang on. */
 static bool rdmsr_constant(const struct cpu *c, uint32_t msr, uint64_t *val)
 {
@@ -266,7 +278,8 @@ static bool rdmsr_constant(const struct cpu *c, uint32_t msr, uint64_t *val)
         *val = 0;
         return cpu_has(c, FEAT_MCE);
     default:
-        return false;
+        *val = 0;
+        return is_uncore(c, msr);
     }
 }
 
@@ -479,6 +492,6 @@ bool cpu_wrmsr(struct cpu *c, uint32_t msr, uint64_t val)
         c->pat = val;
         return true;
     default:
-        return false;
+        return is_uncore(c, msr) && msr != MSR_UNC_CBO_CONFIG;
     }
 }

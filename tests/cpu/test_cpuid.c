@@ -259,6 +259,8 @@ Test(cpuid, msrs)
         {0x174, 0x10, true, 0x10},
         {0x48, 1, true, 1},
         {0x48, 0x80, false, 0},
+        {0x391, 0x2000000f, true, 0}, /* uncore: takes anything, counts nothing */
+        {0x396, 1, false, 0},
         {0x1234, 0, false, 0},
         {0x1b, 0, false, 0}, /* no APIC in this machine */
     };

@@ -26,6 +26,7 @@
 #include "hw/pci.h"
 #include "hw/piix.h"
 #include "hw/piix_pm.h"
+#include "hw/piix_smbus.h"
 #include "hw/port80.h"
 #include "hw/port92.h"
 #include "hw/ps2.h"
@@ -34,7 +35,7 @@
 #include "hw/vga.h"
 
 /* Who drives an ISA interrupt line: they are ORed. */
-enum pc_source { SOURCE_ISA, SOURCE_PIRQ, SOURCE_SCI, SOURCE_HPET, SOURCES };
+enum pc_source { SOURCE_ISA, SOURCE_PIRQ, SOURCE_SCI, SOURCE_SMBUS, SOURCE_HPET, SOURCES };
 #define PC_IRQ(source, irq) ((source) << 8 | (irq))
 
 struct pc {
@@ -235,7 +236,7 @@ static bool pc_new_apics(struct pc *pc, GError **err)
 static void pc_new_chipset(struct pc *pc)
 {
     struct machine *m = pc->dev.m;
-    struct device *pci = device_new(m, &pci_ops, "pci"), *piix;
+    struct device *pci = device_new(m, &pci_ops, "pci"), *piix, *smbus;
 
     pci_place(device_new(m, &i440fx_ops, "i440fx"), PCI_DEVFN(0, 0));
     piix = device_new(m, &piix_ops, "piix");
@@ -243,6 +244,8 @@ static void pc_new_chipset(struct pc *pc)
     pci_place(device_new(m, &piix_ide_ops, "piix_ide"), PCI_DEVFN(1, 1));
     pc->pm = device_new(m, &piix_pm_ops, "piix_pm");
     pci_place(pc->pm, PCI_DEVFN(1, 3));
+    smbus = device_new(m, &piix_smbus_ops, "piix_smbus");
+    line_connect(piix_smbus_irq(smbus), pc_irq_sink, pc, PC_IRQ(SOURCE_SMBUS, PIIX_SCI_IRQ));
     for (unsigned i = 0; i < 4; i++) {
         line_connect(pci_pirq(pci, i), piix_pirq_sink, piix, (int)i);
     }

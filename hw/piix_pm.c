@@ -5,18 +5,23 @@
  * Follows the Intel 82371AB data sheet (order 290562), chapter 7, and ACPI 1.0b chapter 4.7 for the
  * fixed registers.
  *
- * Not modelled: SMBus (its configuration registers read as disabled), system management interrupts
- * (the SMI command port does what firmware's handler would: ACPI on and off), sleep states but S5,
- * idle timers and device traps, thermal and battery inputs, the global lock's BIOS release.
+ * The SMBus host controller, which has its configuration registers here, is hw/piix_smbus.c.
+ *
+ * Not modelled: system management interrupts (the SMI command port does what firmware's handler
+ * would: ACPI on and off), sleep states but S5, idle timers and device traps, thermal and battery
+ * inputs, the global lock's BIOS release.
  */
 #include "hw/pci.h"
 #include "hw/piix.h"
 #include "hw/piix_pm.h"
+#include "hw/piix_smbus.h"
 
 enum {
     PMBA = 0x40,
     DEVACTB_APMC = 0x5b, /* bits 31..24 of DEVACTB; bit 1: writes to the APMC port make an SMI */
     PMREGMISC = 0x80,
+    SMBBA = 0x90,
+    SMBHSTCFG = 0xd2, /* bit 0: enabled; bits 3..1: the interrupt, 4 for IRQ 9 */
     PM_PORTS = 0x40,
 
     PMSTS = 0x00,
@@ -51,6 +56,7 @@ enum {
 
 struct piix_pm {
     struct device dev;
+    struct device *smbus; /* NULL: not on this board */
     struct port_claim *claim;
     uint16_t claim_at;
     struct piix_pm_state {
@@ -351,11 +357,23 @@ static void piix_pm_place(struct piix_pm *p)
     }
 }
 
+static void piix_smbus_configure(struct piix_pm *p)
+{
+    const uint8_t *config = pci_func(&p->dev)->s->config;
+    bool on = config[SMBHSTCFG] & 1 && config[PCI_COMMAND] & PCI_COMMAND_IO;
+
+    if (p->smbus) {
+        piix_smbus_place(p->smbus, on ? ld_le16(config + SMBBA) & 0xfff0 : 0,
+                         (config[SMBHSTCFG] & 0xe) == 4 << 1);
+    }
+}
+
 static void piix_pm_config_written(struct device *dev, unsigned off, unsigned size)
 {
     (void)off;
     (void)size;
     piix_pm_place((struct piix_pm *)dev);
+    piix_smbus_configure((struct piix_pm *)dev);
 }
 
 static bool piix_pm_attach(struct device *dev, GError **err)
@@ -371,6 +389,9 @@ static bool piix_pm_attach(struct device *dev, GError **err)
     pci_allow_write(dev, 0x54, 4, 0xffffffff); /* DEVACTA */
     pci_allow_write(dev, 0x58, 4, 0xffffffff); /* DEVACTB */
     pci_allow_write(dev, PMREGMISC, 1, 1);
+    pci_allow_write(dev, SMBBA, 4, 0xfff0);
+    pci_allow_write(dev, SMBHSTCFG, 4, 0xffffff0f); /* and SMBSLVC, SMBSHDW1, SMBSHDW2 */
+    p->smbus = device_find(dev->m, "piix_smbus");
     return true;
 }
 
@@ -381,16 +402,18 @@ static void piix_pm_reset(struct device *dev)
 
     st_le16(config + PCI_STATUS, 0x0280);
     config[PMBA] = 1;
-    config[0x90] = 1;
+    config[SMBBA] = 1;
     /* Firmware takes this as "SMM is set up already" and leaves it alone; there is none. */
     config[DEVACTB_APMC] = 0x02;
     p->s.next_overflow = (piix_pm_ticks(p) & ~(TMR_HALF - 1)) + TMR_HALF;
     piix_pm_place(p);
+    piix_smbus_configure(p);
 }
 
 static void piix_pm_loaded(struct device *dev)
 {
     piix_pm_place((struct piix_pm *)dev);
+    piix_smbus_configure((struct piix_pm *)dev);
 }
 
 static const struct pci_desc piix_pm_pci = {

@@ -6,7 +6,7 @@
 # usage: mkinstalled.sh amd64|i386 IMAGE
 #
 # IMAGE becomes a sparse raw image of 3 GiB (see mkdisk.sh).  It boots to a root shell on ttyS0 (a
-# login without password).  Takes minutes and some 300 MB from the mirror ($MIRROR).  As root or,
+# login without password) and has the programs of tests/boot/guest in it.  Takes minutes and some 300 MB from the mirror ($MIRROR).  As root or,
 # where user namespaces are allowed, as anybody.
 set -eu
 LC_ALL=C
@@ -70,6 +70,7 @@ mkdir -p "\$d" "\$1/boot/grub"
 cp "$work/autologin.conf" "\$d/"
 cp "$work/grub.cfg" "\$1/boot/grub/"
 cp "$work/grub.default" "\$1/etc/default/grub"
+cp "$here"/guest/* "\$1/usr/local/bin/"
 # Without what is mounted in it.
 mkdir "$work/mnt"
 mount --bind "\$1" "$work/mnt"
@@ -81,7 +82,10 @@ mmdebstrap --quiet --variant=minbase --format=null --architectures=$arch \
     --include=$kernel,systemd-sysv,dbus,udev,kmod,procps,util-linux-extra,e2fsprogs,grub-pc \
     --include=fio,stress-ng,smartmontools,hdparm,eject,pciutils,fdutils,dosfstools \
     --customize-hook="sh '$work/setup.sh' \"\$1\"" \
-    bookworm /dev/null "${MIRROR:-http://deb.debian.org/debian}" >"$work/log" 2>&1 || { grep -v "^I:" "$work/log" | tail -30 >&2; fail "mmdebstrap failed"; }
+    bookworm /dev/null "${MIRROR:-http://deb.debian.org/debian}" >"$work/log" 2>&1 || {
+    grep -v '^I:' "$work/log" | tail -30 >&2
+    fail "mmdebstrap failed"
+}
 [ -s "$part" ] || fail "no file system was made"
 
 sh "$here/mkdisk.sh" "$part" "$image"

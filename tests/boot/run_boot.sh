@@ -134,10 +134,59 @@ verdict()
     field "$1" never | while IFS= read -r re; do
         tr -d '\r' <"$out/$1.serial" | grep -E -e "$re" | sed 's/^/COM1 has a line it must not: /'
     done
+    if [ "$2" = "${want:-0}" ]; then
+        field "$1" after | while IFS= read -r words; do
+            (eval "$words") >>"$out/$1.log" 2>&1 || echo "afterwards: $words failed"
+        done
+    fi
     field "$1" screen | while IFS= read -r re; do
         [ -f "$out/$1.screen.txt" ] && grep -Eq -e "$re" "$out/$1.screen.txt" ||
             echo "the screen has no line like: $re"
     done
+}
+
+# installed ARCH: the disk image with Debian 12 on it, made once per folder.
+installed()
+{
+    (
+        flock 9
+        [ -s "$out/debian-$1.img" ] || sh "$here/mkinstalled.sh" "$1" "$out/debian-$1.img"
+    ) 9>"$out/debian-$1.lock"
+}
+
+# to_vhd IMAGE VHD: a dynamic VHD with the same contents.
+to_vhd()
+{
+    rm -f "$2"
+    "$candela" disk convert -q "$1" "$2" --format vhd --type dynamic
+}
+
+# sound_vhd VHD: the image is sound, qemu-img reads from it what we read, and the file system of its
+# first partition is clean.
+sound_vhd()
+{
+    rm -f "$1.raw"
+    "$candela" disk check -q "$1" && "$candela" disk convert -q "$1" "$1.raw" --format raw &&
+        qemu-img compare -q -f vpc -F raw "$1" "$1.raw" &&
+        /sbin/e2fsck -fn "$1.raw?offset=1048576" >/dev/null
+    result=$?
+    rm -f "$1.raw"
+    return $result
+}
+
+# small_disk IMAGE: GRUB, the Debian installer's amd64 kernel and the small initramfs on a disk.
+small_disk()
+{
+    rm -rf "$1.d" && mkdir -p "$1.d/boot/grub" &&
+        cp "$linux_amd64" "$initrd_amd64" "$1.d/boot" &&
+        printf '%s\n' 'set timeout=0' 'menuentry lab {' \
+            "linux /boot/linux console=ttyS0" 'initrd /boot/initrd-amd64.cpio' '}' \
+            >"$1.d/boot/grub/grub.cfg" &&
+        rm -f "$1.part" && /sbin/mke2fs -q -t ext2 -d "$1.d" "$1.part" 40M &&
+        sh "$here/mkdisk.sh" "$1.part" "$1"
+    result=$?
+    rm -rf "$1.d" "$1.part"
+    return $result
 }
 
 # make_sector HEX FILE: a disk image with this boot sector.
@@ -186,6 +235,13 @@ run_one()
     if [ "$command" = run ]; then
         set -- --accel "$accel" -display none -serial stdio --screen "$out/$name.screen.txt" \
             --max-time "$limit" "$@"
+    fi
+    field "$name" prepare >"$out/$name.prepare"
+    if ! (set -e; . "$out/$name.prepare") >"$out/$name.log" 2>&1; then
+        echo fail >>"$out/counts"
+        printf 'FAIL  %s: its disk could not be made\n' "$name"
+        tail_of "$out/$name.log" messages 12
+        return
     fi
     start=$(date +%s)
     # COM1's input stays open until the end.  Opening for both directions does not block.

@@ -52,7 +52,11 @@ static int fault_sync(struct file *f)
     return error ? error : host_file_ops.sync(f);
 }
 
-static const struct file_ops fault_ops = {fault_read, fault_write, fault_sync};
+static const struct file_ops fault_ops = {
+    .read = fault_read,
+    .write = fault_write,
+    .sync = fault_sync,
+};
 
 static void expect_all(struct versions *v, const char *path)
 {

@@ -58,7 +58,11 @@ static int recorder_sync(struct file *f)
     return 0;
 }
 
-static const struct file_ops recorder_ops = {recorder_read, recorder_write, recorder_sync};
+static const struct file_ops recorder_ops = {
+    .read = recorder_read,
+    .write = recorder_write,
+    .sync = recorder_sync,
+};
 
 static void recorder_note(struct recorder *r, const struct versions *v)
 {

@@ -6,8 +6,8 @@
 # usage: mkinstalled.sh amd64|i386 IMAGE
 #
 # IMAGE becomes a sparse raw image of 3 GiB (see mkdisk.sh).  It boots to a root shell on ttyS0 (a
-# login without password) and has the programs of tests/boot/guest in it.  Takes minutes and some 300 MB from the mirror ($MIRROR).  As root or,
-# where user namespaces are allowed, as anybody.
+# login without password) and has the programs of tests/boot/guest in it.  Takes minutes and some
+# 300 MB from the mirror ($MIRROR).  As root or, where user namespaces are allowed, as anybody.
 set -eu
 LC_ALL=C
 export LC_ALL

@@ -33,6 +33,7 @@ struct vhd_map {
 };
 
 struct vhd_cache {
+    GMutex lock;      /* around each call: read_now comes from another thread */
     GHashTable *maps; /* block -> struct vhd_map, owned */
     GQueue by_use;    /* last used first */
     unsigned max_maps;
@@ -93,12 +94,14 @@ static void cache_start(struct vhd_disk *d)
     c->max_maps = MAX(CACHE_BYTES / (d->bitmap_bytes + 64), CACHE_MIN_MAPS);
     c->bat_dirty = g_malloc0(vhd_bat_bytes(d->header.entries) / SECTOR_BYTES);
     g_queue_init(&c->by_use);
+    g_mutex_init(&c->lock);
     d->cache = c;
 }
 
 static void cache_free(struct vhd_cache *c)
 {
     g_hash_table_unref(c->maps);
+    g_mutex_clear(&c->lock);
     g_free(c->bat_dirty);
     g_free(c);
 }
@@ -149,9 +152,8 @@ static int disk_write_maps(struct image *img)
     return error;
 }
 
-static int disk_flush(void *opaque)
+static int disk_commit(struct image *img)
 {
-    struct image *img = opaque;
     struct vhd_disk *d = img->vhd;
     struct vhd_cache *c = d->cache;
     int error = c->failed;
@@ -185,7 +187,7 @@ static int cache_make_room(struct image *img)
 {
     struct vhd_cache *c = img->vhd->cache;
     struct vhd_map *last = c->by_use.length < c->max_maps ? NULL : c->by_use.tail->data;
-    int error = last && last->dirty ? disk_flush(img) : 0;
+    int error = last && last->dirty ? disk_commit(img) : 0;
 
     if (last && !error) {
         g_queue_unlink(&c->by_use, &last->link);
@@ -260,7 +262,7 @@ static void map_set(struct vhd_disk *d, struct vhd_map *map, uint32_t sector, ui
 }
 
 /* What shows through where this image has nothing: the parent, or zeros. */
-static int disk_read_below(struct image *img, uint64_t off, uint8_t *buf, size_t len)
+static int disk_read_below(struct image *img, uint64_t off, uint8_t *buf, size_t len, bool now)
 {
     struct image *parent = img->vhd->parent;
     size_t inside = 0;
@@ -268,29 +270,37 @@ static int disk_read_below(struct image *img, uint64_t off, uint8_t *buf, size_t
 
     if (parent && off < parent->size) {
         inside = MIN(len, parent->size - off);
-        error = parent->ops->read_at(parent, off, buf, inside);
+        error = !now                    ? parent->ops->read_at(parent, off, buf, inside)
+                : parent->ops->read_now ? parent->ops->read_now(parent, off, buf, inside)
+                                        : EAGAIN;
     }
     memset(buf + inside, 0, len - inside);
     return error;
 }
 
 /* Inside of one block that is in the file. */
-static int disk_read_block(struct image *img, uint64_t off, uint8_t *buf, size_t len)
+static int disk_read_block(struct image *img, uint64_t off, uint8_t *buf, size_t len, bool now)
 {
     const struct vhd_disk *d = img->vhd;
     uint32_t block = (uint32_t)(off / d->header.block_bytes);
     uint64_t within = off % d->header.block_bytes;
     uint64_t data = vhd_block_offset(d, block) + d->bitmap_bytes;
     struct vhd_map *map;
-    int error = cache_get(img, block, &map);
+    int error = now && !g_hash_table_contains(d->cache->maps, GUINT_TO_POINTER(block))
+                    ? EAGAIN
+                    : cache_get(img, block, &map);
 
     while (len && !error) {
         uint32_t sector = (uint32_t)(within / SECTOR_BYTES);
         uint32_t run = map_run(d, map, sector, (uint32_t)(len / SECTOR_BYTES));
         size_t n = (size_t)run * SECTOR_BYTES;
 
-        error = map_get(map, sector) ? file_read_at(&img->file, buf, n, data + within)
-                                     : disk_read_below(img, off, buf, n);
+        if (!map_get(map, sector)) {
+            error = disk_read_below(img, off, buf, n, now);
+        } else {
+            error = now ? file_read_now(&img->file, buf, n, data + within)
+                        : file_read_at(&img->file, buf, n, data + within);
+        }
         buf += n;
         off += n;
         within += n;
@@ -325,26 +335,47 @@ static bool disk_is_inside(const struct image *img, uint64_t off, size_t len)
            len <= img->size - off;
 }
 
+static int disk_read(struct image *img, uint64_t off, uint8_t *buf, size_t len, bool now)
+{
+    const struct vhd_disk *d = img->vhd;
+    uint32_t block_bytes = d->header.block_bytes;
+    int error = 0;
+
+    while (len && !error) {
+        size_t n = MIN(len, block_bytes - off % block_bytes);
+
+        error = vhd_block_offset(d, (uint32_t)(off / block_bytes))
+                    ? disk_read_block(img, off, buf, n, now)
+                    : disk_read_below(img, off, buf, n, now);
+        buf += n;
+        off += n;
+        len -= n;
+    }
+    return error;
+}
+
 static int disk_read_at(void *opaque, uint64_t off, void *buf, size_t len)
 {
     struct image *img = opaque;
-    const struct vhd_disk *d = img->vhd;
-    int error = 0;
 
     if (!disk_is_inside(img, off, len)) {
         return EINVAL;
     }
-    for (uint8_t *to = buf; len && !error;) {
-        uint32_t block_bytes = d->header.block_bytes;
-        size_t n = MIN(len, block_bytes - off % block_bytes);
+    g_mutex_lock(&img->vhd->cache->lock);
+    int error = disk_read(img, off, buf, len, false);
+    g_mutex_unlock(&img->vhd->cache->lock);
+    return error;
+}
 
-        error = vhd_block_offset(d, (uint32_t)(off / block_bytes))
-                    ? disk_read_block(img, off, to, n)
-                    : disk_read_below(img, off, to, n);
-        to += n;
-        off += n;
-        len -= n;
+static int disk_read_now(void *opaque, uint64_t off, void *buf, size_t len)
+{
+    struct image *img = opaque;
+
+    if (!disk_is_inside(img, off, len) || !g_mutex_trylock(&img->vhd->cache->lock)) {
+        return EAGAIN;
     }
+    int error = disk_read(img, off, buf, len, true);
+    g_mutex_unlock(&img->vhd->cache->lock);
     return error;
 }
 
@@ -414,11 +445,12 @@ static int disk_write_at(void *opaque, uint64_t off, const void *buf, size_t len
 {
     struct image *img = opaque;
     uint32_t block_bytes = img->vhd->header.block_bytes;
-    int error = img->readonly ? EROFS : img->vhd->cache->failed;
 
-    if (!disk_is_inside(img, off, len)) {
-        return EINVAL;
+    if (img->readonly || !disk_is_inside(img, off, len)) {
+        return img->readonly ? EROFS : EINVAL;
     }
+    g_mutex_lock(&img->vhd->cache->lock);
+    int error = img->vhd->cache->failed;
     for (const uint8_t *from = buf; len && !error;) {
         size_t n = MIN(len, block_bytes - off % block_bytes);
 
@@ -427,6 +459,17 @@ static int disk_write_at(void *opaque, uint64_t off, const void *buf, size_t len
         off += n;
         len -= n;
     }
+    g_mutex_unlock(&img->vhd->cache->lock);
+    return error;
+}
+
+static int disk_flush(void *opaque)
+{
+    struct image *img = opaque;
+
+    g_mutex_lock(&img->vhd->cache->lock);
+    int error = disk_commit(img);
+    g_mutex_unlock(&img->vhd->cache->lock);
     return error;
 }
 
@@ -434,7 +477,7 @@ static void disk_close(void *opaque)
 {
     struct image *img = opaque;
 
-    disk_flush(img);
+    disk_commit(img);
     cache_free(img->vhd->cache);
     image_free(img);
 }
@@ -466,6 +509,7 @@ const struct block_ops dynamic_vhd_ops = {
     .write_at = disk_write_at,
     .flush = disk_flush,
     .close = disk_close,
+    .read_now = disk_read_now,
 };
 
 const struct block_ops differencing_vhd_ops = {
@@ -474,4 +518,5 @@ const struct block_ops differencing_vhd_ops = {
     .write_at = disk_write_at,
     .flush = disk_flush,
     .close = disk_close,
+    .read_now = disk_read_now,
 };

@@ -112,6 +112,94 @@ Test(vhd, samples_of_other_programs_are_read)
     vhd_rig_remove(folder);
 }
 
+/* What read_now gives is what read_at gives; it may decline. */
+Test(vhd, reads_at_once_are_right_where_they_are_possible)
+{
+    char *folder = vhd_rig_folder();
+    g_autofree char *base = vhd_rig_create(folder, "base.vhd", VHD_TYPE_DYNAMIC, SIZE, 0, NULL);
+    g_autofree uint8_t *model = g_malloc0(SIZE), *data = g_malloc(SIZE);
+    GRand *rand = g_rand_new_with_seed(9);
+    struct image *img = vhd_rig_open(base, false);
+
+    /* No file system is asked, which may not know how to answer at once. */
+    cr_expect_eq(img->ops->read_now(img, 0, data, SIZE), 0);
+    cr_expect(!memcmp(data, model, SIZE));
+    vhd_rig_scribble(img, model, rand, 20, 300 * 1024);
+    image_close(img);
+    g_autofree char *child =
+        vhd_rig_create(folder, "child.vhd", VHD_TYPE_DIFFERENCING, 0, 64 * 1024, base);
+    img = vhd_rig_open(child, false);
+    vhd_rig_scribble(img, model, rand, 20, 100 * 1024);
+    for (unsigned i = 0; i < 500; i++) {
+        uint64_t off = (uint64_t)g_rand_int_range(rand, 0, SIZE / 512 - 100) * 512;
+        size_t len = (size_t)g_rand_int_range(rand, 1, 100) * 512;
+        int error = img->ops->read_now(img, off, data, len);
+
+        if (error) {
+            cr_assert_eq(error, EAGAIN);
+            cr_assert_eq(img->ops->read_at(img, off, data, len), 0);
+        }
+        cr_assert(!memcmp(data, model + off, len), "round %u", i);
+    }
+    cr_expect_eq(img->ops->read_now(img, SIZE, data, 512), EAGAIN);
+    image_close(img);
+    g_rand_free(rand);
+    vhd_rig_remove(folder);
+}
+
+/* How often the host is called, which is what fresh disks cost over raw ones. */
+struct counter {
+    unsigned writes, syncs;
+};
+
+static int counted_read(struct file *f, void *buf, size_t len, uint64_t off)
+{
+    return host_file_ops.read(f, buf, len, off);
+}
+
+static int counted_write(struct file *f, const void *buf, size_t len, uint64_t off)
+{
+    ((struct counter *)f->opaque)->writes++;
+    return host_file_ops.write(f, buf, len, off);
+}
+
+static int counted_sync(struct file *f)
+{
+    ((struct counter *)f->opaque)->syncs++;
+    return host_file_ops.sync(f);
+}
+
+Test(vhd, fresh_blocks_cost_two_writes_each)
+{
+    static const struct file_ops ops = {
+        .read = counted_read, .write = counted_write, .sync = counted_sync};
+    enum { BYTES = 64 * 1024 * 1024, CHUNK = 64 * 1024, BLOCKS = BYTES / VHD_BLOCK_BYTES };
+    char *folder = vhd_rig_folder();
+    g_autofree char *base = vhd_rig_create(folder, "base.vhd", VHD_TYPE_DYNAMIC, BYTES, 0, NULL);
+    g_autofree char *child = vhd_rig_create(folder, "c.vhd", VHD_TYPE_DIFFERENCING, 0, 0, base);
+    g_autofree uint8_t *chunk = g_malloc0(CHUNK);
+
+    for (unsigned i = 0; i < 2; i++) {
+        const char *path = i ? base : child; /* the child first, or its parent changes */
+        struct counter n = {0};
+        struct image *img = image_open(path, DRIVE_FORMAT_VHD, false, false, &ops, &n, NULL);
+        cr_assert_not_null(img);
+        for (uint64_t off = 0; off < BYTES; off += CHUNK) {
+            cr_assert_eq(img->ops->write_at(img, off, chunk, CHUNK), 0);
+        }
+        cr_expect_leq(n.writes, BYTES / CHUNK + 2 * BLOCKS);
+        cr_expect_eq(n.syncs, 0);
+        n.writes = 0;
+        cr_assert_eq(img->ops->flush(img), 0);
+        cr_expect_leq(n.writes, 1 + (i ? 0 : BLOCKS)); /* the BAT, and bits where they count */
+        cr_expect_eq(n.syncs, 2);
+        cr_assert_eq(img->ops->flush(img), 0);
+        cr_expect_eq(n.syncs, 3);
+        image_close(img);
+    }
+    vhd_rig_remove(folder);
+}
+
 /* Ranges cover what is not zero and leave out the rest. */
 Test(vhd, ranges_are_where_the_data_is)
 {

@@ -327,13 +327,21 @@ static int run_check(const struct disk_args *a, GError **err)
     return damages ? EXIT_CONFIG : EXIT_GOOD;
 }
 
+static bool check_whole(enum disk_kind kind, GError **err)
+{
+    return kind != DISK_DIFFERENCING ||
+           parse_fail(err, "--type: a differencing disk is made with create; what is written here "
+                           "is fixed or dynamic");
+}
+
 static int run_convert(const struct disk_args *a, GError **err)
 {
     struct disk_convert_args c = {.source = a->file[0], .target = a->file[1], .force = a->force};
     struct progress p;
 
     if (!choose_kind(a, c.target, true, &c.kind, err) ||
-        !choose_format("--source-format", a->source_format, &c.source_format, err)) {
+        !choose_format("--source-format", a->source_format, &c.source_format, err) ||
+        !check_whole(c.kind, err)) {
         return EXIT_USAGE;
     }
     progress_begin(&p, "convert", a->quiet);
@@ -403,7 +411,7 @@ static int run_merge(const struct disk_args *a, GError **err)
                              : "--force");
         return EXIT_USAGE;
     }
-    if (a->into && !choose_kind(a, a->into, true, &m.kind, err)) {
+    if (a->into && (!choose_kind(a, a->into, true, &m.kind, err) || !check_whole(m.kind, err))) {
         return EXIT_USAGE;
     }
     progress_begin(&p, "merge", a->quiet);

@@ -94,11 +94,15 @@ static bool convert_fill(struct image *from, const struct new_file *n, enum disk
 
 bool disk_convert(const struct disk_convert_args *a, const struct disk_watch *w, GError **err)
 {
-    struct image *from =
-        image_open(a->source, a->source_format, true, false, &host_file_ops, NULL, err);
+    struct image *from;
     struct new_file n;
     bool good = false;
 
+    if (a->kind == DISK_DIFFERENCING) {
+        return disk_error(err, CANDELA_ERROR_CONFIG, a->target,
+                          "cannot become a differencing disk: those are created over a parent");
+    }
+    from = image_open(a->source, a->source_format, true, false, &host_file_ops, NULL, err);
     if (!from) {
         return false;
     }

@@ -115,7 +115,7 @@ struct image_layout {
  * sparse: raw and fixed disks are holes (VHD_TYPE_FIXED has its footer behind).  A differencing
  * disk gets the parent's identifier and time, its name, and its path relative to the folder of
  * `path` and absolute.  Nothing is synced.  Errors: CONFIG for sizes that cannot be, FILE, FORMAT
- * for the parent; on failure the file's contents are undefined.
+ * for the parent, HOST for writes that fail; on failure the file's contents are undefined.
  */
 bool image_create(int fd, const struct image_layout *layout, GError **err);
 

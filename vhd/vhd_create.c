@@ -210,7 +210,7 @@ bool image_create(int fd, const struct image_layout *layout, GError **err)
     ok = ok && maker_check(&k, err);
     if (ok) {
         int error = is_vhd ? maker_write_vhd(&k) : ftruncate(fd, (off_t)k.size) ? errno : 0;
-        ok = !error || maker_fail(&k, CANDELA_ERROR_FILE, g_strerror(error), err);
+        ok = !error || maker_fail(&k, CANDELA_ERROR_HOST, g_strerror(error), err);
     }
     g_free(k.names[0]);
     g_free(k.names[1]);

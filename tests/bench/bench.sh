@@ -59,6 +59,14 @@ for program in "$out"/bench_*; do
 done
 
 # ------------------------------------------------------------------------------------------------
+# Images.
+
+if wanted disk; then
+    sh "$here/bench_disk.sh" "$candela" "$out" || echo "bench_disk.sh failed with status $?"
+    echo
+fi
+
+# ------------------------------------------------------------------------------------------------
 # The boot.
 
 if [ ! -r $linux ]; then

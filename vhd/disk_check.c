@@ -157,11 +157,15 @@ static void check_count(const struct disk_view *v, struct disk_report *r)
 
 static void check_parent(struct disk_view *v, struct disk_report *r)
 {
+    g_autofree char *prefix = g_strdup_printf("%s: ", v->path);
     GError *why = NULL;
 
     v->img.vhd = &v->d;
     if (!vhd_open_parent(&v->img, &why)) {
-        report_add(r, DISK_DAMAGE, "parent", false, "%s", why->message);
+        bool twice = g_str_has_prefix(why->message, prefix); /* who is told is known */
+
+        report_add(r, DISK_DAMAGE, "parent", false, "%s",
+                   why->message + (twice ? strlen(prefix) : 0));
         g_error_free(why);
     } else {
         image_close(v->d.parent);

@@ -39,56 +39,107 @@ int write_sparse(int (*write)(void *opaque, uint64_t off, const void *buf, size_
     return at > start ? write(opaque, off + start, buf + start, at - start) : 0;
 }
 
-/* One piece from `start` on, at most up to `end` and to a multiple of the piece's size. */
-static bool copy_piece(struct image *from, struct image *to, uint64_t start, size_t len,
-                       uint8_t *buf, GError **err)
-{
-    size_t whole = align_up(len, SECTOR_BYTES);
-    int error = from->ops->read_at(from, start, buf, len);
+/* Copying: one thread reads ahead of the other, which writes. */
+enum { COPY_PIECES = 4 };
 
-    if (error) {
-        return disk_io_error(err, from->path, "cannot be read", error);
+struct copy_piece {
+    uint64_t off;
+    size_t len; /* 0: the last one */
+    int error;  /* errno of the reader, with the last one */
+    uint8_t buf[DISK_PIECE + SECTOR_BYTES];
+};
+
+struct copier {
+    struct image *from, *to;
+    GAsyncQueue *empty, *full; /* of pieces */
+    gint stop;                 /* atomic: the writer wants no more */
+    uint64_t written;          /* since the host was last told to begin with it */
+};
+
+/* The next data from *off on, which is known to go on up to *end. */
+static void copy_read(struct copier *c, struct copy_piece *p, uint64_t *off, uint64_t *end)
+{
+    struct image *from = c->from;
+    uint64_t stop;
+
+    p->len = 0;
+    p->error = 0;
+    if (*off >= *end && *off < from->size) {
+        p->error = image_next_data(from, *off, true, off, end);
     }
-    memset(buf + len, 0, whole - len);
-    error = write_sparse(to->ops->write_at, to, start, buf, whole);
-    return !error || disk_io_error(err, to->path, "cannot be written", error);
+    if (p->error || *off >= from->size || g_atomic_int_get(&c->stop)) {
+        return;
+    }
+    stop = MIN(MIN(*end, from->size), (*off / DISK_PIECE + 1) * DISK_PIECE);
+    p->error = from->ops->read_at(from, *off, p->buf, (size_t)(stop - *off));
+    if (p->error) {
+        return;
+    }
+    p->off = *off;
+    p->len = (size_t)(stop - *off);
+    memset(p->buf + p->len, 0, align_up(p->len, SECTOR_BYTES) - p->len);
+    *off = stop;
 }
 
-/* Have the host's disk begin with what is written, so that the sync at the end has less to do. */
-static void copy_write_out(struct image *to, uint64_t bytes, uint64_t *written)
+static gpointer copy_reader(gpointer data)
 {
-    *written += bytes;
-    if (*written >= WRITE_OUT_BYTES) {
-        *written = 0;
+    struct copier *c = data;
+    uint64_t off = 0, end = 0;
+    bool last;
+
+    do {
+        struct copy_piece *p = g_async_queue_pop(c->empty);
+
+        copy_read(c, p, &off, &end);
+        last = !p->len;
+        g_async_queue_push(c->full, p); /* the writer's from here on */
+    } while (!last);
+    return NULL;
+}
+
+/* Also has the host's disk begin with what is written, so that the sync at the end is short. */
+static bool copy_write(struct copier *c, const struct copy_piece *p, GError **err)
+{
+    struct image *to = c->to;
+    int error = write_sparse(to->ops->write_at, to, p->off, p->buf, align_up(p->len, SECTOR_BYTES));
+
+    if (error) {
+        return disk_io_error(err, to->path, "cannot be written", error);
+    }
+    c->written += p->len;
+    if (c->written >= WRITE_OUT_BYTES) {
+        c->written = 0;
         sync_file_range(to->file.fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* a hint */
     }
+    return true;
 }
 
 bool disk_copy(struct image *from, struct image *to, const struct disk_watch *w, GError **err)
 {
-    g_autofree uint8_t *buf = g_malloc(DISK_PIECE + SECTOR_BYTES);
-    uint64_t written = 0;
+    struct copier c = {.from = from,
+                       .to = to,
+                       .empty = g_async_queue_new_full(g_free),
+                       .full = g_async_queue_new_full(g_free)};
+    struct copy_piece *p;
+    bool good = true;
 
-    for (uint64_t off = 0; off < from->size;) {
-        uint64_t start, end;
-        int error = image_next_data(from, off, true, &start, &end);
-
-        if (error) {
-            return disk_io_error(err, from->path, "cannot be read", error);
-        }
-        for (off = start; off < MIN(end, from->size);) {
-            uint64_t stop = MIN(MIN(end, from->size), (off / DISK_PIECE + 1) * DISK_PIECE);
-
-            if (!disk_tick(w, from->path, off, from->size, err) ||
-                !copy_piece(from, to, off, (size_t)(stop - off), buf, err)) {
-                return false;
-            }
-            copy_write_out(to, stop - off, &written);
-            off = stop;
-        }
-        if (!disk_tick(w, from->path, off, from->size, err)) {
-            return false;
-        }
+    for (unsigned i = 0; i < COPY_PIECES; i++) {
+        g_async_queue_push(c.empty, g_new(struct copy_piece, 1));
     }
-    return true;
+    GThread *reader = g_thread_new("copy", copy_reader, &c);
+    while ((p = g_async_queue_pop(c.full))->len) {
+        good = good && disk_tick(w, from->path, p->off, from->size, err) && copy_write(&c, p, err);
+        if (!good) {
+            g_atomic_int_set(&c.stop, 1);
+        }
+        g_async_queue_push(c.empty, p);
+    }
+    g_thread_join(reader);
+    if (good && p->error) {
+        good = disk_io_error(err, from->path, "cannot be read", p->error);
+    }
+    g_free(p);
+    g_async_queue_unref(c.empty);
+    g_async_queue_unref(c.full);
+    return good && disk_tick(w, from->path, from->size, from->size, err);
 }

@@ -81,6 +81,9 @@ struct disk_parts {
     uint64_t end;    /* byte behind the last one; 0: none */
     unsigned number; /* of that one */
 };
+/* Whether the last sector of a medium of `size` bytes, not above its own, is a GUID partition
+ * table's second header. */
+bool disk_has_gpt_copy(struct image *img, uint64_t size);
 /* 0 or errno. */
 int disk_read_parts(struct image *img, struct disk_parts *p);
 

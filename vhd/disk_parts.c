@@ -54,6 +54,15 @@ static int parts_read_gpt(struct image *img, const uint8_t header[SECTOR_BYTES],
     return error;
 }
 
+bool disk_has_gpt_copy(struct image *img, uint64_t size)
+{
+    uint8_t buf[SECTOR_BYTES];
+
+    return size >= sizeof buf && size <= img->size &&
+           !img->ops->read_at(img, size - sizeof buf, buf, sizeof buf) &&
+           !memcmp(buf, "EFI PART", 8);
+}
+
 int disk_read_parts(struct image *img, struct disk_parts *p)
 {
     uint8_t buf[2 * SECTOR_BYTES];

@@ -152,12 +152,13 @@ static bool resize_do(struct image *img, uint64_t size, const struct disk_watch 
     return !error || disk_io_error(err, img->path, "cannot be resized", error);
 }
 
-static char *resize_note(const struct image *img, uint64_t size, const struct disk_parts *parts)
+static char *resize_note(const struct image *img, uint64_t size, const struct disk_parts *parts,
+                         bool has_copy)
 {
     if (size == img->size) {
         return g_strdup_printf("%s: has that size already", img->path);
     }
-    if (parts->gpt) {
+    if (parts->gpt && !has_copy) {
         return g_strdup_printf("%s: the second copy of its partition table (GPT) is not at the "
                                "end any more; let the guest move it (sgdisk -e, or parted, which "
                                "offers it)",
@@ -202,6 +203,7 @@ bool disk_resize(const char *path, enum drive_format format, uint64_t size, bool
         return false;
     }
     r->before = disk_host_bytes(img->file.fd);
+    bool has_copy = disk_has_gpt_copy(img, size);
     good = resize_check(img, real, size, err);
     error = good ? disk_read_parts(img, &parts) : 0;
     if (error) {
@@ -214,7 +216,7 @@ bool disk_resize(const char *path, enum drive_format format, uint64_t size, bool
         good = resize_do(img, size, w, err);
     }
     if (good) {
-        r->note = resize_note(img, size, &parts);
+        r->note = resize_note(img, size, &parts, has_copy);
         r->after = disk_host_bytes(img->file.fd);
     }
     image_close(img);

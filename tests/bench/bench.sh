@@ -65,6 +65,11 @@ if wanted disk; then
     sh "$here/bench_disk.sh" "$candela" "$out" || echo "bench_disk.sh failed with status $?"
     echo
 fi
+if wanted ide; then
+    sh "$here/bench_ide.sh" --candela "$candela" --out "$out" ||
+        echo "bench_ide.sh failed with status $?"
+    echo
+fi
 
 # ------------------------------------------------------------------------------------------------
 # The boot.

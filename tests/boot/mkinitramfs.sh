@@ -1,6 +1,8 @@
 #!/bin/sh
 # Makes a small initramfs: busybox and a few links, one /init that says INIT-REACHED on ttyS0 and
-# gives a shell there.  Usage: mkinitramfs.sh amd64|i386 OUTPUT
+# gives a shell there.  Usage: mkinitramfs.sh amd64|i386 OUTPUT [FOLDER]
+#
+# The folder's modules (*.ko, see mkata.sh) are loaded first, in the order of their names.
 #
 # The archive is plain cpio "newc" and is written here byte for byte, so that the device nodes need
 # no root and no cpio.  It is not compressed: unpacking would be part of what the benchmarks time.
@@ -11,13 +13,13 @@ set -eu
 LC_ALL=C
 export LC_ALL
 
-arch=${1:-} out=${2:-}
+arch=${1:-} out=${2:-} modules=${3:-}
 case $arch in
 amd64 | i386) [ -n "$out" ] || arch= ;;
 *) arch= ;;
 esac
 if [ -z "$arch" ]; then
-    echo "usage: mkinitramfs.sh amd64|i386 OUTPUT" >&2
+    echo "usage: mkinitramfs.sh amd64|i386 OUTPUT [FOLDER]" >&2
     exit 2
 fi
 
@@ -89,6 +91,9 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 exec </dev/ttyS0 >/dev/ttyS0 2>&1
+for module in /modules/*.ko; do
+    [ ! -f "$module" ] || insmod "$module"
+done
 echo INIT-REACHED
 exec sh -i
 END
@@ -103,7 +108,7 @@ END
     add_file init "$work/init"
     add_file bin/busybox "$busybox"
     for applet in sh mount umount echo cat ls uname dmesg free date sleep poweroff reboot \
-        sync grep dd md5sum ps wc head tail; do
+        sync grep dd md5sum ps wc head tail insmod; do
         add_link bin/$applet busybox
     done
     if [ "$arch" = i386 ]; then
@@ -113,6 +118,12 @@ END
             add_file lib/i386-linux-gnu/$f "$work/lib/i386-linux-gnu/$f"
         done
         add_link lib/ld-linux.so.2 i386-linux-gnu/ld-linux.so.2
+    fi
+    if [ -n "$modules" ]; then
+        add_dir modules
+        for f in "$modules"/*.ko; do
+            add_file "modules/${f##*/}" "$f"
+        done
     fi
     entry 'TRAILER!!!' 0 0 0 0
 } >"$work/archive"

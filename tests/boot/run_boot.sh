@@ -90,6 +90,8 @@ linux_amd64=$installer/amd64/text/debian-installer/amd64/linux
 linux_i386=$installer/i386/text/debian-installer/i386/linux
 initrd_amd64=$out/initrd-amd64.cpio
 initrd_i386=$out/initrd-i386.cpio
+ata_linux=$out/ata/linux # Linux with IDE drivers: mkata.sh
+ata_initrd=$out/initrd-ata.cpio
 lab_img=$(cd "$(dirname "$candela")" && pwd)/pc-bios/lab/lab.img
 lab_md5=$(md5sum "$lab_img" 2>/dev/null | cut -d ' ' -f 1)
 
@@ -97,6 +99,16 @@ for a in amd64 i386; do
     rm -f "$out/initrd-$a.cpio"
     sh "$here/mkinitramfs.sh" $a "$out/initrd-$a.cpio" || echo "(no initramfs for $a)"
 done
+
+rm -f "$ata_initrd"
+case " $names" in
+*" linux-ide-"*)
+    if ! sh "$here/mkata.sh" "$out/ata" ||
+        ! sh "$here/mkinitramfs.sh" amd64 "$ata_initrd" "$out/ata"; then
+        echo "(no kernel with IDE drivers)"
+    fi
+    ;;
+esac
 
 # ------------------------------------------------------------------------------------------------
 # One test.

@@ -1,7 +1,7 @@
 #!/bin/sh
-# A Linux kernel with drivers for IDE disks and CDs: Debian's kernel for clouds, from the mirror this
-# machine uses (27 MB, once per folder); nothing is installed.  The Debian installer's kernel, which
-# the other tests boot, comes without such drivers.
+# A Linux kernel with drivers for IDE disks and CDs: Debian's kernel for clouds, from the mirror
+# this machine uses (27 MB, once per folder); nothing is installed.  The Debian installer's kernel,
+# which the other tests boot, comes without such drivers.
 #
 # usage: mkata.sh FOLDER
 #

@@ -98,11 +98,11 @@ Test(vhd_interop, ours_are_read_by_others)
         {VHD_TYPE_DYNAMIC, "Dynamic", 4096, 0},
         {VHD_TYPE_DYNAMIC, "Dynamic", 17 * 4 * 512 * 40, 4096},
     };
+    skip_without("qemu-img");
+    skip_without("vhdiinfo");
     char *folder = vhd_rig_folder();
     GRand *rand = g_rand_new_with_seed(3);
 
-    skip_without("qemu-img");
-    skip_without("vhdiinfo");
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
         uint64_t size = rows[i].size;
         g_autofree char *path =
@@ -128,10 +128,10 @@ Test(vhd_interop, largest_disks_have_one_size)
 {
     static const uint64_t sizes[] = {65535ull * 16 * 255 * 512, 65535ull * 16 * 255 * 512 + 512,
                                      1000 * GiB, VHD_MAX_BYTES};
-    char *folder = vhd_rig_folder();
-
     skip_without("qemu-img");
     skip_without("vhdiinfo");
+    char *folder = vhd_rig_folder();
+
     for (unsigned i = 0; i < ARRAY_LEN(sizes); i++) {
         g_autofree char *path =
             vhd_rig_create(folder, "big.vhd", VHD_TYPE_DYNAMIC, sizes[i], 0, NULL);
@@ -157,13 +157,13 @@ Test(vhd_interop, largest_disks_have_one_size)
 /* libvhdi finds the parents that we name, and reads the chain as we do. */
 Test(vhd_interop, our_chains_are_read_by_libvhdi)
 {
+    skip_without("vhdiinfo");
     char *folder = vhd_rig_folder();
     g_autofree char *base = vhd_rig_create(folder, "base.vhd", VHD_TYPE_DYNAMIC, ODD, 0, NULL);
     g_autofree uint8_t *model = g_malloc0(ODD);
     GRand *rand = g_rand_new_with_seed(4);
     struct image *img = vhd_rig_open(base, false);
 
-    skip_without("vhdiinfo");
     vhd_rig_scribble(img, model, rand, 10, MiB);
     image_close(img);
     g_autofree char *child = vhd_rig_create(folder, "child.vhd", VHD_TYPE_DIFFERENCING, 0, 0, base);
@@ -189,13 +189,13 @@ Test(vhd_interop, qemus_are_read_and_written)
         "subformat=dynamic",
         "subformat=dynamic,force_size=on",
     };
+    skip_without("qemu-img");
     char *folder = vhd_rig_folder();
     g_autofree char *path = g_build_filename(folder, "qemu.vhd", NULL);
     g_autofree char *raw = g_build_filename(folder, "source.raw", NULL);
     g_autofree uint8_t *source = g_malloc0(ODD);
     GRand *rand = g_rand_new_with_seed(6);
 
-    skip_without("qemu-img");
     memset(source + 100000, 0xab, 200000);
     memset(source + ODD - 600, 0xcd, 600);
     cr_assert(g_file_set_contents(raw, (char *)source, ODD, NULL));
@@ -230,12 +230,12 @@ Test(vhd_interop, qemus_are_read_and_written)
 /* Taking turns on one of ours; and never at once. */
 Test(vhd_interop, qemu_writes_ours_but_not_while_we_do)
 {
+    skip_without("qemu-img");
     char *folder = vhd_rig_folder();
     g_autofree char *path = vhd_rig_create(folder, "ours.vhd", VHD_TYPE_DYNAMIC, ODD, 0, NULL);
     g_autofree uint8_t *model = g_malloc0(ODD);
     GRand *rand = g_rand_new_with_seed(8);
 
-    skip_without("qemu-img");
     for (unsigned i = 0; i < 6; i++) {
         struct image *img = vhd_rig_open(path, false);
         vhd_rig_expect(img, model);

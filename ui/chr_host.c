@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CTRL_A = 1, PIECE = 512, PEER_POLL_MS = 100, DRAIN_MS = 2000 };
+enum { CTRL_A = 1, PIECE = 512, PEER_POLL_MS = 100, DRAIN_MS = 2000, END_POLL_MS = 10 };
 
 static void chr_watch_input(struct chr_host *h);
 static void chr_set_open(struct chr_host *h, bool open);
@@ -278,6 +278,10 @@ static void chr_drop_peer(struct chr_host *h)
 {
     chr_unwatch_input(h);
     chr_drop_output(h);
+    if (h->end_watch) {
+        loop_unwatch(h->m, h->end_watch);
+        h->end_watch = 0;
+    }
     close(h->in_fd);
     h->in_fd = h->out_fd = -1;
     chr_set_open(h, false);
@@ -286,10 +290,45 @@ static void chr_drop_peer(struct chr_host *h)
     }
 }
 
+/* Whether the front end still has answers for the peer. */
+static bool chr_is_busy(const struct chr_host *h)
+{
+    const struct chr_port *p = &h->port[0];
+
+    return p->chr.front && p->chr.front->busy &&
+           (p->pending->len || h->out->len || p->chr.front->busy(p->chr.opaque));
+}
+
+static bool chr_end_when_done(void *arg)
+{
+    struct chr_host *h = arg;
+    struct pollfd p = {.fd = h->in_fd};
+    bool gone = poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+
+    if (!gone && chr_is_busy(h)) {
+        return true;
+    }
+    chr_drop_peer(h);
+    return false;
+}
+
+/* "printf 'stop\nquit\n' | nc -N -U PATH" still reads. */
+static void chr_on_end_of_socket(struct chr_host *h)
+{
+    struct pollfd p = {.fd = h->in_fd};
+
+    if (chr_is_busy(h) && (poll(&p, 1, 0) <= 0 || !(p.revents & (POLLHUP | POLLERR)))) {
+        chr_unwatch_input(h);
+        h->end_watch = loop_every(h->m, END_POLL_MS, chr_end_when_done, h);
+    } else {
+        chr_drop_peer(h);
+    }
+}
+
 static void chr_on_end_of_input(struct chr_host *h)
 {
     if (h->is_socket) {
-        chr_drop_peer(h);
+        chr_on_end_of_socket(h);
         return;
     }
     chr_unwatch_input(h);
@@ -332,7 +371,7 @@ static void chr_on_input(void *arg, GIOCondition c)
 
 static void chr_watch_input(struct chr_host *h)
 {
-    if (!h->in_watch && h->in_fd >= 0 && !h->eof && h->m &&
+    if (!h->in_watch && !h->end_watch && h->in_fd >= 0 && !h->eof && h->m &&
         (chr_focused(h)->pending->len < CHR_PENDING || h->escapes)) {
         h->in_watch = loop_watch(h->m, h->in_fd, G_IO_IN | G_IO_HUP | G_IO_ERR, chr_on_input, h);
     }
@@ -440,7 +479,7 @@ static void chr_drop_gone_peer(struct chr_host *h)
     if (h->in_fd < 0 || poll(&p, 1, 0) <= 0) {
         return;
     }
-    while (h->in_fd >= 0 && chr_focused(h)->pending->len < CHR_PENDING) {
+    while (h->in_fd >= 0 && !h->end_watch && chr_focused(h)->pending->len < CHR_PENDING) {
         chr_on_input(h, G_IO_HUP); /* its last words; at the end of them it goes */
     }
     if (h->in_fd >= 0) {
@@ -450,6 +489,7 @@ static void chr_drop_gone_peer(struct chr_host *h)
 
 static void chr_take_peer(struct chr_host *h, int fd)
 {
+    chr_deliver(h); /* what the one before left, as far as there is room */
     h->in_fd = h->out_fd = fd;
     chr_set_open(h, true);
     chr_watch_input(h);

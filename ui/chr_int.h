@@ -53,7 +53,8 @@ struct chr_host {
     bool escape;               /* Ctrl-A came */
     bool escapes;              /* Ctrl-A means something here */
     unsigned in_watch, out_watch, listen_watch, connect_watch;
-    GByteArray *out; /* waiting for the peer; at most CHR_QUEUE */
+    unsigned end_watch; /* the peer has said its last word and still gets answers */
+    GByteArray *out;    /* waiting for the peer; at most CHR_QUEUE */
     bool have_termios;
     struct termios termios;
 };

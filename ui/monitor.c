@@ -26,14 +26,16 @@ struct monitor {
     struct lineedit *edit;
     GString *out;      /* what the peer has not taken; the editor's too */
     GByteArray *input; /* what waits for its turn, at most INPUT_BYTES */
+    size_t former;     /* of that: bytes of a peer that went, whose commands are still done */
     bool at_terminal;  /* editing is on for each new peer */
-    bool greeted, going;
-    bool gone;    /* the peer that the answer under way is for */
-    size_t begun; /* completion: bytes of the line that the words begin with */
+    bool heard;        /* the peer that is there was greeted: answers are for it */
+    bool going;        /* monitor_go_later is under way */
+    size_t begun;      /* completion: bytes of the line that the words begin with */
 };
 
 static void monitor_go(struct monitor *mon);
 static void monitor_go_soon(struct monitor *mon);
+static void monitor_greet(struct monitor *mon);
 
 /* Output -------------------------------------------------------------------------------------- */
 
@@ -98,22 +100,20 @@ static void monitor_on_answer(void *opaque, const char *text, const GError *err)
 {
     struct monitor *mon = opaque;
 
-    if (!mon->gone) {
+    if (mon->heard) {
         monitor_print(mon, text);
         if (err) {
             monitor_tell_error(mon, err);
         }
-    }
-    if (mon->chr->open) {
         monitor_prompt(mon);
         monitor_flush(mon);
     }
+    monitor_greet(mon);
     monitor_go_soon(mon);
 }
 
 static void monitor_run_line(struct monitor *mon, enum line_event event)
 {
-    mon->gone = false;
     if (event == LINE_TOO_LONG) {
         g_autoptr(GError) err = NULL;
 
@@ -171,7 +171,8 @@ static void monitor_on_words(void *opaque, const char *text, const GError *err)
     size_t common;
 
     monitor_go_soon(mon);
-    if (mon->gone || err || count < 2) { /* behind the last line feed is nothing */
+    monitor_greet(mon);
+    if (!mon->heard || err || count < 2) { /* behind the last line feed is nothing */
         return;
     }
     g_clear_pointer(&words[--count], g_free);
@@ -193,7 +194,6 @@ static void monitor_complete(struct monitor *mon)
 {
     g_autofree char *line = g_strndup(lineedit_text(mon->edit), lineedit_cursor(mon->edit));
 
-    mon->gone = false;
     mon->begun = strlen(session_last_word(line));
     session_complete(&mon->session, line, monitor_on_words, mon);
 }
@@ -216,18 +216,24 @@ static void monitor_go_soon(struct monitor *mon)
     }
 }
 
+/* How much of the input may be taken now: a new peer's only when it was greeted. */
+static size_t monitor_ready_input(const struct monitor *mon)
+{
+    return mon->chr->open && !mon->heard ? mon->former : mon->input->len;
+}
+
 static bool monitor_can_go(const struct monitor *mon)
 {
-    return mon->input->len && !session_is_busy(&mon->session) && mon->out->len < ENOUGH_BYTES;
+    return !session_is_busy(&mon->session) && mon->out->len < ENOUGH_BYTES;
 }
 
 /* Take input up to the end of one command. */
 static void monitor_go(struct monitor *mon)
 {
-    bool was_full = mon->input->len == INPUT_BYTES, ran = false;
+    bool was_full = mon->input->len >= INPUT_BYTES, ran = false;
     size_t n = 0;
 
-    while (!ran && monitor_can_go(mon) && n < mon->input->len) {
+    while (!ran && monitor_can_go(mon) && n < monitor_ready_input(mon)) {
         enum line_event event = lineedit_take(mon->edit, mon->input->data[n++]);
 
         ran = event == LINE_DONE || event == LINE_TOO_LONG || event == LINE_COMPLETE;
@@ -240,6 +246,11 @@ static void monitor_go(struct monitor *mon)
         }
     }
     g_byte_array_remove_range(mon->input, 0, (guint)MIN(n, mon->input->len));
+    mon->former -= MIN(n, mon->former);
+    if (!mon->heard) {
+        g_string_truncate(mon->out, 0);
+        monitor_greet(mon);
+    }
     monitor_flush(mon);
     if (ran) {
         monitor_go_soon(mon);
@@ -252,8 +263,9 @@ static void monitor_go(struct monitor *mon)
 static size_t monitor_can_read(void *opaque)
 {
     const struct monitor *mon = opaque;
+    size_t most = mon->heard ? INPUT_BYTES : 2 * INPUT_BYTES; /* what a peer left finds room */
 
-    return INPUT_BYTES - mon->input->len;
+    return most - MIN(most, mon->input->len);
 }
 
 static void monitor_read(void *opaque, const uint8_t *buf, size_t len)
@@ -263,6 +275,7 @@ static void monitor_read(void *opaque, const uint8_t *buf, size_t len)
     /* Whoever waits for a command can have the prompt back. */
     if (session_is_busy(&mon->session) && memchr(buf, CTRL_C, len)) {
         g_byte_array_set_size(mon->input, 0);
+        mon->former = 0;
         session_give_up(&mon->session);
         return;
     }
@@ -272,30 +285,49 @@ static void monitor_read(void *opaque, const uint8_t *buf, size_t len)
     }
 }
 
+/* The peer's turn begins when all that the one before left is done. */
+static void monitor_greet(struct monitor *mon)
+{
+    if (mon->heard || !mon->chr->open || mon->former || session_is_busy(&mon->session)) {
+        return;
+    }
+    mon->heard = true;
+    lineedit_reset(mon->edit);
+    lineedit_set_editing(mon->edit, mon->at_terminal);
+    g_string_truncate(mon->out, 0);
+    monitor_print(mon, "\nCandela monitor: 'help' lists the commands\n");
+    lineedit_show(mon->edit);
+    monitor_flush(mon);
+    monitor_go_soon(mon);
+}
+
 /* A peer came or went; on a shared terminal: the input was switched here. */
 static void monitor_connected(void *opaque, bool on)
 {
     struct monitor *mon = opaque;
 
     if (!on) {
-        mon->gone = true; /* nobody hears the answer */
+        mon->heard = false;
         g_string_truncate(mon->out, 0);
-        g_byte_array_set_size(mon->input, 0);
-        lineedit_reset(mon->edit);
-        mon->greeted = false;
-        return;
-    }
-    if (!mon->greeted) {
-        lineedit_set_editing(mon->edit, mon->at_terminal);
-        monitor_print(mon, "\nCandela monitor: 'help' lists the commands\n");
-        mon->greeted = true;
-    } else {
+        monitor_go_soon(mon);
+        chr_accept_input(mon->chr);
+    } else if (mon->heard) {
         monitor_print(mon, "\n");
+        if (!session_is_busy(&mon->session)) {
+            lineedit_show(mon->edit);
+        }
+        monitor_flush(mon);
+    } else {
+        mon->former = mon->input->len;
+        monitor_greet(mon);
     }
-    if (!session_is_busy(&mon->session)) {
-        lineedit_show(mon->edit);
-    }
-    monitor_flush(mon);
+}
+
+static bool monitor_busy(void *opaque)
+{
+    const struct monitor *mon = opaque;
+
+    return mon->input->len || mon->out->len || session_is_busy(&mon->session);
 }
 
 static const struct chr_front monitor_front = {
@@ -303,6 +335,7 @@ static const struct chr_front monitor_front = {
     .read = monitor_read,
     .writable = monitor_on_writable,
     .connected = monitor_connected,
+    .busy = monitor_busy,
 };
 
 struct monitor *monitor_new(struct machine *m, struct chr *c, bool terminal)

@@ -29,6 +29,9 @@ struct chr_front {
     void (*writable)(void *opaque);
     void (*connected)(void *opaque, bool on);
     void (*got_break)(void *opaque);
+    /* Whether answers are to come for a peer that has said its last word: a socket is closed when
+     * they are through.  May be NULL. */
+    bool (*busy)(void *opaque);
 };
 
 struct chr {

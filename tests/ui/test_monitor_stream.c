@@ -267,6 +267,29 @@ Test(monitor_stream, a_new_peer_starts_afresh)
     peer_free(p);
 }
 
+/* echo system_reset | nc -U PATH: the peer may be gone before its turn came. */
+Test(monitor_stream, what_a_peer_left_is_done_before_the_next_is_greeted)
+{
+    struct peer *p = peer_new(false);
+    const char *lines = "print 1\nstop\nprint 2\nsystem_reset\nquit";
+
+    g_string_truncate(p->got, 0);
+    peer_offer(p, lines, strlen(lines));
+    peer_connect(p, false);
+    peer_connect(p, true);
+    peer_offer(p, "print 7\n", 8);
+    cr_expect_str_eq(p->got->str, "0x1\n(candela) ");
+    g_string_truncate(p->got, 0);
+    mon_settle(p->b, 5);
+    cr_expect_str_eq(p->got->str, "\nCandela monitor: 'help' lists the commands\n(candela) "
+                                  "0x7\n(candela) ");
+    cr_expect(p->b->m->paused);
+    cr_expect_eq(p->b->m->resets, 1);
+    cr_expect_eq((int)p->b->m->end, END_NONE, "half a line is no command");
+    cr_expect(!p->chr.front->busy(p->chr.opaque));
+    peer_free(p);
+}
+
 /* A named pipe that nobody reads: the command waits. */
 Test(monitor_stream, a_command_that_waits_is_given_up_or_outlives_its_peer, .timeout = 60)
 {

@@ -187,13 +187,11 @@ GPtrArray *disk_children(const char *path, const uint8_t uuid[VHD_UUID_BYTES], c
     const char *name;
 
     while (dir && (name = g_dir_read_name(dir))) {
-        char *other = g_build_filename(folder, name, NULL);
+        g_autofree char *other = g_build_filename(folder, name, NULL);
+        g_autofree char *real = is_child(other, uuid) ? disk_real_path(other, NULL) : NULL;
 
-        if (strcmp(other, path) != 0 && (!but || strcmp(other, but) != 0) &&
-            is_child(other, uuid)) {
-            g_ptr_array_add(list, other);
-        } else {
-            g_free(other);
+        if (real && strcmp(real, path) != 0 && (!but || strcmp(real, but) != 0)) {
+            g_ptr_array_add(list, g_steal_pointer(&other));
         }
     }
     if (dir) {

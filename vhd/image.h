@@ -86,7 +86,8 @@ void image_close(struct image *img);
  */
 struct image *image_open_fd(int fd, const char *path, enum drive_format format, bool readonly,
                             GError **err);
-/* Whether the name is one under which a VHD is recognised unasked (.vhd). */
+/* Whether the name is one under which a VHD is recognised unasked: .vhd, .avhd (Hyper-V's
+ * snapshots), .vud (Virtual PC's undo disks). */
 bool image_has_vhd_name(const char *path);
 /* A block, with no machine yet, that owns the image. */
 struct block *image_to_block(struct image *img, bool cdrom);

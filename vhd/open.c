@@ -115,8 +115,8 @@ static bool image_lock(struct image *img, const char *path, GError **err)
         image_error(err, CANDELA_ERROR_FILE, path,
                     img->readonly
                         ? "is in use: another drive or program writes to it"
-                        : "is in use: another drive or program has it open; close that, or "
-                          "use readonly=on in both");
+                        : "is in use: another drive or program has it open; close that (drives "
+                          "can share it with readonly=on in all)");
         return false;
     }
     return true; /* a file system without locks */
@@ -202,7 +202,8 @@ bool image_has_vhd_name(const char *path)
 {
     g_autofree char *lower = g_ascii_strdown(path, -1);
 
-    return g_str_has_suffix(lower, ".vhd");
+    return g_str_has_suffix(lower, ".vhd") || g_str_has_suffix(lower, ".avhd") ||
+           g_str_has_suffix(lower, ".vud");
 }
 
 /* Keeps the first finding for which an image is refused. */

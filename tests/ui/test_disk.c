@@ -316,6 +316,84 @@ Test(disk_command, check_finds_damage_and_repairs_what_is_certain, .timeout = 10
     disk_dir_fini(&d);
 }
 
+Test(disk_command, check_notes_what_is_odd_but_sound, .timeout = 60)
+{
+    struct disk_dir d;
+    uint8_t sector[512], entry[4];
+
+    disk_program();
+    disk_dir_init(&d);
+    expect_line(&d, 0, "create @/v.vhd --size 8M");
+    g_autofree char *path = disk_dir_file(&d, "v.vhd");
+    disk_poke(path, 0, 2 * MiB, 0x21);
+    disk_poke(path, 4 * MiB, 2 * MiB, 0x43);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    cr_assert_eq(pread(fd, entry, 4, BAT), 4);
+    close(fd);
+    memset(sector, 0xff, sizeof sector);
+    sector[0] = 0x7f; /* the first sector of the first block says that it is empty */
+    overwrite(path, ld_be32(entry) * 512ll, sector, sizeof sector);
+    struct disk_ran r = run_line(&d, "check @/v.vhd");
+    cr_expect_eq(r.status, 0, "%s", r.out);
+    cr_expect(strstr(r.out, "note: 1 sectors (the first in block 0) have contents"), "%s", r.out);
+    disk_ran_clear(&r);
+    /* A block that nothing leads to. */
+    g_autofree char *sum = disk_sum(path);
+    memset(entry, 0xff, sizeof entry);
+    overwrite(path, BAT + 8, entry, sizeof entry);
+    r = run_line(&d, "check @/v.vhd");
+    cr_expect_eq(r.status, 0, "%s", r.out);
+    cr_expect(strstr(r.out, "belong to no block"), "%s", r.out);
+    disk_ran_clear(&r);
+    JsonNode *node = run_json(&d, 0, "check @/v.vhd --json");
+    cr_expect_geq(json_object_get_int_member(json_node_get_object(node), "orphaned_bytes"),
+                  (gint64)(2 * MiB));
+    json_node_unref(node);
+    expect_line(&d, 0, "compact @/v.vhd");
+    r = run_line(&d, "check @/v.vhd");
+    cr_expect_eq(count_lines(r.out), 1, "%s", r.out);
+    disk_ran_clear(&r);
+    disk_dir_fini(&d);
+}
+
+Test(disk_command, child_that_is_a_link_can_be_merged, .timeout = 60)
+{
+    struct disk_dir d, other;
+
+    disk_program();
+    disk_dir_init(&d);
+    disk_dir_init(&other);
+    make_images(&d);
+    g_autofree char *child = disk_dir_file(&d, "child.vhd");
+    g_autofree char *moved = disk_dir_file(&other, "moved.vhd");
+    g_autofree char *sum = disk_sum(child);
+    disk_expect(0, "mv", child, moved);
+    cr_assert_eq(symlink(moved, child), 0);
+    expect_line(&d, 0, "merge @/child.vhd --delete");
+    cr_expect_not(g_file_test(moved, G_FILE_TEST_EXISTS));
+    g_autofree char *base = disk_dir_file(&d, "base.vhd"), *now = disk_sum(base);
+    cr_expect_str_eq(now, sum);
+    disk_dir_fini(&d);
+    disk_dir_fini(&other);
+}
+
+Test(disk_command, raw_image_with_half_a_sector_is_converted, .timeout = 60)
+{
+    struct disk_dir d;
+
+    disk_program();
+    disk_dir_init(&d);
+    g_autofree char *x = disk_dir_file(&d, "x.img"), *y = disk_dir_file(&d, "y.img");
+    disk_make_raw(x, MiB, 1);
+    cr_assert_eq(truncate(x, 64 * 1024 * 3 + 100), 0);
+    expect_line(&d, 0, "convert @/x.img @/v.vhd");
+    expect_line(&d, 0, "convert @/v.vhd @/y.img");
+    cr_assert_eq(truncate(x, 64 * 1024 * 3 + 512), 0);
+    g_autofree char *a = disk_file_sum(x), *b = disk_file_sum(y);
+    cr_expect_str_eq(a, b);
+    disk_dir_fini(&d);
+}
+
 /* Other people's tools ------------------------------------------------------------------------- */
 
 static void expect_same_for_qemu(const char *a, const char *fa, const char *b, const char *fb)

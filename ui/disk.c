@@ -18,19 +18,19 @@ typedef bool disk_set(struct disk_args *a, size_t offset, const char *opt, const
 
 /* Which options a subcommand takes: bits of the rows below. */
 enum {
-    O_SIZE = BIT(0),
-    O_FORMAT = BIT(1),
-    O_TYPE = BIT(2),
-    O_PARENT = BIT(3),
-    O_SOURCE_FORMAT = BIT(4),
-    O_INTO = BIT(5),
-    O_DELETE = BIT(6),
-    O_SHRINK = BIT(7),
-    O_REPAIR = BIT(8),
-    O_FORCE = BIT(9),
-    O_JSON = BIT(10),
-    O_QUIET = BIT(11),
-    O_HELP = BIT(12),
+    OPT_SIZE = BIT(0),
+    OPT_FORMAT = BIT(1),
+    OPT_TYPE = BIT(2),
+    OPT_PARENT = BIT(3),
+    OPT_SOURCE_FORMAT = BIT(4),
+    OPT_INTO = BIT(5),
+    OPT_DELETE = BIT(6),
+    OPT_SHRINK = BIT(7),
+    OPT_REPAIR = BIT(8),
+    OPT_FORCE = BIT(9),
+    OPT_JSON = BIT(10),
+    OPT_QUIET = BIT(11),
+    OPT_HELP = BIT(12),
 };
 
 struct disk_command {
@@ -39,7 +39,7 @@ struct disk_command {
     const char *help;
     unsigned files; /* how many must be there */
     bool last_is_size;
-    unsigned options; /* O_ bits */
+    unsigned options; /* OPT_ bits */
     int (*run)(const struct disk_args *a, GError **err);
 };
 
@@ -93,39 +93,39 @@ static const struct disk_option {
     disk_set *set;
     size_t offset;
 } option_rows[] = {
-    {O_SIZE,
+    {OPT_SIZE,
      {"size"},
      "SIZE",
      "bytes, or with K, M, G, T; at most 2040G for a VHD",
      set_bytes,
      AT(size)},
-    {O_FORMAT,
+    {OPT_FORMAT,
      {"format"},
      "vhd|raw",
      "of FILE, or of the target; by default its name says",
      set_text,
      AT(format)},
-    {O_TYPE,
+    {OPT_TYPE,
      {"type"},
      "TYPE",
      "of a VHD: fixed, dynamic (default) or differencing",
      set_text,
      AT(type)},
-    {O_PARENT, {"parent"}, "FILE", "the parent of a differencing disk", set_text, AT(parent)},
-    {O_SOURCE_FORMAT,
+    {OPT_PARENT, {"parent"}, "FILE", "the parent of a differencing disk", set_text, AT(parent)},
+    {OPT_SOURCE_FORMAT,
      {"source-format"},
      "vhd|raw",
      "of the source; by default its name says",
      set_text,
      AT(source_format)},
-    {O_INTO, {"into"}, "NEW", "write the whole chain as a new disk instead", set_text, AT(into)},
-    {O_DELETE, {"delete"}, NULL, "remove the child once it is merged", set_yes, AT(remove)},
-    {O_SHRINK, {"shrink"}, NULL, "cut off data too, if need be", set_yes, AT(shrink)},
-    {O_REPAIR, {"repair"}, NULL, "repair what needs no guessing", set_yes, AT(repair)},
-    {O_FORCE, {"force", "f"}, NULL, "replace a file that is there", set_yes, AT(force)},
-    {O_JSON, {"json"}, NULL, "as JSON", set_yes, AT(json)},
-    {O_QUIET, {"quiet", "q"}, NULL, "no progress, no messages but errors", set_yes, AT(quiet)},
-    {O_HELP, {"help", "h"}, NULL, "this text", set_yes, AT(help)},
+    {OPT_INTO, {"into"}, "NEW", "write the whole chain as a new disk instead", set_text, AT(into)},
+    {OPT_DELETE, {"delete"}, NULL, "remove the child once it is merged", set_yes, AT(remove)},
+    {OPT_SHRINK, {"shrink"}, NULL, "cut off data too, if need be", set_yes, AT(shrink)},
+    {OPT_REPAIR, {"repair"}, NULL, "repair what needs no guessing", set_yes, AT(repair)},
+    {OPT_FORCE, {"force", "f"}, NULL, "replace a file that is there", set_yes, AT(force)},
+    {OPT_JSON, {"json"}, NULL, "as JSON", set_yes, AT(json)},
+    {OPT_QUIET, {"quiet", "q"}, NULL, "no progress, no messages but errors", set_yes, AT(quiet)},
+    {OPT_HELP, {"help", "h"}, NULL, "this text", set_yes, AT(help)},
 };
 
 /* Row `n` of those the subcommand takes. */
@@ -263,8 +263,8 @@ static int run_create(const struct disk_args *a, GError **err)
     }
     if (c.kind != DISK_RAW && !has_suffix(c.path, "vhd")) {
         say(a,
-            "note: %s is a VHD, but its name does not end in .vhd: programs will want to be "
-            "told (format=vhd)",
+            "note: %s is a VHD, but its name does not end in .vhd: programs have to be told "
+            "(--format vhd, format=vhd)",
             c.path);
     }
     return EXIT_GOOD;
@@ -425,21 +425,21 @@ static int run_merge(const struct disk_args *a, GError **err)
 
 static const struct disk_command commands[] = {
     {"create", "FILE --size SIZE", "make a new, empty disk", 1, false,
-     O_SIZE | O_FORMAT | O_TYPE | O_PARENT | O_FORCE | O_QUIET | O_HELP, run_create},
+     OPT_SIZE | OPT_FORMAT | OPT_TYPE | OPT_PARENT | OPT_FORCE | OPT_QUIET | OPT_HELP, run_create},
     {"info", "FILE", "what an image is: type, sizes, parent, who uses it", 1, false,
-     O_FORMAT | O_JSON | O_QUIET | O_HELP, run_info},
+     OPT_FORMAT | OPT_JSON | OPT_QUIET | OPT_HELP, run_info},
     {"check", "FILE", "look for damage; exit code 0 sound, 3 damaged", 1, false,
-     O_FORMAT | O_REPAIR | O_JSON | O_QUIET | O_HELP, run_check},
+     OPT_FORMAT | OPT_REPAIR | OPT_JSON | OPT_QUIET | OPT_HELP, run_check},
     {"convert", "SOURCE TARGET", "write a disk as another format or type", 2, false,
-     O_FORMAT | O_TYPE | O_SOURCE_FORMAT | O_FORCE | O_QUIET | O_HELP, run_convert},
+     OPT_FORMAT | OPT_TYPE | OPT_SOURCE_FORMAT | OPT_FORCE | OPT_QUIET | OPT_HELP, run_convert},
     {"compact", "FILE", "give the host back what holds no data", 1, false,
-     O_FORMAT | O_QUIET | O_HELP, run_compact},
+     OPT_FORMAT | OPT_QUIET | OPT_HELP, run_compact},
     {"merge", "CHILD", "write a differencing disk's changes into its parent", 1, false,
-     O_INTO | O_FORMAT | O_TYPE | O_DELETE | O_FORCE | O_QUIET | O_HELP, run_merge},
+     OPT_INTO | OPT_FORMAT | OPT_TYPE | OPT_DELETE | OPT_FORCE | OPT_QUIET | OPT_HELP, run_merge},
     {"resize", "FILE SIZE", "make a disk larger or smaller", 1, true,
-     O_FORMAT | O_SHRINK | O_QUIET | O_HELP, run_resize},
+     OPT_FORMAT | OPT_SHRINK | OPT_QUIET | OPT_HELP, run_resize},
     {"tree", "FILE", "the chain above a disk, and what depends on it", 1, false,
-     O_JSON | O_QUIET | O_HELP, run_tree},
+     OPT_JSON | OPT_QUIET | OPT_HELP, run_tree},
 };
 
 /* The command line ---------------------------------------------------------------------------- */

@@ -307,7 +307,8 @@ char *disk_report_json(const struct disk_report *r)
     JsonBuilder *b = json_start();
 
     put_text(b, "path", r->path);
-    put_kind(b, r->kind);
+    put_text(b, "format", r->vhd ? "vhd" : "raw");
+    put_text(b, "type", is_vhd(r->kind) ? disk_kind_name(r->kind) : NULL);
     put_bool(b, "sound", !r->damages);
     if (r->kind >= DISK_DYNAMIC) {
         put_number(b, "blocks", r->blocks);

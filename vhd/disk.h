@@ -119,9 +119,10 @@ struct disk_finding {
 };
 struct disk_report {
     char *path;
-    enum disk_kind kind;
-    GArray *findings; /* struct disk_finding */
-    unsigned damages; /* that are not repaired */
+    bool vhd;            /* it is one, however damaged */
+    enum disk_kind kind; /* DISK_RAW also for a VHD that is too damaged to tell */
+    GArray *findings;    /* struct disk_finding */
+    unsigned damages;    /* that are not repaired */
     uint32_t blocks, blocks_used;
     uint64_t orphaned_bytes; /* in the file and of no use */
 };

@@ -239,6 +239,7 @@ struct disk_report *disk_check(const char *path, enum drive_format format, bool 
     }
     r->path = g_strdup(v.path);
     r->kind = v.kind;
+    r->vhd = v.kind != DISK_RAW || r->damages;
     good = v.kind == DISK_RAW || check_vhd(&v, r, w, err);
     disk_view_close(&v);
     if (good && repair && r->damages) {

@@ -302,6 +302,14 @@ Test(disk_command, check_finds_damage_and_repairs_what_is_certain, .timeout = 10
             cr_expect_str_eq(sum, was, "%s", rows[i].what);
         }
     }
+    /* Too damaged to tell its type, but a VHD. */
+    expect_line(&d, 0, "convert @/x.img @/v.vhd --force");
+    overwrite(path, HEADER, "nothing", 8);
+    JsonNode *node = run_json(&d, 3, "check @/v.vhd --json");
+    JsonObject *o = json_node_get_object(node);
+    cr_expect_str_eq(json_object_get_string_member(o, "format"), "vhd");
+    cr_expect(json_object_get_null_member(o, "type"));
+    json_node_unref(node);
     /* Two blocks in one place; the end cut off. */
     expect_line(&d, 0, "convert @/x.img @/v.vhd --force");
     uint8_t entry[4];

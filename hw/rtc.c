@@ -9,9 +9,12 @@
  * Flags in register C are brought up to date when they are read; a timer runs only while an enabled
  * interrupt waits for an event, so an interrupt the guest does not acknowledge costs nothing.
  *
- * Not modelled: the square-wave output, daylight saving, other crystals than 32.768 kHz, battery
- * failure; the instant between the 244 us of warning and the end of the update, during all of which
- * UIP is set.
+ * Unless it is to count virtual time only (clock=vm), the clock goes on while the machine is held,
+ * and follows when the host's clock is set: by whole seconds, once they differ by one.
+ *
+ * Not modelled: the square-wave output, daylight saving (the bit can be set and does nothing),
+ * other crystals than 32.768 kHz, battery failure; the instant between the 244 us of warning and
+ * the end of the update, during all of which UIP is set.
  */
 #include "hw/rtc.h"
 
@@ -67,6 +70,7 @@ struct rtc {
         bool nmi_masked;
         uint8_t hole[4];
     } s;
+    int64_t host_ahead; /* ns by which the host's clock was ahead of virtual time when we looked */
 };
 
 #define F(m, ...) STATE(struct rtc, s.m, __VA_ARGS__)
@@ -248,7 +252,7 @@ static bool rtc_alarm_between(const struct rtc *r, uint64_t from, uint64_t to)
     if (to - from >= SECONDS_PER_DAY) {
         from = to - SECONDS_PER_DAY; /* a whole day holds every time */
     }
-    for (uint64_t s = from + 1; s <= to; s++) {
+    for (uint64_t s = from + 1; s != to + 1; s++) { /* `from` may lie before the base */
         int64_t sod = (int64_t)(r->s.base_sec + s) % SECONDS_PER_DAY;
         if (rtc_alarm_at(r, sod < 0 ? sod + SECONDS_PER_DAY : sod)) {
             return true;
@@ -287,6 +291,26 @@ static void rtc_settle_periods(struct rtc *r, unsigned period)
     }
 }
 
+/* Seconds have passed on the host that did not pass here: the time jumps, and an alarm in between
+ * goes off. */
+static void rtc_follow_host(struct rtc *r)
+{
+    int64_t ahead = clock_real(r->dev.m) - clock_now(r->dev.m);
+    int64_t jump = (ahead - r->host_ahead) / NS_PER_SEC;
+
+    if (!jump || r->dev.m->config.rtc_by_vm) {
+        return;
+    }
+    r->host_ahead += jump * NS_PER_SEC;
+    if (rtc_is_held(r)) {
+        return; /* the guest is setting it */
+    }
+    r->s.base_sec += (uint64_t)jump;
+    if (jump > 0 && rtc_alarm_between(r, r->s.seen_sec - (uint64_t)jump, r->s.seen_sec)) {
+        r->s.cmos[RTC_C] |= C_AF;
+    }
+}
+
 /* Settle the flags of register C up to now. */
 static void rtc_settle(struct rtc *r)
 {
@@ -306,6 +330,7 @@ static void rtc_settle(struct rtc *r)
             r->s.seen_sec = sec;
         }
     }
+    rtc_follow_host(r);
 }
 
 /*
@@ -373,6 +398,8 @@ static uint8_t rtc_read_reg(struct rtc *r, unsigned index)
         return D_VRT;
     default:
         if (index < RTC_A || index == RTC_CENTURY) {
+            rtc_settle(r);
+            rtc_update(r);
             rtc_refresh(r);
         }
         return r->s.cmos[index];
@@ -564,6 +591,7 @@ static bool rtc_attach(struct device *dev, GError **err)
         rest += 1000000;
         sec--;
     }
+    r->host_ahead = clock_real(dev->m) - clock_now(dev->m);
     r->s.base_sec = (uint64_t)sec;
     r->s.base_ns = (uint64_t)(clock_now(dev->m) - rest * NS_PER_US);
     r->s.cmos[RTC_A] = 0x26; /* 32.768 kHz, 1024 Hz */

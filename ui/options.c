@@ -249,12 +249,21 @@ static bool set_display(struct options *o, const struct option_row *row, const c
 static bool set_rtc(struct options *o, const struct option_row *row, const char *opt,
                     const char *val, GError **err)
 {
+    g_auto(GStrv) parts = parse_commas(val);
+
     (void)row;
-    if (!g_str_has_prefix(val, "base=") || !val[5]) {
-        return parse_fail(err, "%s %s: give base=utc, base=localtime or base=2026-07-30T12:00:00",
-                          opt, val);
+    for (char **p = parts; *p; p++) {
+        if (g_str_has_prefix(*p, "base=") && (*p)[5]) {
+            string_put(&o->vm.rtc_base, *p + 5);
+        } else if (!strcmp(*p, "clock=host") || !strcmp(*p, "clock=vm")) {
+            o->vm.rtc_by_vm = !strcmp(*p, "clock=vm");
+        } else {
+            return parse_fail(err,
+                              "%s %s: give base=utc, base=localtime or base=2026-07-30T12:00:00, "
+                              "and clock=host or clock=vm",
+                              opt, val);
+        }
     }
-    string_put(&o->vm.rtc_base, val + 5);
     return true;
 }
 
@@ -366,7 +375,10 @@ static void list_rtc(GString *out)
                     "base=utc               the host's time in UTC (default)\n"
                     "base=localtime         the host's time in its time zone\n"
                     "base=2026-07-30T12:00:00  that time when the machine starts; a date alone:\n"
-                    "                       at midnight\n");
+                    "                       at midnight\n"
+                    "clock=host             it goes on with the host's clock, also while the\n"
+                    "                       machine is held (default)\n"
+                    "clock=vm               it stands while the machine is held\n");
 }
 
 static void list_fault(GString *out)

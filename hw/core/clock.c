@@ -41,6 +41,11 @@ int64_t clock_now(const struct machine *m)
     return atomic_load_explicit(&m->clock_stepped_now, memory_order_relaxed);
 }
 
+int64_t clock_real(const struct machine *m)
+{
+    return m->clock_stepped ? clock_now(m) + m->clock_stepped_real : g_get_real_time() * NS_PER_US;
+}
+
 void clock_set_stepped(struct machine *m)
 {
     clock_pause(m);

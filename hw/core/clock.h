@@ -46,6 +46,10 @@ void timer_stop(struct timer *t);
 /* Virtual nanoseconds since power-on.  Any thread, no lock needed. */
 int64_t clock_now(const struct machine *m);
 
+/* The host's clock, in ns since 1970.  In stepped mode it follows virtual time, plus
+ * m->clock_stepped_real.  Any thread. */
+int64_t clock_real(const struct machine *m);
+
 /* now * hz / 1e9 without overflow: how many ticks of a clock of `hz` have passed at `ns`. */
 static inline uint64_t clock_ns_to_ticks(int64_t ns, uint64_t hz)
 {

@@ -48,6 +48,8 @@ struct vm_config {
     int debug_exit_port; /* -1: none */
     bool debug_exit_qemu;
     char *rtc_base; /* NULL or "utc", "localtime", or an ISO date and time */
+    bool rtc_by_vm; /* the RTC counts virtual time, and so stands while the machine is held; else it
+                       goes on with the host's clock */
     bool no_reboot, no_shutdown;
     enum triple_fault on_triple_fault;
     uint64_t max_insns; /* 0: no budget */

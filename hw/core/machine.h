@@ -76,6 +76,7 @@ struct machine {
     GSequence *timers;
     unsigned timer_retries; /* armed by timer_retry_at */
     bool clock_stepped;
+    int64_t clock_stepped_real;        /* stepped: what clock_real is ahead of virtual time */
     _Atomic bool clock_running;        /* never in stepped mode */
     _Atomic int64_t clock_offset;      /* running: virtual = host monotonic + offset */
     _Atomic int64_t clock_stepped_now; /* not running: virtual */

@@ -10,11 +10,12 @@
 static struct device *rtc;
 static struct rig_pin irq;
 
-static struct rig *begin(const char *base)
+static struct rig *begin_by(const char *base, bool by_vm)
 {
     struct vm_config c;
     vm_config_init(&c);
     c.rtc_base = g_strdup(base);
+    c.rtc_by_vm = by_vm;
     struct rig *r = rig_begin(&c);
     vm_config_clear(&c);
     rtc = device_new(r->m, &rtc_ops, "rtc");
@@ -22,6 +23,11 @@ static struct rig *begin(const char *base)
     rig_connect(rtc_irq(rtc), &irq);
     rig_ready(r);
     return r;
+}
+
+static struct rig *begin(const char *base)
+{
+    return begin_by(base, false);
 }
 
 static uint8_t get(struct rig *r, uint8_t index)
@@ -322,5 +328,42 @@ Test(rtc, nmi_mask_is_bit_7_of_the_index_and_the_checksum_is_the_standard_one)
     }
     rtc_set_cmos_checksum(rtc);
     cr_expect_eq(get(r, 0x2e) << 8 | get(r, 0x2f), 30 * 255);
+    rig_free(r);
+}
+
+/* The machine was held, or the host's clock set: its clock is ahead of virtual time all at once. */
+Test(rtc, follows_the_hosts_clock)
+{
+    struct rig *r = begin("2024-02-28T23:30:00");
+
+    rig_step(r, NS_PER_SEC);
+    r->m->clock_stepped_real += 3600 * NS_PER_SEC + 900 * NS_PER_MS;
+    cr_expect_str_eq(text(r), "2024-02-29 00:30:01 5");
+    r->m->clock_stepped_real += 100 * NS_PER_MS;
+    cr_expect_str_eq(text(r), "2024-02-29 00:30:02 5", "by whole seconds");
+    r->m->clock_stepped_real -= 2 * 3600 * NS_PER_SEC;
+    cr_expect_str_eq(text(r), "2024-02-28 22:30:02 4", "backwards too");
+    /* An alarm that was due meanwhile goes off. */
+    set(r, 1, 0x00);
+    set(r, 3, 0x45);
+    set(r, 5, 0x22);
+    set(r, 0x0b, 0x22);
+    rig_step(r, 2 * NS_PER_SEC);
+    cr_expect_not(irq.level);
+    r->m->clock_stepped_real += 24 * 3600 * NS_PER_SEC;
+    rig_step(r, 2 * NS_PER_SEC);
+    cr_expect(irq.level);
+    cr_expect_eq(get(r, 0x0c) & 0xa0, 0xa0);
+    /* What the guest set stays what it is ahead. */
+    set(r, 9, 0x32);
+    r->m->clock_stepped_real += 10 * NS_PER_SEC;
+    rig_reset(r);
+    cr_expect_str_eq(text(r), "2032-02-29 22:30:16 5");
+    rig_free(r);
+
+    r = begin_by("2024-02-28T23:30:00", true);
+    r->m->clock_stepped_real += 3600 * NS_PER_SEC;
+    rig_step(r, NS_PER_SEC);
+    cr_expect_str_eq(text(r), "2024-02-28 23:30:01 4");
     rig_free(r);
 }

@@ -62,7 +62,7 @@ Test(options, every_option_sets_its_field)
                "-m 2G -smp 2 --accel interp -cpu 486,+fpu -boot dc,menu=on -kernel k -initrd i "
                "-append a=b "
                "-bios b -serial stdio -serial null -debugcon file:d -debug-exit 0x501,qemu "
-               "-display none -monitor pty -rtc base=localtime -no-reboot -no-shutdown "
+               "-display none -monitor pty -rtc base=localtime,clock=vm -no-reboot -no-shutdown "
                "--on-triple-fault pause --max-time 1.5 --max-insns 1000 --screen s.png --expect A "
                "--type b\\n --expect-serial C --trace io,irq -d excp --log-file l --stats j -q");
     cr_expect_eq(o.vm.memory, 2 * GiB);
@@ -82,6 +82,7 @@ Test(options, every_option_sets_its_field)
     cr_expect(o.vm.debug_exit_qemu);
     cr_expect_str_eq(o.monitor, "pty");
     cr_expect_str_eq(o.vm.rtc_base, "localtime");
+    cr_expect(o.vm.rtc_by_vm);
     cr_expect(o.vm.no_reboot && o.vm.no_shutdown && o.quiet);
     cr_expect_eq(o.vm.on_triple_fault, TRIPLE_FAULT_PAUSE);
     cr_expect_eq(o.max_time_ms, 1500);
@@ -328,6 +329,7 @@ Test(options, wrong_words_are_refused_with_what_would_be_right)
         {"-display sdl", "none"},
         {"-rtc foo", "base=utc"},
         {"-rtc base=", "base=utc"},
+        {"-rtc base=utc,clock=rt", "clock=host or clock=vm"},
         {"--on-triple-fault foo", "reset, pause, exit"},
         {"--max-time 0", "above 0"},
         {"--max-time x", "seconds"},

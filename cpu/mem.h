@@ -5,8 +5,8 @@
  * #SS, #AC) and does not return then; the instruction `i` is what the fault is charged to.
  *
  * Memory ordering: plain host loads and stores have the guest's (x86 TSO) ordering.  They are made
- * once each and in one piece (volatile); the compiler cannot reorder those of different
- * instructions, which are different functions.
+ * once each and in one piece; the compiler cannot reorder those of different instructions, which
+ * are different functions.
  * Read-modify-writes use mem_rmw/mem_rmw_done: a host pointer when the page allows direct stores,
  * else a bounce buffer that is written back.  Those that must be atomic use mem_lock/mem_lock_done
  * with a locked host instruction in between.
@@ -127,24 +127,18 @@ static inline struct tlb_entry *tlb_slot(struct cpu *c, uint64_t la)
     return &c->tlb[la >> PAGE_SHIFT & (TLB_SIZE - 1)];
 }
 
-/* One access, in one piece, of any alignment. */
-#define MEM_UNIT(bits)                                                                             \
-    struct mem_unit##bits {                                                                        \
-        uint##bits##_t v;                                                                          \
-    } __attribute__((packed, may_alias))
-MEM_UNIT(8);
-MEM_UNIT(16);
-MEM_UNIT(32);
-MEM_UNIT(64);
-#undef MEM_UNIT
-#define MEM_ONCE(bits, address) (((volatile struct mem_unit##bits *)(uintptr_t)(address))->v)
+/* What was loaded is used, not what a second load would give. */
+#define MEM_OPAQUE(v) __asm__("" : "+q"(v))
 
 #define MEM_DEFINE(bits, type)                                                                     \
     static inline type mem_load##bits(struct cpu *c, const struct insn *i, uint64_t la)            \
     {                                                                                              \
         const struct tlb_entry *e = tlb_slot(c, la);                                               \
         if (likely(la - e->tag_r <= PAGE_BYTES - sizeof(type))) {                                  \
-            return MEM_ONCE(bits, la + e->addend);                                                 \
+            type v;                                                                                \
+            memcpy(&v, (const void *)(uintptr_t)(la + e->addend), sizeof v);                       \
+            MEM_OPAQUE(v);                                                                         \
+            return v;                                                                              \
         }                                                                                          \
         return (type)mem_call_load(c, i, la, sizeof(type));                                        \
     }                                                                                              \
@@ -152,7 +146,7 @@ MEM_UNIT(64);
     {                                                                                              \
         const struct tlb_entry *e = tlb_slot(c, la);                                               \
         if (likely(la - e->tag_w <= PAGE_BYTES - sizeof(type))) {                                  \
-            MEM_ONCE(bits, la + e->addend) = v;                                                    \
+            memcpy((void *)(uintptr_t)(la + e->addend), &v, sizeof v);                             \
             return;                                                                                \
         }                                                                                          \
         mem_call_store(c, i, la, v, sizeof(type));                                                 \

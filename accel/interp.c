@@ -183,6 +183,10 @@ static bool serve_requests(struct cpu *c, struct interp *e)
         vcpu_clear(c->v, VCPU_REQ_INIT);
         do_reset(c, true);
     }
+    if (req & VCPU_REQ_NMI) {
+        vcpu_clear(c->v, VCPU_REQ_NMI);
+        c->nmi_pending = !c->v->wait_sipi; /* a processor that waits for its SIPI ignores it */
+    }
     if (req & VCPU_REQ_SIPI) {
         vcpu_clear(c->v, VCPU_REQ_SIPI);
         if (c->v->wait_sipi) {
@@ -199,10 +203,6 @@ static bool serve_requests(struct cpu *c, struct interp *e)
     }
     if (req & VCPU_REQ_CODE) {
         drop_stale_code(c, e);
-    }
-    if (req & VCPU_REQ_NMI) {
-        vcpu_clear(c->v, VCPU_REQ_NMI);
-        c->nmi_pending = true;
     }
     return true;
 }

@@ -13,7 +13,7 @@
  * never heard of the APIC.
  *
  * Not modelled: SMI, CMCI and remote read; performance and thermal interrupts never come;
- * EOI-broadcast suppression; lowest-priority arbitration beyond the processor priority.
+ * lowest-priority arbitration beyond the processor priority; register pages at different addresses.
  */
 #include "hw/lapic_int.h"
 #include "hw/ioapic.h"
@@ -201,7 +201,7 @@ void lapic_eoi(struct lapic *l)
         return;
     }
     bit_put(l->s.isr, v, false);
-    if (bit_test(l->s.tmr, v)) {
+    if (bit_test(l->s.tmr, v) && !(l->s.svr & SVR_NO_BROADCAST)) {
         ioapic_eoi(l->dev.m, v);
     }
     if ((*lint0 & LVT_REMOTE_IRR) && (int)(*lint0 & 0xff) == v) {
@@ -247,9 +247,10 @@ uint32_t lapic_ldr(const struct lapic *l)
     return lapic_is_x2(l) ? (uint32_t)(l->id >> 4) << 16 | BIT(l->id & 15) : l->s.ldr;
 }
 
+/* `dest` has 32 bits; those of 8 go through lapic_wide. */
 static bool lapic_is_target(const struct lapic *l, uint32_t dest, bool logical)
 {
-    if (dest == BROADCAST || dest == UINT32_MAX) {
+    if (dest == UINT32_MAX) {
         return true;
     }
     if (!logical) {
@@ -264,6 +265,11 @@ static bool lapic_is_target(const struct lapic *l, uint32_t dest, bool logical)
         return dest & ldr & 0xff;
     }
     return (dest >> 4 & 15) == ldr >> 4 && (dest & ldr & 15);
+}
+
+static uint32_t lapic_wide(uint32_t dest)
+{
+    return dest == BROADCAST ? UINT32_MAX : dest;
 }
 
 static bool lapic_take(struct lapic *l, unsigned mode, uint8_t vector, bool level)
@@ -297,8 +303,8 @@ static bool lapic_take(struct lapic *l, unsigned mode, uint8_t vector, bool leve
     }
 }
 
-bool lapic_deliver(struct machine *m, uint32_t dest, bool logical, unsigned mode, uint8_t vector,
-                   bool level)
+static bool lapic_route(struct machine *m, uint32_t dest, bool logical, unsigned mode,
+                        uint8_t vector, bool level)
 {
     struct lapic *l, *best = NULL;
     bool taken = false;
@@ -317,13 +323,19 @@ bool lapic_deliver(struct machine *m, uint32_t dest, bool logical, unsigned mode
     return best ? lapic_take(best, mode, vector, level) : taken;
 }
 
-bool lapic_is_waiting(struct machine *m, uint32_t dest, bool logical, uint8_t vector)
+bool lapic_deliver(struct machine *m, uint8_t dest, bool logical, unsigned mode, uint8_t vector,
+                   bool level)
+{
+    return lapic_route(m, lapic_wide(dest), logical, mode, vector, level);
+}
+
+bool lapic_is_waiting(struct machine *m, uint8_t dest, bool logical, uint8_t vector)
 {
     struct lapic *l;
     bool waits = false;
 
     for (unsigned i = 0; (l = lapic_next(m, &i));) {
-        waits |= lapic_is_target(l, dest, logical) && bit_test(l->s.irr, vector);
+        waits |= lapic_is_target(l, lapic_wide(dest), logical) && bit_test(l->s.irr, vector);
     }
     return waits;
 }
@@ -342,7 +354,7 @@ void lapic_send(struct lapic *l)
     struct lapic *other;
 
     if (!lapic_is_x2(l)) {
-        dest >>= 24;
+        dest = lapic_wide(dest >> 24);
     }
     trace(&l->dev, TR_IRQ, "IPI %#x to %#x", low, dest);
     if (mode == LAPIC_INIT && (low & ICR_LEVEL) && !(low & ICR_ASSERT)) {
@@ -354,7 +366,7 @@ void lapic_send(struct lapic *l)
     }
     switch (to) {
     case 0:
-        lapic_deliver(l->dev.m, dest, low & ICR_LOGICAL, mode, vector, false);
+        lapic_route(l->dev.m, dest, low & ICR_LOGICAL, mode, vector, false);
         break;
     case 1:
         lapic_take(l, mode, vector, false);
@@ -393,15 +405,25 @@ static void lapic_init(struct device *dev)
     lapic_update(l);
 }
 
-/* The register page follows the base of APIC 0 and vanishes in x2APIC mode. */
+/*
+ * The register page follows the base of APIC 0, and is there while any processor uses it: one that
+ * has gone to x2APIC mode must not take it from the others.
+ */
 static void lapic_place(struct lapic *l)
 {
-    if (l->id == 0 && l->region.ops) {
-        aspace_begin(l->dev.m);
-        region_set_base(l->dev.m, &l->region, l->s.base & BASE_ADDRESS);
-        region_set_enabled(l->dev.m, &l->region,
-                           (l->s.base & (BASE_ENABLE | BASE_X2APIC)) == BASE_ENABLE);
-        aspace_commit(l->dev.m);
+    struct machine *m = l->dev.m;
+    struct lapic *first = NULL, *each;
+    bool used = false;
+
+    for (unsigned i = 0; (each = lapic_next(m, &i));) {
+        first = each->id == 0 ? each : first;
+        used |= (each->s.base & (BASE_ENABLE | BASE_X2APIC)) == BASE_ENABLE;
+    }
+    if (first && first->region.ops) {
+        aspace_begin(m);
+        region_set_base(m, &first->region, first->s.base & BASE_ADDRESS);
+        region_set_enabled(m, &first->region, used);
+        aspace_commit(m);
     }
 }
 
@@ -479,6 +501,8 @@ static bool lapic_attach(struct device *dev, GError **err)
     if (l->id == 0) {
         region_init_mmio(&l->region, "lapic", dev, &lapic_mmio, PAGE_BYTES);
         region_add(dev->m, &l->region, LAPIC_DEFAULT_BASE, LAPIC_PRIORITY);
+        region_init_mmio(&l->messages, "msi", dev, &lapic_messages, MSI_BYTES);
+        region_add(dev->m, &l->messages, MSI_BASE, LAPIC_PRIORITY - 1);
     }
     return true;
 }

@@ -49,18 +49,18 @@ uint32_t lapic_mmio_read(struct device *dev, uint32_t off);
 void lapic_mmio_write(struct device *dev, uint32_t off, uint32_t val);
 
 /*
- * An interrupt message from an I/O APIC, an MSI or an IPI.  `dest` is the 8-bit destination (32
- * bits with x2APIC ids); `level` is the trigger mode (true: level, kept in TMR, EOI is broadcast).
- * Returns whether any APIC took it. Lock held.
+ * An interrupt message from an I/O APIC or an MSI, with its 8-bit destination; `level` is the
+ * trigger mode (true: level, kept in TMR, EOI is broadcast). Returns whether any APIC took it. Lock
+ * held.
  */
-bool lapic_deliver(struct machine *m, uint32_t dest, bool logical, unsigned mode, uint8_t vector,
+bool lapic_deliver(struct machine *m, uint8_t dest, bool logical, unsigned mode, uint8_t vector,
                    bool level);
 /* Whether fixed vector `vector` is still to be taken by a processor that such a message reaches.
  * Lock held. */
-bool lapic_is_waiting(struct machine *m, uint32_t dest, bool logical, uint8_t vector);
+bool lapic_is_waiting(struct machine *m, uint8_t dest, bool logical, uint8_t vector);
 /* Whether the 8259's requests get through to the processor, as LINT0 stands.  Lock held. */
 bool lapic_passes_extint(struct device *dev);
-/* An MSI: the write `data` to `addr` (0xfeexxxxx). */
+/* An MSI: the write `data` to `addr` (0xfeexxxxx).  A bus master's DMA there ends here as well. */
 bool lapic_deliver_msi(struct machine *m, uint64_t addr, uint32_t data);
 
 #endif

@@ -41,7 +41,11 @@ enum {
     LVT_PERIODIC = BIT(17),
     LVT_DEADLINE = BIT(18),
 };
-enum { SVR_ENABLE = BIT(8) };
+enum { SVR_ENABLE = BIT(8), SVR_NO_BROADCAST = BIT(12) /* of EOIs */ };
+enum { VERSION_NO_BROADCAST = BIT(24) /* the bit above exists */ };
+/* Where devices write to send interrupts. */
+#define MSI_BASE  0xfee00000u
+#define MSI_BYTES 0x100000u
 enum { ESR_SEND_ILLEGAL = BIT(5), ESR_RECEIVE_ILLEGAL = BIT(6), ESR_REGISTER = BIT(7) };
 enum { ICR_LOGICAL = BIT(11), ICR_ASSERT = BIT(14), ICR_LEVEL = BIT(15), ICR_WRITABLE = 0xccfff };
 enum { BASE_BSP = BIT(8), BASE_X2APIC = BIT(10), BASE_ENABLE = BIT(11) };
@@ -67,7 +71,7 @@ struct lapic {
         bool counting;
         uint8_t hole[4];
     } s;
-    struct region region; /* APIC 0 only */
+    struct region region, messages; /* APIC 0 only */
     struct vcpu *vcpu;
     uint64_t id; /* property */
 };
@@ -100,7 +104,7 @@ void lapic_eoi(struct lapic *l);
 void lapic_send(struct lapic *l);
 
 /* lapic_regs.c */
-extern const struct mmio_ops lapic_mmio;
+extern const struct mmio_ops lapic_mmio, lapic_messages;
 bool lapic_msr_read(struct device *dev, uint32_t msr, uint64_t *val);
 bool lapic_msr_write(struct device *dev, uint32_t msr, uint64_t val);
 

@@ -11,6 +11,8 @@
 #define MSR_TSC_DEADLINE 0x6e0
 #define MSR_X2APIC       0x800
 
+enum { SVR_WRITABLE = 0x1ff | SVR_NO_BROADCAST };
+
 static bool lapic_read_reg(struct lapic *l, unsigned reg, uint32_t *val)
 {
     switch (reg) {
@@ -18,7 +20,7 @@ static bool lapic_read_reg(struct lapic *l, unsigned reg, uint32_t *val)
         *val = lapic_is_x2(l) ? (uint32_t)l->id : (uint32_t)l->id << 24;
         break;
     case REG_VERSION:
-        *val = (LVTS - 1) << 16 | 0x14;
+        *val = VERSION_NO_BROADCAST | (LVTS - 1) << 16 | 0x14;
         break;
     case REG_TPR:
         *val = l->s.tpr;
@@ -102,7 +104,7 @@ static void lapic_write_lvt(struct lapic *l, unsigned n, uint32_t val)
 static void lapic_write_svr(struct lapic *l, uint32_t val)
 {
     bool was = l->s.svr & SVR_ENABLE;
-    l->s.svr = val & 0x1ff;
+    l->s.svr = val & SVR_WRITABLE;
     if (was && !(val & SVR_ENABLE)) {
         for (unsigned n = 0; n < LVTS; n++) {
             lapic_write_lvt(l, n, l->s.lvt[n]);
@@ -216,10 +218,23 @@ static void lapic_region_write(struct device *dev, uint64_t off, uint64_t val, u
     }
 }
 
+/* A bus master's write.  To it the page of registers is not there. */
+static void lapic_message(struct device *dev, uint64_t pa, uint32_t data)
+{
+    lapic_deliver_msi(dev->m, pa, data);
+}
+
 const struct mmio_ops lapic_mmio = {
     .sizes = SIZE_1 | SIZE_2 | SIZE_4,
     .read = lapic_region_read,
     .write = lapic_region_write,
+    .message = lapic_message,
+};
+
+/* A processor's stores to the rest of the range go nowhere. */
+const struct mmio_ops lapic_messages = {
+    .sizes = SIZE_ANY,
+    .message = lapic_message,
 };
 
 bool lapic_msr_read(struct device *dev, uint32_t msr, uint64_t *val)
@@ -249,7 +264,7 @@ static uint64_t lapic_msr_mask(unsigned reg)
     case REG_SELF_IPI:
         return 0xff;
     case REG_SVR:
-        return 0x1ff;
+        return SVR_WRITABLE;
     case REG_ICR:
         return 0xffffffff000ccfffull;
     case REG_LVT ... REG_LVT + LVTS - 1:

@@ -630,6 +630,9 @@ bool dma_write(struct machine *m, uint64_t pa, const void *buf, size_t len)
             n = n == 8 ? 8 : 1;
             mmio_write(fr->region, pa - fr->region->base, host_load(from, (unsigned)n),
                        (unsigned)n);
+        } else if (fr && fr->region->ops && fr->region->ops->message && n >= 4 && !(pa & 3)) {
+            n = 4;
+            fr->region->ops->message(fr->region->dev, pa, ld_le32(from));
         } else {
             good = dma_missed(m, "write", pa, n);
         }

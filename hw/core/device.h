@@ -38,6 +38,9 @@ struct mmio_ops {
     bool passive;  /* plain memory behind it (no line, timer, DMA): DMA may reach it */
     uint64_t (*read)(struct device *dev, uint64_t off, unsigned size);
     void (*write)(struct device *dev, uint64_t off, uint64_t val, unsigned size);
+    /* Instead of `write` for an aligned 32-bit DMA store to physical address pa, which needs not be
+     * passive: a message-signalled interrupt. */
+    void (*message)(struct device *dev, uint64_t pa, uint32_t data);
 };
 
 enum prop_kind { PROP_END = 0, PROP_BOOL, PROP_UINT, PROP_STRING };

@@ -90,9 +90,9 @@ Test(lapic, registers_after_reset)
 {
     static const struct {
         uint32_t reg, want;
-    } cases[] = {{ID, 0},           {VERSION, 0x50014}, {TPR, 0},       {DFR, 0xffffffff},
-                 {SVR, 0xff},       {LVTT, 0x10000},    {LINT0, 0x700}, {LINT1, 0x10000},
-                 {LVTERR, 0x10000}, {INITIAL, 0},       {CURRENT, 0},   {ESR, 0}};
+    } cases[] = {{ID, 0},           {VERSION, 0x1050014}, {TPR, 0},       {DFR, 0xffffffff},
+                 {SVR, 0xff},       {LVTT, 0x10000},      {LINT0, 0x700}, {LINT1, 0x10000},
+                 {LVTERR, 0x10000}, {INITIAL, 0},         {CURRENT, 0},   {ESR, 0}};
     struct rig *r = begin_cpus(1);
     for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
         cr_expect_eq(get(r, cases[i].reg), cases[i].want, "%#x: %#x", cases[i].reg,
@@ -515,10 +515,10 @@ Test(lapic, register_page_moves_with_the_base)
 {
     struct rig *r = begin();
     cr_expect(lapic_apic_ops.set_base(apic[0], 0xfed00900));
-    cr_expect_eq(rig_mmio_read(r, 0xfed00000 + VERSION, 4), 0x50014);
+    cr_expect_eq(rig_mmio_read(r, 0xfed00000 + VERSION, 4), 0x1050014);
     cr_expect_eq(get(r, VERSION), 0xffffffff);
     rig_reset(r);
-    cr_expect_eq(get(r, VERSION), 0x50014);
+    cr_expect_eq(get(r, VERSION), 0x1050014);
     rig_free(r);
 }
 
@@ -560,6 +560,66 @@ Test(lapic, x2apic_registers_are_msrs)
         cr_expect_not(a->msr_write(apic[0], bad_write[i].msr, bad_write[i].val), "write %#x",
                       bad_write[i].msr);
     }
+    rig_free(r);
+}
+
+Test(lapic, the_register_page_stays_for_those_who_use_it)
+{
+    struct rig *r = begin_cpus(2);
+    /* The boot processor goes first; the other still reads its registers in memory. */
+    cr_expect(lapic_apic_ops.set_base(apic[0], 0xfee00d00));
+    cr_expect_eq(lapic_mmio_read(apic[1], ID), 1u << 24);
+    const struct flat_range *page = aspace_find(r->m, LAPIC_DEFAULT_BASE, ACCESS_READ);
+    cr_assert(page);
+    cr_expect_str_eq(page->region->name, "lapic");
+    cr_expect_eq(get(r, VERSION), 0xffffffff, "not for the boot processor");
+    cr_expect(lapic_apic_ops.set_base(apic[1], 0xfee00c00));
+    page = aspace_find(r->m, LAPIC_DEFAULT_BASE, ACCESS_READ);
+    cr_expect(!page || strcmp(page->region->name, "lapic"));
+    rig_reset(r);
+    cr_expect_eq(get(r, VERSION), 0x1050014);
+    rig_free(r);
+}
+
+Test(lapic, only_all_ones_is_everybody)
+{
+    const struct apic_ops *a = &lapic_apic_ops;
+    struct rig *r = begin_cpus(3);
+
+    for (unsigned n = 0; n < 3; n++) {
+        cr_assert(a->set_base(apic[n], n ? 0xfee00c00 : 0xfee00d00));
+        cr_assert(a->msr_write(apic[n], 0x80f, 0x1ff));
+    }
+    cr_expect(a->msr_write(apic[0], 0x830, 0xffull << 32 | 0x44));
+    cr_expect_not(pending(r, 1, VCPU_REQ_INTR), "the processor with id 255");
+    cr_expect(a->msr_write(apic[0], 0x830, 0xffffffffull << 32 | 0x45));
+    for (unsigned n = 0; n < 3; n++) {
+        cr_expect_eq(a->ack(apic[n]), 0x45, "%u", n);
+    }
+    /* An I/O APIC's destination has eight bits. */
+    cr_expect(lapic_deliver(r->m, 0xff, false, LAPIC_FIXED, 0x66, false));
+    cr_expect(pending(r, 1, VCPU_REQ_INTR));
+    rig_free(r);
+}
+
+Test(lapic, dma_to_the_message_range_is_an_msi)
+{
+    struct rig *r = begin_cpus(2);
+    uint8_t data[8];
+
+    lapic_mmio_write(apic[0], SVR, 0x1ff);
+    lapic_mmio_write(apic[1], SVR, 0x1ff);
+    st_le32(data, 0x41);
+    st_le32(data + 4, 0x42);
+    cr_expect(dma_write(r->m, 0xfee01000, data, 4), "to APIC 1");
+    cr_expect_eq(lapic_apic_ops.ack(apic[1]), 0x41);
+    cr_expect(dma_write(r->m, 0xfee00000, data + 4, 4), "to APIC 0, not into its registers");
+    cr_expect_eq(lapic_apic_ops.ack(apic[0]), 0x42);
+    cr_expect_eq(get(r, ID), 0);
+    cr_expect_not(dma_write(r->m, 0xfee01000, data, 2), "two bytes are no message");
+    cr_expect_not(dma_write(r->m, 0xfee01002, data, 4), "nor are four that are not aligned");
+    rig_mmio_write(r, 0xfee01000, 0x43, 4);
+    cr_expect_not(pending(r, 1, VCPU_REQ_INTR), "a processor's store is none");
     rig_free(r);
 }
 
@@ -651,6 +711,24 @@ Test(ioapic, level_pins_wait_for_eoi_and_ask_again_while_high)
               "the EOI register does the same");
     io_set(r, 0x10 + 32, 0x10050);
     cr_expect_eq(io_get(r, 0x10 + 32), 0x10050, "a turn to edge drops remote IRR");
+    rig_free(r);
+}
+
+Test(ioapic, an_eoi_that_is_not_broadcast_waits_for_the_eoi_register)
+{
+    struct rig *r = begin();
+
+    set(r, SVR, 0x11ff);
+    cr_expect_eq(get(r, SVR), 0x11ff);
+    io_set(r, 0x10 + 2 * 9 + 1, 0);
+    io_set(r, 0x10 + 2 * 9, 0x8051);
+    ioapic_set_irq(io, 9, true);
+    cr_expect_eq(lapic_apic_ops.ack(apic[0]), 0x51);
+    set(r, EOI, 0);
+    cr_expect_eq(io_get(r, 0x10 + 2 * 9) & 0x4000, 0x4000, "remote IRR stays");
+    cr_expect_not(pending(r, 0, VCPU_REQ_INTR));
+    rig_mmio_write(r, IOAPIC_BASE + 0x40, 0x51, 4);
+    cr_expect(pending(r, 0, VCPU_REQ_INTR), "still high: asks again");
     rig_free(r);
 }
 

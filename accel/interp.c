@@ -158,6 +158,7 @@ static void do_reset(struct cpu *c, bool init)
     mmu_flush(c, true);
     c->cur = NULL;
     c->inhibit = false;
+    atomic_store(&c->v->nmis, 0);
     if (init && c->v->apic && c->v->apic->init) {
         machine_lock(c->v->m);
         c->v->apic->init(c->v->apic_dev);
@@ -165,6 +166,17 @@ static void do_reset(struct cpu *c, bool init)
     }
     c->halted = false;
     c->v->wait_sipi = c->v->id != 0;
+}
+
+/*
+ * A processor acts on an NMI at once and keeps one more while it serves it, so two that come close
+ * together are two.  One that waits for its SIPI ignores them.
+ */
+static void take_nmis(struct cpu *c)
+{
+    unsigned come = atomic_exchange(&c->v->nmis, 0), room = c->nmi_masked ? 1 : 2;
+
+    c->nmi_pending = (uint8_t)(c->v->wait_sipi ? 0 : MIN(c->nmi_pending + come, room));
 }
 
 /* Serve what can be served here; false: return to the caller of vcpu_run. */
@@ -185,7 +197,7 @@ static bool serve_requests(struct cpu *c, struct interp *e)
     }
     if (req & VCPU_REQ_NMI) {
         vcpu_clear(c->v, VCPU_REQ_NMI);
-        c->nmi_pending = !c->v->wait_sipi; /* a processor that waits for its SIPI ignores it */
+        take_nmis(c);
     }
     if (req & VCPU_REQ_SIPI) {
         vcpu_clear(c->v, VCPU_REQ_SIPI);
@@ -216,7 +228,7 @@ static bool can_interrupt(const struct cpu *c)
 static bool take_interrupts(struct cpu *c)
 {
     if (c->nmi_pending && !c->nmi_masked) {
-        c->nmi_pending = false;
+        c->nmi_pending--;
         c->halted = false;
         return cpu_deliver_nmi(c);
     }

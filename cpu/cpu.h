@@ -319,7 +319,8 @@ struct cpu {
     int delivering; /* vector whose delivery is under way, -1: none (double faults) */
     bool shutdown;  /* triple fault */
     bool halted;
-    bool nmi_masked, nmi_pending;
+    bool nmi_masked;
+    uint8_t nmi_pending; /* to be delivered: one is kept while one is served */
     uint64_t intr_taken, excp_taken; /* counts, for --stats */
     struct { /* the last exceptions and interrupts, for the triple-fault report */
         uint64_t ip, cr2;

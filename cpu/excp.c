@@ -439,6 +439,5 @@ bool cpu_deliver_interrupt(struct cpu *c, unsigned vector)
 bool cpu_deliver_nmi(struct cpu *c)
 {
     c->nmi_masked = true;
-    c->nmi_pending = false;
     return cpu_deliver_interrupt(c, EXCP_NMI);
 }

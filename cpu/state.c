@@ -60,7 +60,7 @@ const struct state_field cpu_state[] = {
     S(halted),
     S(shutdown),
     S(nmi_masked),
-    S(nmi_pending),
+    S(nmi_pending, .max = 2),
     S(pending_dr6),
     S(star),
     S(lstar),
@@ -125,7 +125,8 @@ static void reset_common(struct cpu *c)
     c->dr[7] = DR7_RESET;
     c->cpl = 0;
     c->cur = NULL;
-    c->inhibit = c->halted = c->shutdown = c->nmi_masked = c->nmi_pending = false;
+    c->inhibit = c->halted = c->shutdown = c->nmi_masked = false;
+    c->nmi_pending = 0;
     c->pending_dr6 = 0;
     c->delivering = -1;
     c->ext = c->step = c->ss_shadow = false;

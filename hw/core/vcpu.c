@@ -76,6 +76,7 @@ void vcpu_intr(struct vcpu *v, bool level)
 
 void vcpu_nmi(struct vcpu *v)
 {
+    atomic_fetch_add(&v->nmis, 1);
     vcpu_request(v, VCPU_REQ_NMI);
 }
 

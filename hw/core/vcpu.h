@@ -57,6 +57,7 @@ struct vcpu {
     /* Without a local APIC (486 models, tests): who acknowledges, with the lock held; see
      * machine.intack. */
     uint8_t sipi_vector;
+    _Atomic unsigned nmis; /* come since the vCPU looked last: those close together do not merge */
     bool halted;         /* in HLT; written by the vCPU thread under `wake_lock` */
     _Atomic bool parked; /* out of guest code: see the head of machine.c */
     bool wait_sipi;      /* an application processor before its SIPI */

@@ -262,7 +262,8 @@ Test(excp, external_interrupts_wait_for_the_shadow)
     guest_protected(&g);
     g.c->halted = false;
     CODE(&g, "\xfb\x40\xf4"); /* sti; inc eax; hlt */
-    atomic_store(&g.v->requests, VCPU_REQ_NMI);
+    atomic_store(&g.v->requests, 0);
+    vcpu_nmi(g.v);
     guest_run(&g);
     cr_assert_eq(guest_vector(&g), EXCP_NMI);
     cr_assert(g.c->nmi_masked);

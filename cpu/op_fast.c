@@ -233,12 +233,10 @@ static __attribute__((noinline)) void do_cpuid(struct cpu *c)
     c->r[R_RDX] = out[3];
 }
 
-/* Serialising: code that another processor has written is seen from here on, not only behind the
- * next branch. */
 static void op_cpuid(struct cpu *c, const struct insn *i)
 {
     do_cpuid(c);
-    return sys_next_open(c, i);
+    return sys_next_serial(c, i);
 }
 
 static void rdtsc(struct cpu *c, const struct insn *i)
@@ -297,6 +295,7 @@ static void op_wrmsr(struct cpu *c, const struct insn *i)
     if (!cpu_wrmsr(c, (uint32_t)c->r[R_RCX], c->r[R_RDX] << 32 | (uint32_t)c->r[R_RAX])) {
         cpu_raise_error(c, EXCP_GP, 0);
     }
+    sys_serialise();
     if (unlikely(vcpu_pending(c->v))) { /* the APIC may have been written to */
         insn_commit(c, i);
         LEAVE(c);

@@ -169,6 +169,7 @@ static void op_into(struct cpu *c, const struct insn *i)
     {                                                                                              \
         c->cur = i;                                                                                \
         cpu_iret(c, bits / 32);                                                                    \
+        sys_serialise();                                                                           \
         if (unlikely(c->nmi_pending)) {                                                            \
             c->icount += i->n;                                                                     \
             c->cur = NULL;                                                                         \

@@ -379,12 +379,12 @@ static void ltr(struct cpu *c, const struct insn *i, bool mem)
     static void op_##name##_r(struct cpu *c, const struct insn *i)                                 \
     {                                                                                              \
         name(c, i, false);                                                                         \
-        NEXT(c, i);                                                                                \
+        return sys_next_serial(c, i);                                                              \
     }                                                                                              \
     static void op_##name##_m(struct cpu *c, const struct insn *i)                                 \
     {                                                                                              \
         name(c, i, true);                                                                          \
-        NEXT(c, i);                                                                                \
+        return sys_next_serial(c, i);                                                              \
     }
 LOAD_SEL(lldt)
 LOAD_SEL(ltr)
@@ -425,12 +425,12 @@ static void load_table(struct cpu *c, const struct insn *i, struct dtable *t, un
     static void op_lgdt##bits(struct cpu *c, const struct insn *i)                                 \
     {                                                                                              \
         load_table(c, i, &c->gdtr, bits);                                                          \
-        NEXT(c, i);                                                                                \
+        return sys_next_serial(c, i);                                                              \
     }                                                                                              \
     static void op_lidt##bits(struct cpu *c, const struct insn *i)                                 \
     {                                                                                              \
         load_table(c, i, &c->idtr, bits);                                                          \
-        NEXT(c, i);                                                                                \
+        return sys_next_serial(c, i);                                                              \
     }
 FOR_WIDE(TABLES, )
 

@@ -200,6 +200,7 @@ static void op_mov_cr_r(struct cpu *c, const struct insn *i)
         cr8_set(c, val);
         break;
     }
+    sys_serialise();
     c->ip = next;
     return sys_continue(c, i);
 }
@@ -291,6 +292,7 @@ static void op_mov_dr_r(struct cpu *c, const struct insn *i)
     }
     c->dr[n] = n == 6 ? (val & 0xe00f) | 0xffff0ff0 : n == 7 ? (val & 0xffff23ff) | 0x400 : val;
     cpu_update_mode(c);
+    sys_serialise();
     c->ip = next;
     return sys_continue(c, i);
 }
@@ -312,7 +314,7 @@ static void op_invlpg(struct cpu *c, const struct insn *i)
 {
     need_cpl0(c, i);
     mmu_invlpg(c, raw_linear(c, i));
-    NEXT(c, i);
+    return sys_next_serial(c, i);
 }
 
 static void invpcid(struct cpu *c, const struct insn *i)
@@ -334,13 +336,13 @@ static void invpcid(struct cpu *c, const struct insn *i)
 static void op_invpcid(struct cpu *c, const struct insn *i)
 {
     invpcid(c, i);
-    NEXT(c, i);
+    return sys_next_serial(c, i);
 }
 
 static void op_invd(struct cpu *c, const struct insn *i)
 {
     need_cpl0(c, i);
-    NEXT(c, i);
+    return sys_next_serial(c, i);
 }
 
 /* Faults as a load does. */

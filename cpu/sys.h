@@ -270,4 +270,18 @@ static inline void sys_next_open(struct cpu *c, const struct insn *i)
     NEXT(c, i);
 }
 
+/*
+ * Serialising instructions: everybody sees the stores before them before anything behind them is
+ * loaded, and code that was written before is what runs behind them.
+ */
+static inline void sys_serialise(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+static inline void sys_next_serial(struct cpu *c, const struct insn *i)
+{
+    sys_serialise();
+    return sys_next_open(c, i);
+}
+
 #endif

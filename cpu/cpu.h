@@ -320,7 +320,7 @@ struct cpu {
     bool shutdown;  /* triple fault */
     bool halted;
     bool nmi_masked;
-    uint8_t nmi_pending; /* to be delivered: one is kept while one is served */
+    uint8_t nmi_pending;             /* to be delivered: one is kept while one is served */
     uint64_t intr_taken, excp_taken; /* counts, for --stats */
     struct { /* the last exceptions and interrupts, for the triple-fault report */
         uint64_t ip, cr2;

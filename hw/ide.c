@@ -132,7 +132,7 @@ void ide_submit_first(struct ide_drive *d, enum ide_io io, uint64_t sector, uint
                       uint32_t at)
 {
     ide_prepare(d, io, sector, count, at);
-    if (block_read_now(d->blk, &d->req)) {
+    if (count <= IDE_NOW_SECTORS && block_read_now(d->blk, &d->req)) {
         ide_io_done(&d->req);
     } else {
         block_submit(d->blk, &d->req);

@@ -2,7 +2,7 @@
  * The IDE disk's commands, after ATA/ATAPI-5 (T13 1321D), for 48-bit addresses ATA/ATAPI-6 (T13
  * 1410D), for forced unit access ATA/ATAPI-7 (T13 1532D).
  *
- * Reads fetch up to 256 sectors at once from the block layer and hand them out block by block, or
+ * Reads fetch up to 1024 sectors at once from the block layer and hand them out block by block, or
  * to the bus master as a whole; writes are gathered likewise, and the last interrupt of a write
  * comes when the data has reached the host.  FLUSH CACHE reaches the host's medium, and so does
  * every write while the write cache is off or when the command forces unit access.

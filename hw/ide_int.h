@@ -27,12 +27,13 @@ enum { IDE_CTL_NIEN = 0x02, IDE_CTL_SRST = 0x04, IDE_CTL_HOB = 0x80 };
 
 enum {
     IDE_MAX_MULTI = 16,
-    IDE_BUF_SECTORS = 256, /* disk sectors moved by one request to the block layer */
+    IDE_BUF_SECTORS = 1024, /* disk sectors moved by one request to the block layer */
     IDE_BUF_BYTES = IDE_BUF_SECTORS * 512,
+    IDE_NOW_SECTORS = 256, /* read at once at most, with the lock held */
     CD_SECTOR = 2048,
     CD_RAW_SECTOR = 2352,
-    CD_BUF_SECTORS = 48, /* which fit raw */
-    IDE_UDMA2 = 0x42,    /* a transfer mode, as SET FEATURES has it */
+    CD_BUF_SECTORS = 128, /* which fit raw */
+    IDE_UDMA2 = 0x42,     /* a transfer mode, as SET FEATURES has it */
 };
 
 enum ide_kind { IDE_NONE, IDE_DISK, IDE_CD };

@@ -151,14 +151,14 @@ Test(ide_dma, write_takes_the_regions_and_interrupts_when_it_is_written)
 
     for (unsigned i = 0; i < ARRAY_LEN(codes); i++) {
         struct disk_rig r;
-        unsigned count = i ? 700 : 200;
+        unsigned count = i ? 2100 : 200;
 
         disk_rig_pci(&r, "-d", 0x200000000);
         for (uint32_t n = 0; n < count * 512; n++) {
             *rig_ram(r.rig, DATA_AT + n, 1) = (uint8_t)(n / 512 * 7 + n);
         }
-        for (unsigned n = 0; n < 6; n++) {
-            put_region(&r, n, DATA_AT + n * 0x10000, n == 5 ? LAST : 0);
+        for (unsigned n = 0; n < 17; n++) {
+            put_region(&r, n, DATA_AT + n * 0x10000, n == 16 ? LAST : 0);
         }
         out8(&r, 0x1f6, 0xf0);
         for (unsigned n = 0; n < 2 && i; n++) { /* 48-bit address 0x111223344 */
@@ -530,7 +530,7 @@ static int medium_read_now(void *img, uint64_t off, void *buf, size_t len)
     return off / SECTOR_BYTES < 500 ? medium_read(img, off, buf, len) : EAGAIN;
 }
 
-/* What the host has in memory comes without a worker, but only a command's first part. */
+/* What the host has in memory comes without a worker, but no long command holds the lock so. */
 Test(ide_dma, cached_data_come_at_once)
 {
     struct block_ops ops;
@@ -565,7 +565,7 @@ Test(ide_dma, cached_data_come_at_once)
     out8(&r, 0x1f7, 0x25);
     start(&r, TO_MEMORY);
     cr_assert_eq(outcome(&r), ACTIVE);
-    cr_assert_eq(ld_le64(data(&r, 255 * 512)), 265);
+    cr_assert_neq(ld_le64(data(&r, 0)), 10);
     finish(&r);
     cr_assert_eq(outcome(&r), ACTIVE | INTERRUPT);
     cr_assert_eq(ld_le64(data(&r, 299 * 512)), 309);

@@ -304,7 +304,8 @@ void atapi_command(struct ide_drive *d, uint8_t command)
 
 bool atapi_change_medium(struct ide_drive *d, struct block *blk, bool force, struct block **old)
 {
-    if (d->s->locked && !force) {
+    if (d->s->locked && !force) { /* as with the button: the guest may let the disc go */
+        d->s->media_event = CD_EVENT_EJECT;
         return false;
     }
     *old = d->blk;

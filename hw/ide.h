@@ -37,7 +37,8 @@ void ide_bm_write(struct device *dev, unsigned off, uint32_t val, unsigned size)
  * Give the CD drive `unit` (0 master, 1 slave) of channel `dev` another medium, or none (NULL): the
  * guest sees the tray open and close; m->drives follows.  `*old` gets the medium that was in it (or
  * NULL), which the caller closes after a block_drain.  False, and nothing changed, when there is no
- * CD drive or the guest locked the tray and `force` is off.  Lock held.
+ * CD drive or the guest locked the tray and `force` is off; the guest then hears that somebody
+ * wishes for the medium, and may eject it.  Lock held.
  */
 bool ide_change_medium(struct device *dev, unsigned unit, struct block *blk, bool force,
                        struct block **old);

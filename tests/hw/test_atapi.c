@@ -328,6 +328,9 @@ Test(atapi, eject_lock_and_change_of_medium_are_reported)
     cr_assert_eq(packet(&r, eject, 0, b, 0), -1);
     cr_assert_eq(sense(&r), 0x055302);
     cr_assert_not(ide_change_medium(r.ide, 0, NULL, false, &old), "locked");
+    cr_assert_eq(packet(&r, event, 0xfffe, b, 8), 8);
+    cr_assert_eq(b[4], 1, "somebody wants it out");
+    cr_assert_eq(b[5], 2, "it is still in");
     cr_assert_eq(packet(&r, unlock, 0, b, 0), 0);
     cr_assert_eq(packet(&r, eject, 0, b, 0), 0);
     cr_assert_not(is_ready(&r));

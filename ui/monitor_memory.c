@@ -176,6 +176,9 @@ static bool dump_insns(struct dump *d, GError **err)
         g_string_append_printf(d->c->out, "%*s %s\n", MAX(0, 3 * (10 - len)), "", text);
         d->at += (unsigned)len;
     }
+    if (d->f.count > INSNS_MAX) {
+        g_string_append_printf(d->c->out, "(%d at once)\n", INSNS_MAX);
+    }
     return true;
 }
 

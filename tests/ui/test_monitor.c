@@ -185,6 +185,7 @@ Test(monitor, dumps_tell_what_cannot_be_read)
     mon_bad(b, "xp /5000xb 0", MONITOR_ERROR_ARGUMENT, "is no format");
     mon_bad(b, "xp /99999999999999999999xb 0", MONITOR_ERROR_ARGUMENT, "is no format");
     mon_bad(b, "xp /xx 0", MONITOR_ERROR_ARGUMENT, "is no format");
+    mon_good(b, "xp /513i 0", "(512 at once)\n");
     mon_good(b, "xp /4096xg 0", "");
     cr_expect(strlen(b->text) < 256 * 1024);
     mon_free(b);

@@ -62,6 +62,18 @@ static unsigned load_end_footer(struct loader *l, uint8_t bytes[VHD_FOOTER_BYTES
     return 0;
 }
 
+/*
+ * Whether the last sector only looks like this disk's footer: where a host's crash cut the file off
+ * in a block, it is the guest's, who could have written there what leads elsewhere.  A guest never
+ * reaches the copy at the front, but on fixed disks, which have none.
+ */
+static bool load_is_foreign(const struct vhd_footer *end, bool has_front,
+                            const struct vhd_footer *front)
+{
+    return end->type != VHD_TYPE_FIXED && has_front && front->type != VHD_TYPE_FIXED &&
+           (front->type != end->type || front->header_offset != end->header_offset);
+}
+
 /* Which footer counts.  False: none, or a damaged one (then *is_vhd). */
 static bool load_footer(struct loader *l, bool *is_vhd)
 {
@@ -76,7 +88,8 @@ static bool load_footer(struct loader *l, bool *is_vhd)
 
     *is_vhd = end_len || has_front;
     why_front = vhd_footer_parse(&front_footer, front);
-    if (end_len && !why_end) {
+    if (end_len && !why_end &&
+        !load_is_foreign(&d->footer, has_front && !why_front, &front_footer)) {
         d->end_footer = true;
         d->front_footer = !memcmp(front, end, end_len);
         d->end = l->img->file_size - end_len;

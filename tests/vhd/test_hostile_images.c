@@ -234,6 +234,38 @@ Test(vhd_hostile, lost_footers_are_mended)
     vhd_rig_remove(folder);
 }
 
+/*
+ * The host crashed while the file grew, and the file ends in a block: what looks like a footer
+ * there is what a guest wrote, to be taken for the child of some file of the host's.
+ */
+Test(vhd_hostile, guest_cannot_make_footers)
+{
+    char *folder = vhd_rig_folder();
+    g_autofree uint8_t *model = g_malloc0(SIZE);
+    g_autofree char *path = vhd_rig_create(folder, "disk.vhd", VHD_TYPE_DYNAMIC, SIZE, BLOCK, NULL);
+    struct image *img = vhd_rig_open(path, false);
+    struct vhd_footer forged;
+    uint8_t bytes[VHD_FOOTER_BYTES];
+
+    vhd_rig_write(img, model, 0, 5 * BLOCK, 1);
+    forged = img->vhd->footer;
+    struct file f = {.ops = &host_file_ops, .fd = g_open(path, O_RDWR, 0)};
+    uint64_t end = img->file_size - VHD_FOOTER_BYTES;
+    image_close(img);
+    for (unsigned i = 0; i < 2; i++) {
+        forged.type = i ? VHD_TYPE_DIFFERENCING : VHD_TYPE_DYNAMIC;
+        forged.header_offset = i ? forged.header_offset : 8 * SECTOR_BYTES;
+        vhd_footer_build(&forged, bytes);
+        cr_assert_eq(file_write_at(&f, bytes, sizeof bytes, end), 0);
+        img = vhd_rig_open(path, true);
+        cr_expect_eq(img->ops, &dynamic_vhd_ops);
+        vhd_rig_expect(img, model);
+        image_close(img);
+    }
+    close(f.fd);
+    vhd_rig_remove(folder);
+}
+
 /* Virtual PC before 2004 left out the footer's last byte. */
 Test(vhd_hostile, short_footers_are_taken)
 {

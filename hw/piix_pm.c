@@ -7,6 +7,8 @@
  *
  * The SMBus host controller, which has its configuration registers here, is hw/piix_smbus.c.
  *
+ * The sleep button, for which the chip has no pin, is on GPI1#; the DSDT says so.
+ *
  * Not modelled: system management interrupts (the SMI command port does what firmware's handler
  * would: ACPI on and off), sleep states but S5, idle timers and device traps, thermal and battery
  * inputs, the global lock's BIOS release.

@@ -347,6 +347,7 @@ Test(rtc, follows_the_hosts_clock)
     set(r, 1, 0x00);
     set(r, 3, 0x45);
     set(r, 5, 0x22);
+    cr_expect_eq(get(r, 0x0c) & 0x20, 0x20, "the one at midnight was jumped over");
     set(r, 0x0b, 0x22);
     rig_step(r, 2 * NS_PER_SEC);
     cr_expect_not(irq.level);

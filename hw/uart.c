@@ -17,7 +17,8 @@
 
 enum { FIFO_BYTES = 16 };
 #define UART_CLOCK_HZ   115200 /* 1.8432 MHz / 16 */
-#define LINE_LATE_CHARS 16     /* a paced line makes up for lateness up to so many */
+#define LINE_LATE_CHARS 16     /* what a paced line makes up for, at least this time */
+#define LINE_LATE_NS    (20 * NS_PER_MS)
 #define TIMEOUT_MIN_NS  (100 * NS_PER_US)
 #define TIMEOUT_MAX_NS  (20 * NS_PER_MS)
 
@@ -132,6 +133,12 @@ static int64_t uart_char_ns(const struct uart *u)
                     (u->s.lcr & LCR_STOP ? 2 : 1);
 
     return (int64_t)bits * MAX(u->s.divisor, 1) * NS_PER_SEC / UART_CLOCK_HZ;
+}
+
+/* The most lateness of the host that a paced line makes up for. */
+static int64_t uart_late_ns(const struct uart *u)
+{
+    return MAX(LINE_LATE_CHARS * uart_char_ns(u), LINE_LATE_NS);
 }
 
 static uint8_t uart_lsr(const struct uart *u)
@@ -294,7 +301,7 @@ static void uart_end_byte(struct uart *u)
     }
     int64_t now = clock_now(u->dev.m);
     u->s.tsr_full = false;
-    uart_shift(u, MAX(u->s.sent.deadline, now - LINE_LATE_CHARS * uart_char_ns(u)));
+    uart_shift(u, MAX(u->s.sent.deadline, now - uart_late_ns(u)));
 }
 
 /* Hand waiting bytes to the host end; the transmitter is empty when all are gone. */
@@ -532,7 +539,7 @@ static void uart_host_read(void *opaque, const uint8_t *buf, size_t len)
     if (uart_is_paced(u)) {
         int64_t now = clock_now(u->dev.m), ns = uart_char_ns(u), at = (int64_t)u->s.rx_next;
 
-        at = now - at > LINE_LATE_CHARS * ns ? now : MIN(at, now); /* else it was idle, not late */
+        at = now - at > uart_late_ns(u) ? now : MIN(at, now); /* else it was idle, not late */
         u->s.rx_next = (uint64_t)at + len * (uint64_t)ns;
         timer_at(&u->s.arrive, (int64_t)u->s.rx_next);
     }

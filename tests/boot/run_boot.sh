@@ -162,8 +162,18 @@ installed()
 {
     (
         flock 9
-        [ -s "$out/debian-$1.img" ] || sh "$here/mkinstalled.sh" "$1" "$out/debian-$1.img"
+        [ -s "$out/debian-$1.img" ] &&
+            [ -z "$(find "$here/guest" "$here/mkinstalled.sh" -newer "$out/debian-$1.img")" ] ||
+            sh "$here/mkinstalled.sh" "$1" "$out/debian-$1.img"
     ) 9>"$out/debian-$1.lock"
+}
+
+# echo_pipe PATH: named pipes for -serial pipe:PATH, whose other end sends back what it gets.
+echo_pipe()
+{
+    rm -f "$1.in" "$1.out"
+    mkfifo "$1.in" "$1.out"
+    timeout 900 sh -c 'cat <"$1.out" >"$1.in"' sh "$1" >/dev/null 2>&1 &
 }
 
 # to_vhd IMAGE VHD: a dynamic VHD with the same contents.

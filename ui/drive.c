@@ -140,7 +140,7 @@ static bool drive_check(const struct drive_request *r, GError **err)
 {
     const struct drive_config *c = &r->config;
 
-    if (!c->file && c->media != DRIVE_CDROM) {
+    if (!c->file && c->media != DRIVE_CDROM && c->interface != DRIVE_FLOPPY) {
         return parse_fail(err, "file=FILE is missing");
     }
     if (c->interface == DRIVE_FLOPPY && c->media == DRIVE_CDROM) {

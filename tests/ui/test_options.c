@@ -231,6 +231,7 @@ Test(options, drives_get_their_places)
         {"-drive media=cdrom", {2, -1}},
         {"-fda a -fdb b", {100, 101, -1}},
         {"-drive file=a,if=floppy -drive file=b,if=floppy", {100, 101, -1}},
+        {"-drive if=floppy,index=1", {101, -1}},
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {

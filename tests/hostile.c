@@ -473,11 +473,26 @@ static unsigned code_bits(enum hostile_mode mode)
     return mode == HOSTILE_LONG ? 64 : mode <= HOSTILE_PROT16 ? 16 : 32;
 }
 
-/* As after power-on but for what the program finds in memory. */
+/* What firmware does for the IDE controller: the legacy ports and the bus masters answer. */
+static void enable_ide(struct machine *m)
+{
+    static const struct {
+        uint8_t reg;
+        uint32_t val;
+    } rows[] = {{0x40, 0x80008000}, {0x20, HOSTILE_IDE_MASTER}, {0x04, 5}};
+
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        port_write_locked(m, 0xcf8, 0x80000900u | rows[i].reg, 4);
+        port_write_locked(m, 0xcfc, rows[i].val, 4);
+    }
+}
+
+/* As after firmware, but for what the program finds in memory. */
 static void fill(struct hostile *h)
 {
     machine_lock(h->m);
     machine_reset(h->m);
+    enable_ide(h->m);
     madvise(h->ram + FRESH_BYTES, RAM_BYTES - FRESH_BYTES, MADV_DONTNEED);
     hostile_noise(&h->r, h->ram, FRESH_BYTES, CODE, CODE_BYTES);
     hostile_code(&h->r, h->ram + CODE, CODE_BYTES, code_bits(h->mode));

@@ -192,10 +192,39 @@ static void in(struct gen *g, unsigned port, unsigned size)
 
 static unsigned some_port(struct gen *g)
 {
-    static const uint16_t bases[] = {0x00,  0x20,  0x40,  0x60,  0x70,  0x80,  0x92,  0xa0,
-                                     0xb2,  0xc0,  0xe9,  0xf4,  0x170, 0x1ce, 0x1f0, 0x2f8,
-                                     0x376, 0x3b0, 0x3c0, 0x3d0, 0x3f0, 0x3f6, 0x3f8, 0x402,
-                                     0x4d0, 0x510, 0x514, 0x600, 0xcf8, 0xcf9, 0xcfc};
+    static const uint16_t bases[] = {0x00,
+                                     0x20,
+                                     0x40,
+                                     0x60,
+                                     0x70,
+                                     0x80,
+                                     0x92,
+                                     0xa0,
+                                     0xb2,
+                                     0xc0,
+                                     0xe9,
+                                     0xf4,
+                                     0x170,
+                                     0x1ce,
+                                     0x1f0,
+                                     0x2f8,
+                                     0x376,
+                                     0x3b0,
+                                     0x3c0,
+                                     0x3d0,
+                                     0x3f0,
+                                     0x3f6,
+                                     0x3f8,
+                                     0x402,
+                                     0x4d0,
+                                     0x510,
+                                     0x514,
+                                     0x600,
+                                     0xcf8,
+                                     0xcf9,
+                                     0xcfc,
+                                     HOSTILE_IDE_MASTER,
+                                     HOSTILE_IDE_MASTER + 8};
 
     return rnd(g, 8) ? bases[rnd(g, ARRAY_LEN(bases))] + (unsigned)rnd(g, 8)
                      : (unsigned)rnd(g, 65536);
@@ -252,6 +281,15 @@ static void disk_command(struct gen *g)
         out(g, base + k, rnd(g, 3) ? 0 : (uint32_t)rnd(g, 256), 1);
     }
     out(g, base + 7, commands[rnd(g, ARRAY_LEN(commands))], 1);
+    if (rnd(g, 2)) { /* by the bus master; what memory holds there is the table */
+        unsigned master = HOSTILE_IDE_MASTER + (base == 0x1f0 ? 0 : 8);
+
+        out(g, master, 0, 1);
+        out(g, master + 2, (uint32_t)rnd(g, 256), 1);
+        out(g, master + 4, (uint32_t)rnd(g, 0x90000), 4);
+        out(g, master, (uint32_t)rnd(g, 2) << 3 | 1, 1);
+        return;
+    }
     mov32(g, CX, (uint32_t)rnd(g, 1000));
     mov32(g, rnd(g, 2) ? SI : DI, 0x60000 + (uint32_t)rnd(g, 0x8000));
     mov32(g, DX, base);

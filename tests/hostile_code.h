@@ -14,6 +14,8 @@ struct hostile_rand {
     uint64_t s;
 };
 
+enum { HOSTILE_IDE_MASTER = 0xc000 }; /* where the IDE bus masters' ports are */
+
 void hostile_seed(struct hostile_rand *r, uint64_t seed, unsigned stream);
 uint64_t hostile_next(struct hostile_rand *r);
 uint64_t hostile_below(struct hostile_rand *r, uint64_t n);

@@ -112,7 +112,7 @@ static struct block *fuzz_open(const struct fuzz *z, GError **err)
 
 static void read_ends(struct block *b)
 {
-    g_autofree uint8_t *sector = g_malloc(SECTOR_BYTES);
+    uint8_t sector[SECTOR_BYTES], again[SECTOR_BYTES];
     const uint64_t at[] = {0, b->sectors / 2, b->sectors - 1};
 
     if (b->sectors == 0 || b->sectors > BIT64(52)) {
@@ -120,6 +120,11 @@ static void read_ends(struct block *b)
     }
     for (unsigned k = 0; k < ARRAY_LEN(at); k++) {
         if (b->ops->read_at(b->img, at[k] * SECTOR_BYTES, sector, SECTOR_BYTES)) {
+            abort();
+        }
+        if (b->ops->read_now &&
+            !b->ops->read_now(b->img, at[k] * SECTOR_BYTES, again, SECTOR_BYTES) &&
+            memcmp(sector, again, SECTOR_BYTES) != 0) {
             abort();
         }
     }

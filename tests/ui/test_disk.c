@@ -562,7 +562,7 @@ static void copy_file(const struct disk_dir *from, const char *name, const struc
 }
 
 static const int signals[] = {SIGINT, SIGKILL, SIGTERM, SIGKILL};
-enum { ROUNDS = 24 };
+enum { ROUNDS = 16 };
 
 Test(disk_command, convert_ended_at_any_time_leaves_all_or_nothing, .timeout = 200)
 {

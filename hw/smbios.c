@@ -97,7 +97,8 @@ static void smbios_chassis(struct smbios *s)
     smbios_add(s, 3, HANDLE_CHASSIS, p, sizeof p, strings);
 }
 
-static void smbios_processor(struct smbios *s, unsigned n)
+/* One for each package. */
+static void smbios_processor(struct smbios *s, const struct vm_config *c, unsigned n)
 {
     char socket[16];
     const char *const strings[4] = {socket, "Candela"};
@@ -115,8 +116,9 @@ static void smbios_processor(struct smbios *s, unsigned n)
     st_le16(p + 0x1a, 0xffff); /* no cache handles */
     st_le16(p + 0x1c, 0xffff);
     st_le16(p + 0x1e, 0xffff);
-    p[0x23] = p[0x24] = p[0x25] = 1; /* one core, one thread */
-    st_le16(p + 0x26, 0x0002);       /* characteristics: unknown */
+    p[0x23] = p[0x24] = (uint8_t)vm_config_cores(c); /* there, enabled */
+    p[0x25] = (uint8_t)(vm_config_cores(c) * MAX(c->threads, 1u));
+    st_le16(p + 0x26, 0x0002); /* characteristics: unknown */
     st_le16(p + 0x28, 0x0001);
     smbios_add(s, 4, (uint16_t)(HANDLE_CPU + n), p, sizeof p, strings);
 }
@@ -183,8 +185,8 @@ static void smbios_all(struct smbios *s, const struct vm_config *c, uint64_t low
     smbios_bios(s);
     smbios_system(s, uuid);
     smbios_chassis(s);
-    for (unsigned i = 0; i < c->cpus; i++) {
-        smbios_processor(s, i);
+    for (unsigned i = 0; i < vm_config_packages(c); i++) {
+        smbios_processor(s, c, i);
     }
     smbios_memory_array(s, c->memory, dimms);
     for (unsigned i = 0; i < dimms; i++) {

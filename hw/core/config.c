@@ -61,3 +61,13 @@ void vm_config_copy(struct vm_config *to, const struct vm_config *from)
     *to = *from;
     vm_config_each_string(to, string_own);
 }
+
+unsigned vm_config_cores(const struct vm_config *c)
+{
+    return c->cores ? c->cores : MAX(c->cpus / MAX(c->threads, 1u), 1u);
+}
+
+unsigned vm_config_packages(const struct vm_config *c)
+{
+    return MAX(c->cpus / (vm_config_cores(c) * MAX(c->threads, 1u)), 1u);
+}

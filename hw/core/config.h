@@ -60,6 +60,9 @@ struct vm_config {
 /* Defaults: 512 MiB, 1 CPU, x86-64-v3, auto. */
 void vm_config_init(struct vm_config *c);
 void vm_config_clear(struct vm_config *c);
+/* Cores of a package, and packages, as `cores`, `threads` and `cpus` come to. */
+unsigned vm_config_cores(const struct vm_config *c);
+unsigned vm_config_packages(const struct vm_config *c);
 /* Deep copy. */
 void vm_config_copy(struct vm_config *to, const struct vm_config *from);
 

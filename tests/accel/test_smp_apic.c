@@ -234,3 +234,28 @@ Test(smp_apic, reset_stops_all_and_starts_the_first, .timeout = 200)
     cr_expect_not(r.m->vcpus[0]->wait_sipi);
     smp_free(&r);
 }
+
+/* Processor 1 has no interrupt table. */
+SMP_PROGRAM(fault, "test %edi, %edi\n jz 1f\n push $0\n push $0\n lidt (%rsp)\n ud2\n"
+                   "1: incq 0x400(%rbx)\n jmp 1b\n");
+
+Test(smp_apic, a_triple_fault_of_any_processor_resets_all, .timeout = 200)
+{
+    struct smp_rig r;
+
+    SMP_BEGIN(&r, 3, fault);
+    smp_start(&r);
+    for (unsigned resets = 0; !resets;) {
+        g_usleep(1000);
+        machine_lock(r.m);
+        resets = (unsigned)r.m->resets;
+        machine_unlock(r.m);
+    }
+    while (vcpu_pending(r.m->vcpus[1]) & VCPU_REQ_RESET) { /* on its own thread */
+        g_usleep(1000);
+    }
+    machine_stop(r.m);
+    cr_expect(r.m->vcpus[1]->wait_sipi && r.m->vcpus[2]->wait_sipi);
+    cr_expect_not(((struct cpu *)r.m->vcpus[1]->cpu)->shutdown);
+    smp_free(&r);
+}

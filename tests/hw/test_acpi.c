@@ -330,6 +330,7 @@ static void check_smbios(unsigned cpus, uint64_t memory)
     unsigned seen[128] = {0};
     uint8_t *tables, *ep;
     uint64_t dimms = 0;
+    unsigned threads = 0;
 
     smbios_add_tables(r->m, cfg, MIN(memory, 3 * GiB), uuid);
     tables = copy_file(cfg, "etc/smbios/smbios-tables", &len);
@@ -347,6 +348,8 @@ static void check_smbios(unsigned cpus, uint64_t memory)
             cr_assert_arr_eq(p + 8, uuid, 16);
         } else if (p[0] == 17) {
             dimms += ld_le16(p + 12) * MiB;
+        } else if (p[0] == 4) {
+            threads += p[0x25];
         }
         seen[p[0]]++;
         largest = MAX(largest, (size_t)(q + 2 - p));
@@ -354,7 +357,8 @@ static void check_smbios(unsigned cpus, uint64_t memory)
     }
     cr_assert_eq(count, ld_le16(ep + 0x1c));
     cr_assert_eq(largest, ld_le16(ep + 8));
-    cr_assert_eq(seen[4], cpus);
+    cr_assert_eq(seen[4], 1, "one package");
+    cr_assert_eq(threads, cpus);
     cr_assert_eq(seen[19], memory > 3 * GiB ? 2 : 1);
     cr_assert_eq(dimms, memory);
     cr_assert(seen[0] == 1 && seen[1] == 1 && seen[3] == 1 && seen[16] == 1 && seen[32] == 1 &&

@@ -210,6 +210,7 @@ static bool serve_requests(struct cpu *c, struct interp *e)
     }
     if (req & VCPU_REQ_TLB) {
         vcpu_clear(c->v, VCPU_REQ_TLB);
+        mmu_note_direct_stores(c);
         c->a20_mask = atomic_load(&c->v->m->a20_mask);
         mmu_flush(c, true);
     }

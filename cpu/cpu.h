@@ -494,6 +494,11 @@ void mmu_invlpg(struct cpu *c, uint64_t la);
  * it is out of guest code. */
 void mmu_write_protect(struct cpu *c, const uint8_t *host);
 /*
+ * Before the flush that ram_test_clear_dirty asks for: pages whose stores are logged and that the
+ * TLB let stores through to are dirty; one may have come between the clearing and now.
+ */
+void mmu_note_direct_stores(struct cpu *c);
+/*
  * A page of RAM is about to be read as code: from now on every store to it, by whichever vCPU, is
  * told (hw/core/code.h).  May wait for other vCPUs to leave guest code; call it without the lock.
  */

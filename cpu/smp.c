@@ -1,6 +1,6 @@
 /*
- * What a processor owes the others: write tags of pages that become code, and the bus lock of
- * locked operations that no single host instruction can do.
+ * What a processor owes the others, and devices that watch memory: write tags of pages that become
+ * code, and the bus lock of locked operations that no single host instruction can do.
  *
  * Follows: Intel SDM volume 3, 9.1 (locked atomic operations) and 9.1.3 (cross-modifying code).
  *
@@ -23,6 +23,37 @@ void mmu_write_protect(struct cpu *c, const uint8_t *host)
 
                 if (e->tag_w + e->addend == (uint64_t)(uintptr_t)host) {
                     e->tag_w = TLB_NO_TAG(t->filled[n & 1][j]);
+                }
+            }
+        }
+    }
+}
+
+/* The page behind a write tag, where its stores are logged. */
+static uint8_t *logged_page(struct cpu *c, const struct tlb_entry *e)
+{
+    const struct flat_range *f = aspace_find(c->v->m, e->pa & ~PAGE_OFFSET_MASK, ACCESS_WRITE);
+    struct ram *ram = f && f->host ? f->region->ram : NULL;
+    uint64_t off = ram ? e->tag_w + e->addend - (uint64_t)(uintptr_t)ram->host : 0;
+
+    return ram && ram->log_dirty && off < ram->size ? &ram->page_flags[off >> PAGE_SHIFT] : NULL;
+}
+
+void mmu_note_direct_stores(struct cpu *c)
+{
+    for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
+        struct mmu_ctx *x = c->mmu->ctx[k];
+
+        for (unsigned n = 0; x && n < 2 * TLB_CLASSES; n++) {
+            const struct tlb *t = &x->tlbs[n >> 1];
+
+            for (unsigned j = 0; j < t->nfilled[n & 1]; j++) {
+                unsigned slot = t->filled[n & 1][j];
+                uint8_t *flags =
+                    t->e[slot].tag_w != TLB_NO_TAG(slot) ? logged_page(c, &t->e[slot]) : NULL;
+
+                if (flags) {
+                    __atomic_fetch_or(flags, RAM_PAGE_DIRTY, __ATOMIC_SEQ_CST);
                 }
             }
         }

@@ -314,6 +314,29 @@ Test(mmu, code_pages_take_the_slow_path)
     guest_free(&g);
 }
 
+Test(mmu, a_store_between_the_clearing_of_dirty_and_the_flush_is_seen)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_long(&g);
+    struct ram *ram = g.rig->ram;
+    machine_lock(g.rig->m);
+    ram_set_log_dirty(ram, true);
+    machine_unlock(g.rig->m);
+    mmu_flush(g.c, true);
+    mem_store_slow(g.c, NULL, LA, 1, 4);
+    cr_assert(ram_test_clear_dirty(ram, LA >> PAGE_SHIFT));
+    mem_store32(g.c, NULL, LA, 2); /* through the write tag */
+    cr_assert_not(ram->page_flags[LA >> PAGE_SHIFT] & RAM_PAGE_DIRTY);
+    guest_code(&g, "\xf4", 1);
+    guest_run(&g); /* serves VCPU_REQ_TLB */
+    cr_assert(ram_test_clear_dirty(ram, LA >> PAGE_SHIFT));
+    guest_run(&g);
+    cr_assert_not(ram_test_clear_dirty(ram, LA >> PAGE_SHIFT), "and only once");
+    guest_free(&g);
+}
+
 Test(mmu, holes_and_rom)
 {
     struct guest g;

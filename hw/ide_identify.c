@@ -28,10 +28,11 @@ static void ata_set_geometry(struct ide_drive *d)
     d->cylinders = (uint16_t)CLAMP(total / (d->heads * d->sectors), 1, 16383);
 }
 
-/* The serial number must not change from run to run: it is made from the image's path and the
- * place. */
-void ata_attach(struct ide_drive *d)
+/* The serial number must not change from run to run: it is the user's, or made from the image's
+ * path and the place. */
+static void ata_set_serial(struct ide_drive *d)
 {
+    const char *given = d->chan->dev.m->config.drives[d->row].serial;
     uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
     const char *path = d->blk && d->kind == IDE_DISK ? d->blk->path : NULL;
 
@@ -39,7 +40,16 @@ void ata_attach(struct ide_drive *d)
         hash = (hash ^ (uint8_t)*p) * 0x100000001b3;
     }
     hash = (hash ^ (d->chan->channel * 2 + d->unit)) * 0x100000001b3;
-    g_snprintf(d->serial, sizeof d->serial, "CND%017" PRIX64, hash);
+    if (given) {
+        g_strlcpy(d->serial, given, sizeof d->serial);
+    } else {
+        g_snprintf(d->serial, sizeof d->serial, "CND%017" PRIX64, hash);
+    }
+}
+
+void ata_attach(struct ide_drive *d)
+{
+    ata_set_serial(d);
     if (d->kind == IDE_DISK) {
         d->s->smart_on = true;
         ata_set_geometry(d);

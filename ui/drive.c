@@ -18,6 +18,7 @@ void drive_request_free(struct drive_request *r)
 {
     if (r) {
         g_free(r->config.file);
+        g_free(r->config.serial);
         g_free(r->from);
         g_free(r);
     }
@@ -86,6 +87,28 @@ static bool key_format(struct drive_request *r, const char *val, GError **err)
     return n >= 0;
 }
 
+/* As ATA strings may have them. */
+static bool is_printable(const char *text)
+{
+    while (*text >= ' ' && *text <= '~') {
+        text++;
+    }
+    return !*text;
+}
+
+static bool key_serial(struct drive_request *r, const char *val, GError **err)
+{
+    size_t len = strlen(val);
+
+    if (!len || len > DRIVE_SERIAL_MAX || !is_printable(val)) {
+        return parse_fail(err, "serial=%s: it has 1 to %d printable ASCII characters", val,
+                          DRIVE_SERIAL_MAX);
+    }
+    g_free(r->config.serial);
+    r->config.serial = g_strdup(val);
+    return true;
+}
+
 static bool key_readonly(struct drive_request *r, const char *val, GError **err)
 {
     return parse_switch(val, &r->config.readonly, err);
@@ -106,6 +129,8 @@ static const struct drive_key {
     {"index", "N", "ide: 0..3 from primary master to secondary slave; floppy: 0, 1", key_index},
     {"media", "disk|cdrom", "disk by default; a CD may have no file: an empty drive", key_media},
     {"format", "raw|vhd", "by default the file is looked at", key_format},
+    {"serial", "TEXT", "the serial number of an IDE drive; by default made from the file's path",
+     key_serial},
     {"readonly", "on|off", "off by default; the guest cannot write", key_readonly},
     {"snapshot", "on|off", "off by default; what the guest writes is forgotten", key_snapshot},
 };
@@ -249,6 +274,7 @@ bool drive_place_all(struct options *o, GError **err)
 
         o->vm.drives[i] = r->config;
         o->vm.drives[i].file = g_strdup(r->config.file);
+        o->vm.drives[i].serial = g_strdup(r->config.serial);
         o->vm.drives[i].snapshot |= o->snapshot && !r->has_snapshot;
     }
     return true;

@@ -34,6 +34,7 @@ static void vm_config_each_string(struct vm_config *c, void (*fn)(char **s))
     fn(&c->log_file);
     for (unsigned i = 0; i < VM_MAX_DRIVES; i++) {
         fn(&c->drives[i].file);
+        fn(&c->drives[i].serial);
     }
     for (unsigned i = 0; i < VM_SERIALS; i++) {
         fn(&c->serial[i]);

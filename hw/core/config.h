@@ -9,7 +9,7 @@
 
 #include "hw/core/base.h"
 
-enum { VM_MAX_CPUS = 64, VM_MAX_DRIVES = 8, VM_SERIALS = 2 };
+enum { VM_MAX_CPUS = 64, VM_MAX_DRIVES = 8, VM_SERIALS = 2, DRIVE_SERIAL_MAX = 20 };
 #define VM_MAX_MEMORY (64ull * GiB)
 #define VM_MIN_MEMORY (1ull * MiB)
 
@@ -20,7 +20,8 @@ enum triple_fault { TRIPLE_FAULT_RESET, TRIPLE_FAULT_PAUSE, TRIPLE_FAULT_EXIT };
 
 struct drive_config {
     bool used;
-    char *file; /* NULL: an empty CD drive */
+    char *file;   /* NULL: an empty CD drive */
+    char *serial; /* IDE: the serial number, at most 20 printable characters; NULL: made up */
     enum drive_if interface;
     enum drive_media media;
     enum drive_format format;

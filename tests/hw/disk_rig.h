@@ -141,6 +141,7 @@ static inline void disk_rig_make(struct disk_rig *r, const char *kinds, uint64_t
     for (unsigned i = 0; i < 2; i++) {
         config.drives[i].used = kinds[i] != '-';
         config.drives[i].index = i;
+        config.drives[i].serial = i ? NULL : g_strdup("LAB 0001");
         config.drives[i].media = strchr("ce", kinds[i]) ? DRIVE_CDROM : DRIVE_DISK;
         if (strchr("drc", kinds[i])) {
             blk[i] = medium_new(sectors, kinds[i] != 'd');

@@ -92,6 +92,7 @@ Test(ide, identify_tells_sizes_name_and_modes)
         name[i] = (char)(id[27 + i / 2] >> (i & 1 ? 0 : 8));
     }
     cr_assert_str_eq(name, "CANDELA ");
+    cr_assert_eq(memcmp(id + 10, "AL B0010", 8), 0, "the serial number, first character high");
     cr_assert_eq(id[1], 16383);
     cr_assert_eq(id[3], 16);
     cr_assert_eq(id[6], 63);

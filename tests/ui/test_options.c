@@ -256,7 +256,8 @@ Test(options, the_long_form_of_a_drive_sets_everything)
     const struct drive_config *d = &o.vm.drives[0];
 
     parse_good(&o, "-drive file=a,,b.vhd,if=ide,index=1,media=disk,format=vhd,readonly=on,"
-                   "snapshot=on");
+                   "snapshot=on,serial=LAB-0001");
+    cr_expect_str_eq(d->serial, "LAB-0001");
     cr_expect_str_eq(d->file, "a,b.vhd");
     cr_expect_eq(d->index, 1);
     cr_expect_eq(d->format, DRIVE_FORMAT_VHD);
@@ -297,6 +298,8 @@ Test(options, wrong_words_are_refused_with_what_would_be_right)
         {"-drive fil=x", "file"},
         {"-drive file=x,if=scsi", "ide, floppy"},
         {"-drive file=x,index=4", "at most 3"},
+        {"-drive file=x,serial=", "1 to 20"},
+        {"-drive file=x,serial=123456789012345678901", "1 to 20"},
         {"-drive file=x,if=floppy,index=2", "0 and 1"},
         {"-drive file=x,if=floppy,media=cdrom", "if=ide"},
         {"-drive file=x,format=qcow2", "raw, vhd"},

@@ -393,7 +393,7 @@ static bool pc_attach(struct device *dev, GError **err)
 
 static void pc_info(struct device *dev, GString *out)
 {
-    static const char *const sources[SOURCES] = {"ISA", "PCI", "SCI", "HPET"};
+    static const char *const sources[SOURCES] = {"ISA", "PCI", "SCI", "SMBus", "HPET"};
     const struct pc *pc = (struct pc *)dev;
 
     for (unsigned irq = 0; irq < ARRAY_LEN(pc->irq_rises); irq++) {

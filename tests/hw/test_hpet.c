@@ -452,6 +452,9 @@ Test(hpet, on_the_board_it_takes_over_timer_and_clock)
     set(r, T_CMP(1), get(r, COUNTER) + 1000);
     rig_step(r, TICKS(1000));
     cr_assert(pic_requests(r, 8));
+    g_autoptr(GString) info = g_string_new(NULL);
+    pc_ops.info(device_find(r->m, "pc"), info);
+    cr_assert(strstr(info->str, " HPET (the HPET's)"), "%s", info->str);
     rig_free(r);
 }
 

@@ -524,8 +524,8 @@ static void fdc_scan_moved(struct fdc *f)
     struct fdc_state *s = &f->s;
     bool equal = true, low = true, high = true;
 
-    for (uint32_t i = 0; i < s->pos - SECTOR_BYTES; i++) {
-        uint8_t disk = s->buf[i], guest = s->buf[SECTOR_BYTES + i];
+    for (uint32_t i = SECTOR_BYTES; i < s->pos; i++) {
+        uint8_t disk = s->buf[i - SECTOR_BYTES], guest = s->buf[i];
 
         if (guest != 0xff && disk != 0xff) {
             equal &= disk == guest;

@@ -7,6 +7,7 @@
 #include "hw/core/floppy.h"
 #include "hw/pc.h"
 #include "hw/rtc.h"
+#include "hw/fdc_int.h"
 #include "tests/hw/fdc_rig.h"
 
 /* Registers and small commands */
@@ -349,6 +350,28 @@ Test(fdc, venom_bytes_without_end_stay_inside)
         expect_data(&f, 0, 18, SECTOR_BYTES);
         floppy_fini(&f);
     }
+}
+
+/* A scan whose data end before they begin, as no guest but a snapshot can have it. */
+Test(fdc, loaded_scan_stays_inside_its_buffer)
+{
+    struct floppy f;
+
+    floppy_init(&f, 2880, 0);
+    struct fdc_state *s = &((struct fdc *)f.fdc)->s;
+    s->phase = FDC_EXEC;
+    s->step = FDC_STEP_PIO;
+    s->op = FDC_OP_SCAN_LOW;
+    s->hlt_nd = SPECIFY_ND;
+    s->pos = 0;
+    s->end = 4;
+    fdc_ops.loaded(f.fdc);
+    for (unsigned i = 0; i < 4; i++) {
+        out(&f, FIFO, i);
+    }
+    settle(&f);
+    cr_assert_eq(take_result(&f), 7);
+    floppy_fini(&f);
 }
 
 /* Random accesses with a bias to whole commands, and media that come and go. */

@@ -476,6 +476,22 @@ static void ide_reset(struct device *dev)
     }
 }
 
+/* Whether a data phase can be gone on with as it was loaded. */
+static bool ide_is_sane(const struct ide_drive *d)
+{
+    const struct ide_drive_state *s = d->s;
+    bool is_cut = s->after == IDE_AFTER_CD_DATA || s->after == IDE_AFTER_CD_PARAM;
+
+    if (d->kind == IDE_NONE || s->pos >= s->end || !s->drq_sectors) {
+        return false;
+    }
+    if (s->after == IDE_AFTER_WRITE) { /* whole sectors, and no more than the command has */
+        return s->left && s->end % SECTOR_BYTES == 0 && s->end / SECTOR_BYTES <= s->left;
+    }
+    return (!is_cut || s->packet_dma || s->byte_limit >= 2) &&
+           (s->cd_unit == CD_SECTOR || s->cd_unit == CD_RAW_SECTOR);
+}
+
 /* A snapshot is hostile input: a phase that cannot be continued becomes a failed command. */
 static void ide_loaded(struct device *dev)
 {
@@ -484,10 +500,7 @@ static void ide_loaded(struct device *dev)
     for (unsigned i = 0; i < 2; i++) {
         struct ide_drive_state *s = c->drive[i].s;
         bool is_data = s->phase != IDE_IDLE && s->phase != IDE_IO && s->phase != IDE_RESET;
-        bool is_sane = c->drive[i].kind != IDE_NONE && s->drq_sectors &&
-                       (s->byte_limit >= 2 || s->after == IDE_AFTER_CDB) &&
-                       (s->cd_unit == CD_SECTOR || s->cd_unit == CD_RAW_SECTOR);
-        if (s->phase == IDE_IO || (is_data && (s->pos >= s->end || !is_sane))) {
+        if (s->phase == IDE_IO || (is_data && !ide_is_sane(&c->drive[i]))) {
             s->phase = IDE_IDLE;
             s->status = IDE_STAT_DRDY | IDE_STAT_ERR;
             s->error = IDE_ERR_ABRT;

@@ -3,6 +3,7 @@
  *
  * Not modelled: the guest; ports are poked by hand.
  */
+#include "hw/ide_int.h"
 #include "tests/hw/disk_rig.h"
 
 enum { READY = 0x50, DATA = 0x58, FAILED = 0x51, BUSY = 0x80 };
@@ -409,5 +410,61 @@ Test(ide, survives_random_accesses)
     rig_reset(r.rig);
     command(&r, 0, 0x20, 9, 1);
     cr_assert_eq(settle(&r), DATA);
+    disk_rig_fini(&r);
+}
+
+/* Whatever a snapshot says, within the table's ranges: no crash, and the channel works after a
+ * reset. */
+Test(ide, survives_any_state_that_is_loaded)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(1);
+    struct disk_rig r;
+
+    disk_rig_init(&r, "dc", 5000);
+    struct ide_channel *c = (struct ide_channel *)r.ide;
+    for (unsigned i = 0; i < 20000; i++) {
+        struct ide_drive_state *s = c->drive[i & 1].s;
+        bool full = g_rand_boolean(rand);
+
+        s->phase = (uint8_t)g_rand_int_range(rand, 0, IDE_PHASE_MAX + 1);
+        s->after = (uint8_t)g_rand_int_range(rand, 0, IDE_AFTER_MAX + 1);
+        s->end = (uint32_t)(full ? IDE_BUF_BYTES - g_rand_int_range(rand, 0, 1024)
+                                 : g_rand_int_range(rand, 0, 1024));
+        s->pos = s->end - MIN(s->end, (uint32_t)g_rand_int_range(rand, 0, 8));
+        s->filled = (uint32_t)g_rand_int_range(rand, 0, IDE_BUF_BYTES + 1);
+        s->left = (uint32_t)g_rand_int_range(rand, 0, full ? 3000 : 3);
+        s->lba = (uint64_t)g_rand_int_range(rand, 0, 6000);
+        s->drq_sectors = (uint8_t)g_rand_int_range(rand, 0, IDE_MAX_MULTI + 1);
+        s->byte_limit = (uint16_t)g_rand_int_range(rand, 0, 4);
+        s->cd_unit = (uint16_t)(g_rand_boolean(rand) ? CD_SECTOR : g_rand_int_range(rand, 0, 2353));
+        s->packet_dma = g_rand_boolean(rand);
+        s->command = (uint8_t)(full ? 0x35 : g_rand_int_range(rand, 0, 256));
+        ide_ops.loaded(r.ide);
+        out8(&r, 0x1f6, 0xe0 | (i & 1) << 4);
+        for (unsigned k = 0; k < 20; k++) {
+            rig_out16(r.rig, 0x1f0, 0);
+            in16(&r, 0x1f0);
+        }
+        rig_settle(r.rig);
+        rig_reset(r.rig);
+    }
+    command(&r, 0, 0x20, 9, 1);
+    cr_assert_eq(settle(&r), DATA);
+    disk_rig_fini(&r);
+}
+
+/* A drive may have had a byte count limit of 0 before: it does not matter to what it sends now. */
+Test(ide, loaded_phase_goes_on)
+{
+    struct disk_rig r;
+    uint8_t id[512];
+
+    disk_rig_init(&r, "c-", 5000);
+    ((struct ide_channel *)r.ide)->drive[0].s->byte_limit = 0;
+    command(&r, 0, 0xa1, 0, 0);
+    ide_ops.loaded(r.ide);
+    cr_assert_eq(in8(&r, 0x1f7), DATA);
+    read_bytes(&r, id, sizeof id);
+    cr_assert_eq(ld_le16(id), 0x85c0);
     disk_rig_fini(&r);
 }

@@ -25,9 +25,9 @@ uint64_t hostile_below(struct hostile_rand *r, uint64_t n)
 uint64_t hostile_value(struct hostile_rand *r)
 {
     static const uint64_t places[] = {
-        0xfee00000, 0xfee00300, 0xfec00000, 0xfec00010, 0xa0000,     0xb8000,    0xf0000,
-        0xfffffff0, 0xc0000000, 0xe0000000, 0xfebf0000, 0xffffffff,  0xfffff000, 0x100000,
-        0x70000,    0x40000,    0xffffff,   0x1000000,  0x100000000, 1ull << 47, 0xfd000000,
+        0xfee00000, 0xfee00300, 0xfec00000, 0xfec00010,  0xfed00000, 0xa0000,    0xb8000,  0xf0000,
+        0xfffffff0, 0xc0000000, 0xe0000000, 0xfebf0000,  0xffffffff, 0xfffff000, 0x100000, 0x70000,
+        0x40000,    0xffffff,   0x1000000,  0x100000000, 1ull << 47, 0xfd000000,
     };
 
     switch (hostile_below(r, 8)) {
@@ -269,11 +269,23 @@ static void fw_cfg_dma(struct gen *g)
     out(g, 0x518, __builtin_bswap32(at), 4);
 }
 
+/* The bus master of a channel; what memory holds there is the table. */
+static void bus_master(struct gen *g, unsigned channel)
+{
+    unsigned master = HOSTILE_IDE_MASTER + 8 * channel;
+
+    out(g, master, 0, 1);
+    out(g, master + 2, (uint32_t)rnd(g, 256), 1);
+    out(g, master + 4, (uint32_t)rnd(g, 0x90000), 4);
+    out(g, master, (rnd(g, 4) ? 8 : 0) | 1, 1);
+}
+
 static void disk_command(struct gen *g)
 {
     static const uint8_t commands[] = {0x20, 0x24, 0x25, 0x29, 0x30, 0x34, 0x35, 0x39, 0x40, 0x42,
                                        0x70, 0x90, 0x91, 0xa0, 0xa1, 0xc4, 0xc5, 0xc6, 0xc8, 0xca,
-                                       0xe7, 0xea, 0xec, 0xef, 0xf8, 0x00, 0x08, 0x10, 0xb0, 0xe0};
+                                       0xe7, 0xea, 0xec, 0xef, 0xf8, 0x00, 0x08, 0x10, 0xb0, 0xe0,
+                                       0x27, 0x3d, 0xce, 0xc9, 0xcb, 0x3c, 0xe5};
     unsigned base = rnd(g, 2) ? 0x1f0 : 0x170;
 
     out(g, base + 6, (uint32_t)rnd(g, 256) | 0xa0, 1);
@@ -281,13 +293,8 @@ static void disk_command(struct gen *g)
         out(g, base + k, rnd(g, 3) ? 0 : (uint32_t)rnd(g, 256), 1);
     }
     out(g, base + 7, commands[rnd(g, ARRAY_LEN(commands))], 1);
-    if (rnd(g, 2)) { /* by the bus master; what memory holds there is the table */
-        unsigned master = HOSTILE_IDE_MASTER + (base == 0x1f0 ? 0 : 8);
-
-        out(g, master, 0, 1);
-        out(g, master + 2, (uint32_t)rnd(g, 256), 1);
-        out(g, master + 4, (uint32_t)rnd(g, 0x90000), 4);
-        out(g, master, (uint32_t)rnd(g, 2) << 3 | 1, 1);
+    if (rnd(g, 2)) {
+        bus_master(g, base == 0x170);
         return;
     }
     mov32(g, CX, (uint32_t)rnd(g, 1000));
@@ -296,19 +303,45 @@ static void disk_command(struct gen *g)
     emit(g, rnd(g, 2) ? 0x6df3 : 0x6ff3, 2);
 }
 
+/* SMART, whose commands lie behind a signature. */
+static void smart(struct gen *g)
+{
+    static const uint8_t features[] = {0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd4,
+                                       0xd4, 0xd5, 0xd8, 0xd8, 0xd9, 0xda};
+
+    out(g, 0x1f6, 0xa0, 1);
+    out(g, 0x1f1, features[rnd(g, ARRAY_LEN(features))], 1);
+    out(g, 0x1f2, rnd(g, 4) ? 1 : (uint32_t)rnd(g, 256), 1);
+    out(g, 0x1f3, (uint32_t)(rnd(g, 8) | (rnd(g, 2) ? 0 : 0x80)), 1);
+    out(g, 0x1f4, 0x4f, 1);
+    out(g, 0x1f5, 0xc2, 1);
+    out(g, 0x1f7, 0xb0, 1);
+    if (rnd(g, 4) == 0) { /* a reset while it may still be busy */
+        out(g, 0x3f6, 4, 1);
+        out(g, 0x3f6, 0, 1);
+    }
+}
+
 static void packet_command(struct gen *g)
 {
     static const uint8_t commands[] = {0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28, 0x2b,
                                        0x42, 0x43, 0x44, 0x46, 0x4a, 0x51, 0x52, 0x55,
                                        0x5a, 0xa8, 0xad, 0xbe, 0xb9, 0xbd};
 
+    bool dma = rnd(g, 2);
+
     out(g, 0x176, 0xa0, 1);
+    out(g, 0x171, dma, 1);
     out(g, 0x174, (uint32_t)rnd(g, 256), 1);
     out(g, 0x175, (uint32_t)rnd(g, 256), 1);
     out(g, 0x177, 0xa0, 1);
     out(g, 0x170, commands[rnd(g, ARRAY_LEN(commands))] | (uint32_t)rnd(g, 65536) << 16, 4);
     out(g, 0x170, (uint32_t)(hostile_next(g->r) & hostile_next(g->r)), 4);
     out(g, 0x170, (uint32_t)(hostile_next(g->r) & hostile_next(g->r)), 4);
+    if (dma) {
+        bus_master(g, 1);
+        return;
+    }
     mov32(g, CX, (uint32_t)rnd(g, 3000));
     mov32(g, DX, 0x170);
     emit(g, 0x6df3, 2);
@@ -360,6 +393,13 @@ static void power(struct gen *g)
     out(g, 0xcfc, 0x601, 4);
     out(g, 0xcf8, 0x80000b80, 4);
     out(g, 0xcfc, 1, 1);
+    if (rnd(g, 4) == 0) { /* the SMBus host controller likewise */
+        out(g, 0xcf8, 0x80000b90, 4);
+        out(g, 0xcfc, 0x701, 4);
+        out(g, 0xcf8, 0x80000bd0, 4);
+        out(g, 0xcfe, 9, 1);
+        out(g, 0x700 + (unsigned)rnd(g, 16), (uint32_t)rnd(g, 256), 1);
+    }
     for (unsigned k = 0; k < 4; k++) {
         out(g, 0x600 + (unsigned)rnd(g, 64), (uint32_t)hostile_value(g->r), 1u << rnd(g, 3));
     }
@@ -424,8 +464,8 @@ static void far_transfer(struct gen *g)
 /* A store to a device's or any other address. */
 static void mmio(struct gen *g)
 {
-    static const uint32_t bases[] = {0xfee00000, 0xfec00000, 0xa0000,   0xb8000,
-                                     0xe0000,    0xf0000,    0xfd000000};
+    static const uint32_t bases[] = {0xfee00000, 0xfec00000, 0xa0000,    0xb8000,
+                                     0xe0000,    0xf0000,    0xfd000000, 0xfed00000};
     unsigned which = (unsigned)rnd(g, ARRAY_LEN(bases));
     uint32_t at = bases[which] + (uint32_t)(which == 0 ? rnd(g, 0x40) * 16 : rnd(g, 0x4000));
     static const uint8_t ops[] = {0x89, 0x8b, 0x88, 0x01, 0x87, 0x31, 0x8a, 0x21};
@@ -459,6 +499,23 @@ static void memory(struct gen *g)
     } else {
         mov32(g, BX, (uint32_t)rnd(g, 16 << 20) | 0xff8);
         other_maps(g);
+    }
+}
+
+/* The event timers, on a short leash: run, route, interrupt. */
+static void event_timers(struct gen *g)
+{
+    for (unsigned k = 2 + (unsigned)rnd(g, 4); k > 0; k--) {
+        uint32_t reg = rnd(g, 3) ? 0x100 + 0x20 * (uint32_t)rnd(g, 3) + 4 * (uint32_t)rnd(g, 6)
+                                 : 0x10 * (uint32_t)rnd(g, 16);
+
+        mov32(g, AX, rnd(g, 2) ? (uint32_t)rnd(g, 0x8000) : (uint32_t)hostile_value(g->r));
+        mov32(g, BX, 0xfed00000 + reg);
+        if (g->bits == 16) {
+            emit(g, 0x6667, 2);
+        }
+        emit8(g, rnd(g, 4) ? 0x89 : 0x8b);
+        emit8(g, 0x03);
     }
 }
 
@@ -496,12 +553,12 @@ static void noise(struct gen *g)
 void hostile_code(struct hostile_rand *r, uint8_t *buf, size_t len, unsigned bits)
 {
     static void (*const kinds[])(struct gen * g) = {
-        one_map,        one_map,        other_maps, other_maps,  x87,
-        system_op,      system_op,      msr,        port_access, port_access,
-        pci_config,     mmio,           mmio,       fw_cfg_dma,  disk_command,
-        packet_command, floppy_command, memory,     memory,      branch,
-        branch,         keyboard,       power,      display,     extended_state,
-        far_transfer,   noise,
+        one_map,        one_map,        other_maps, other_maps,   x87,
+        system_op,      system_op,      msr,        port_access,  port_access,
+        pci_config,     mmio,           mmio,       fw_cfg_dma,   disk_command,
+        packet_command, floppy_command, memory,     memory,       branch,
+        branch,         keyboard,       power,      display,      extended_state,
+        far_transfer,   noise,          smart,      event_timers,
     };
     struct gen g = {r, buf, buf + len, bits};
 

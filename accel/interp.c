@@ -158,7 +158,6 @@ static void do_reset(struct cpu *c, bool init)
     mmu_flush(c, true);
     c->cur = NULL;
     c->inhibit = false;
-    atomic_store(&c->v->nmis, 0);
     if (init && c->v->apic && c->v->apic->init) {
         machine_lock(c->v->m);
         c->v->apic->init(c->v->apic_dev);
@@ -179,7 +178,25 @@ static void take_nmis(struct cpu *c)
     c->nmi_pending = (uint8_t)(c->v->wait_sipi ? 0 : MIN(c->nmi_pending + come, room));
 }
 
-/* Serve what can be served here; false: return to the caller of vcpu_run. */
+/* A new INIT may have called it off since the requests were looked at. */
+static void take_sipi(struct cpu *c)
+{
+    struct vcpu *v = c->v;
+    bool come = atomic_fetch_and(&v->requests, ~(uint32_t)VCPU_REQ_SIPI) & VCPU_REQ_SIPI;
+
+    if (come && v->wait_sipi) {
+        v->wait_sipi = false;
+        cpu_load_seg_real(c, SEG_CS, (uint16_t)(v->sipi_vector << 8));
+        c->ip = 0;
+        cpu_update_mode(c);
+    }
+}
+
+/*
+ * Serve what can be served here; false: return to the caller of vcpu_run.  What came before a reset
+ * is gone already (machine_reset); an INIT or SIPI beside it is from the first processor, which was
+ * faster than we.
+ */
 static bool serve_requests(struct cpu *c, struct interp *e)
 {
     uint32_t req = vcpu_pending(c->v);
@@ -188,11 +205,12 @@ static bool serve_requests(struct cpu *c, struct interp *e)
         return false;
     }
     if (req & VCPU_REQ_RESET) {
-        vcpu_clear(c->v, VCPU_REQ_RESET | VCPU_REQ_INIT | VCPU_REQ_SIPI | VCPU_REQ_NMI);
+        vcpu_clear(c->v, VCPU_REQ_RESET);
         do_reset(c, false);
     }
     if (req & VCPU_REQ_INIT) {
         vcpu_clear(c->v, VCPU_REQ_INIT);
+        atomic_store(&c->v->nmis, 0);
         do_reset(c, true);
     }
     if (req & VCPU_REQ_NMI) {
@@ -200,13 +218,7 @@ static bool serve_requests(struct cpu *c, struct interp *e)
         take_nmis(c);
     }
     if (req & VCPU_REQ_SIPI) {
-        vcpu_clear(c->v, VCPU_REQ_SIPI);
-        if (c->v->wait_sipi) {
-            c->v->wait_sipi = false;
-            cpu_load_seg_real(c, SEG_CS, (uint16_t)(c->v->sipi_vector << 8));
-            c->ip = 0;
-            cpu_update_mode(c);
-        }
+        take_sipi(c);
     }
     if (req & VCPU_REQ_TLB) {
         vcpu_clear(c->v, VCPU_REQ_TLB);

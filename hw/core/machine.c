@@ -407,6 +407,7 @@ void machine_set_a20(struct machine *m, bool on)
 static void machine_reset_vcpu(struct machine *m, struct vcpu *v)
 {
     vcpu_clear(v, VCPU_REQ_NMI | VCPU_REQ_SMI | VCPU_REQ_INIT | VCPU_REQ_SIPI);
+    atomic_store(&v->nmis, 0);
     v->wait_sipi = v->id != 0;
     if (v->running) {
         vcpu_request(v, VCPU_REQ_RESET); /* on its own thread */

@@ -82,6 +82,7 @@ void vcpu_nmi(struct vcpu *v)
 
 void vcpu_init(struct vcpu *v)
 {
+    vcpu_clear(v, VCPU_REQ_SIPI); /* one that came before does not start what comes of the INIT */
     vcpu_request(v, VCPU_REQ_INIT);
 }
 

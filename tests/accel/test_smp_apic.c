@@ -4,6 +4,7 @@
  * Follows: SDM volume 3, 9.4 (MP initialisation) and 11.6 (interprocessor interrupts).
  * Not modelled: I/O APIC and devices.
  */
+#include "accel/interp.h"
 #include "tests/accel/smp_rig.h"
 #include <criterion/criterion.h>
 
@@ -195,6 +196,47 @@ Test(smp_apic, pauses_and_sections_hold_64_processors, .timeout = 300)
             machine_unlock(r.m);
         }
     }
+    smp_free(&r);
+}
+
+/* Processor 1 as its thread finds it when it was held up for long: several requests at once. */
+static void run_late(struct smp_rig *r)
+{
+    struct vcpu *v = r->m->vcpus[1];
+
+    r->ram->host[TRAMPOLINE] = 0xf4; /* hlt */
+    cr_expect_eq(accel_interp.vcpu_run(v), VCPU_EXIT_HALT);
+    cr_expect_eq(vcpu_pending(v) & ~(uint32_t)VCPU_REQ_INTR, 0);
+}
+
+Test(smp_apic, a_processor_that_is_late_with_a_reset_starts_all_the_same)
+{
+    struct smp_rig r;
+
+    SMP_BEGIN(&r, 2, spin);
+    struct vcpu *v = r.m->vcpus[1];
+    vcpu_request(v, VCPU_REQ_RESET);
+    vcpu_init(v);
+    vcpu_sipi(v, TRAMPOLINE >> 12);
+    run_late(&r);
+    cr_expect_not(v->wait_sipi, "INIT and SIPI are lost");
+    cr_expect_eq(((const struct cpu *)v->cpu)->seg[SEG_CS].sel, TRAMPOLINE >> 4);
+    smp_free(&r);
+}
+
+Test(smp_apic, a_sipi_before_an_init_does_not_start)
+{
+    struct smp_rig r;
+
+    SMP_BEGIN(&r, 2, spin);
+    struct vcpu *v = r.m->vcpus[1];
+    vcpu_sipi(v, TRAMPOLINE >> 12);
+    vcpu_init(v);
+    run_late(&r);
+    cr_expect(v->wait_sipi);
+    vcpu_sipi(v, TRAMPOLINE >> 12);
+    run_late(&r);
+    cr_expect_not(v->wait_sipi);
     smp_free(&r);
 }
 

@@ -355,3 +355,63 @@ Test(block, a_completion_may_submit_again_and_drain_waits_for_it, .timeout = 20)
     cr_assert_eq(io.done, 5);
     rig_free(r);
 }
+
+enum { STRESS_REQS = 16, STRESS_ROUNDS = 400 };
+
+/* Under the lock: whatever is not under way goes out again. */
+static void stress_submit(struct block *b, struct io *io, unsigned round)
+{
+    for (unsigned i = 0; i < STRESS_REQS; i++) {
+        if (!io[i].req.busy) {
+            io_submit(b, &io[i], (round + i) % 3 ? BLOCK_READ : BLOCK_WRITE, (round + 4 * i) % 96,
+                      4);
+        }
+    }
+}
+
+static gpointer stress_reset(gpointer arg)
+{
+    struct machine *m = arg;
+
+    for (unsigned i = 0; i < STRESS_ROUNDS; i++) {
+        machine_lock(m);
+        if (i % 4) {
+            block_drain(m);
+        } else {
+            machine_reset(m);
+        }
+        machine_unlock(m);
+        g_usleep(50);
+    }
+    return NULL;
+}
+
+Test(block, resets_and_drains_beside_completions_lose_no_request, .timeout = 100)
+{
+    static struct io io[STRESS_REQS];
+    struct live l;
+
+    live_start(&l);
+    struct block *b = rig_disk(100, NULL, NULL);
+    machine_lock(l.m);
+    block_attach(b, l.m);
+    machine_unlock(l.m);
+    GThread *other = g_thread_new("reset", stress_reset, l.m);
+    for (unsigned round = 0; round < STRESS_ROUNDS; round++) {
+        machine_lock(l.m);
+        stress_submit(b, io, round);
+        cr_assert(!block_detach(b), "requests are under way");
+        machine_unlock(l.m);
+        g_usleep(30);
+    }
+    g_thread_join(other);
+    machine_lock(l.m);
+    block_drain(l.m);
+    cr_assert_eq(b->in_flight + l.m->blocks_in_flight, 0);
+    for (unsigned i = 0; i < STRESS_REQS; i++) {
+        cr_assert(!io[i].req.busy && io[i].done, "request %u", i);
+    }
+    stress_submit(b, io, 0); /* and the end of the run finds some under way */
+    machine_unlock(l.m);
+    machine_free(l.m);
+}

@@ -141,9 +141,10 @@ static bool entry_update(struct cpu *c, uint64_t pa, uint64_t old, uint64_t new,
     uint8_t *host = mmu_host(c, pa, true);
     bool ok;
 
-    if (unlikely(!host)) {
-        aspace_write(c->v->m, pa, new, width,
-                     c->v); /* page tables in ROM or in a device's memory: best effort */
+    /* Page tables in ROM or in a device's memory, or read from ROM and written to RAM behind it:
+     * best effort.  Waiting for the entry to read back would never end. */
+    if (unlikely(!host || host != mmu_host(c, pa, false))) {
+        mmu_phys_store(c, pa, new, width);
         return true;
     }
     if (width == 8) {

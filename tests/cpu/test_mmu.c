@@ -357,6 +357,34 @@ Test(mmu, holes_and_rom)
     guest_free(&g);
 }
 
+/* Page tables in shadow memory that is read from ROM and written to RAM: the accessed bit set does
+ * not show, as on hardware, and nobody waits for it. */
+Test(mmu, tables_that_do_not_read_back_what_is_written, .timeout = 20)
+{
+    static struct region shadow;
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_long(&g);
+    uint64_t at = guest_pte_at(LA), table = at & ~PAGE_OFFSET_MASK;
+    struct machine *m = g.rig->m;
+    struct ram *rom = ram_new(m, "shadow", PAGE_BYTES, NULL);
+
+    set_pte(&g, LA, P | W);
+    memcpy(rom->host, g.ram + table, PAGE_BYTES);
+    region_init_ram(&shadow, "shadow", rom, 0, PAGE_BYTES);
+    machine_lock(m);
+    region_add(m, &shadow, table, 1);
+    region_set_access(m, &shadow, ACCESS_READ);
+    machine_unlock(m);
+    guest_put64(&g, at, 0);
+    mmu_flush(g.c, true);
+    cr_expect_eq(access(&g, LA, ACC_WRITE, 0), -1);
+    cr_expect_eq(ld_le64(rom->host + (at & PAGE_OFFSET_MASK)), LA | P | W);
+    cr_expect_eq(guest_get64(&g, at), LA | P | W | A | D);
+    guest_free(&g);
+}
+
 Test(mmu, a20_gate)
 {
     struct guest g;

@@ -29,6 +29,8 @@ struct line *ide_irq(struct device *dev);
  * use the bus (it waits while it may not). */
 void ide_set_decode(struct device *dev, bool on);
 void ide_set_master(struct device *dev, bool on);
+/* Move what waited for ide_set_master; the guest's doing only, never a snapshot's. */
+void ide_bm_go_on(struct device *dev);
 /* The bus master's eight registers: BMIC, -, BMIS, -, BMIDTP (4 bytes); `size` bytes from `off`. */
 uint32_t ide_bm_read(struct device *dev, unsigned off, unsigned size);
 void ide_bm_write(struct device *dev, unsigned off, uint32_t val, unsigned size);

@@ -122,10 +122,12 @@ void ide_dma_interrupt(struct ide_channel *c)
 
 void ide_set_master(struct device *dev, bool on)
 {
-    struct ide_channel *c = (struct ide_channel *)dev;
+    ((struct ide_channel *)dev)->may_master = on;
+}
 
-    c->may_master = on;
-    ide_dma_run(c);
+void ide_bm_go_on(struct device *dev)
+{
+    ide_dma_run((struct ide_channel *)dev);
 }
 
 /* Registers ------------------------------------------------------------------------------------ */

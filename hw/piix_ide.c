@@ -50,8 +50,15 @@ static void piix_ide_update(struct device *dev)
 
 static void piix_ide_config_written(struct device *dev, unsigned off, unsigned size)
 {
+    struct piix_ide *p = (struct piix_ide *)dev;
+
     (void)off, (void)size;
     piix_ide_update(dev);
+    for (unsigned n = 0; n < 2; n++) {
+        if (p->channel[n]) {
+            ide_bm_go_on(p->channel[n]);
+        }
+    }
 }
 
 static uint32_t piix_ide_bm_read(struct device *dev, unsigned off, unsigned size)

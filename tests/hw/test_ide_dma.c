@@ -578,3 +578,25 @@ Test(ide_dma, cached_data_come_at_once)
     cr_assert_eq(in8(&r, 0x1f3), 20);
     disk_rig_fini(&r);
 }
+
+/* Loading recomputes what may be done, and does nothing: the drive may not be looked over yet, nor
+ * memory be there. */
+Test(ide_dma, loading_moves_nothing)
+{
+    struct disk_rig r;
+
+    disk_rig_pci(&r, "d-", 1000);
+    disk_rig_config(&r, PCI_COMMAND, 2, PCI_COMMAND_IO);
+    put_region(&r, 0, DATA_AT, 512 | LAST);
+    start(&r, TO_MEMORY);
+    command(&r, 0, 0xc8, 7, 1);
+    finish(&r);
+    st_le16(pci_func(r.function)->s->config + PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+    piix_ide_ops.loaded(r.function);
+    cr_assert_eq(outcome(&r), ACTIVE);
+    cr_assert_eq(data(&r, 0)[0], 0);
+    disk_rig_config(&r, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+    cr_assert_eq(outcome(&r), INTERRUPT);
+    cr_assert_eq(data(&r, 0)[0], 7);
+    disk_rig_fini(&r);
+}

@@ -335,9 +335,17 @@ static void packet_command(struct gen *g)
     out(g, 0x174, (uint32_t)rnd(g, 256), 1);
     out(g, 0x175, (uint32_t)rnd(g, 256), 1);
     out(g, 0x177, 0xa0, 1);
-    out(g, 0x170, commands[rnd(g, ARRAY_LEN(commands))] | (uint32_t)rnd(g, 65536) << 16, 4);
-    out(g, 0x170, (uint32_t)(hostile_next(g->r) & hostile_next(g->r)), 4);
-    out(g, 0x170, (uint32_t)(hostile_next(g->r) & hostile_next(g->r)), 4);
+    if (rnd(g, 2)) { /* a read of sectors that are there: READ, READ CD */
+        unsigned count = (unsigned)rnd(g, 200);
+
+        out(g, 0x170, rnd(g, 2) ? 0x28 : 0xbe, 4);
+        out(g, 0x170, (uint32_t)(rnd(g, 2) | rnd(g, 200) << 8), 4);
+        out(g, 0x170, count | (rnd(g, 2) ? 0xf800 : 0x1000), 4);
+    } else {
+        out(g, 0x170, commands[rnd(g, ARRAY_LEN(commands))] | (uint32_t)rnd(g, 65536) << 16, 4);
+        out(g, 0x170, (uint32_t)(hostile_next(g->r) & hostile_next(g->r)), 4);
+        out(g, 0x170, (uint32_t)(hostile_next(g->r) & hostile_next(g->r)), 4);
+    }
     if (dma) {
         bus_master(g, 1);
         return;
@@ -345,6 +353,24 @@ static void packet_command(struct gen *g)
     mov32(g, CX, (uint32_t)rnd(g, 3000));
     mov32(g, DX, 0x170);
     emit(g, 0x6df3, 2);
+}
+
+/* A transfer that the drive can do, at the rate of its disk. */
+static void floppy_transfer(struct gen *g)
+{
+    static const uint8_t commands[] = {0xe6, 0xc6, 0xcc, 0x42, 0xc5, 0x45, 0xd6,
+                                       0x4d, 0x51, 0x59, 0x5d, 0x4a, 0x66};
+    unsigned code = commands[rnd(g, ARRAY_LEN(commands))], head = (unsigned)rnd(g, 2);
+    const unsigned ids[] = {
+        head << 2, (unsigned)rnd(g, 80), head, 1 + (unsigned)rnd(g, 18), 2, 18, 0x1b, 0xff};
+    const unsigned format[] = {head << 2, 2, 1 + (unsigned)rnd(g, 18), 0x54, 0xf6};
+
+    out(g, 0x3f7, 0, 1);
+    out(g, 0x0b, rnd(g, 2) ? 0x46 : 0x4a, 1);
+    out(g, 0x3f5, code, 1);
+    for (unsigned k = 0; k < (code == 0x4a ? 1 : code == 0x4d ? 5 : 8); k++) {
+        out(g, 0x3f5, code == 0x4d ? format[k] : ids[k], 1);
+    }
 }
 
 static void floppy_command(struct gen *g)
@@ -360,11 +386,15 @@ static void floppy_command(struct gen *g)
         out(g, 0x04, (uint32_t)rnd(g, 256), 1);
         out(g, 0x05, (uint32_t)rnd(g, 256), 1);
     }
-    out(g, 0x81, (uint32_t)rnd(g, 256), 1);
+    out(g, 0x81, (uint32_t)rnd(g, 16), 1);
     out(g, 0x0a, 2, 1);
-    out(g, 0x3f5, commands[rnd(g, ARRAY_LEN(commands))], 1);
-    for (unsigned k = 0; k < 8; k++) {
-        out(g, 0x3f5, rnd(g, 2) ? (uint32_t)rnd(g, 20) : (uint32_t)rnd(g, 256), 1);
+    if (rnd(g, 2)) {
+        floppy_transfer(g);
+    } else {
+        out(g, 0x3f5, commands[rnd(g, ARRAY_LEN(commands))], 1);
+        for (unsigned k = 0; k < 8; k++) {
+            out(g, 0x3f5, rnd(g, 2) ? (uint32_t)rnd(g, 20) : (uint32_t)rnd(g, 256), 1);
+        }
     }
     for (unsigned k = (unsigned)rnd(g, 8); k > 0; k--) {
         in(g, 0x3f5, 1);
@@ -503,19 +533,29 @@ static void memory(struct gen *g)
 }
 
 /* The event timers, on a short leash: run, route, interrupt. */
+static void event_timer_access(struct gen *g, uint32_t reg, uint32_t val, bool write)
+{
+    mov32(g, AX, val);
+    mov32(g, BX, 0xfed00000 + reg);
+    if (g->bits == 16) {
+        emit(g, 0x6667, 2);
+    }
+    emit8(g, write ? 0x89 : 0x8b);
+    emit8(g, 0x03);
+}
+
 static void event_timers(struct gen *g)
 {
+    if (rnd(g, 2)) {
+        event_timer_access(g, 0x10, 1 | (uint32_t)rnd(g, 4), true);
+    }
     for (unsigned k = 2 + (unsigned)rnd(g, 4); k > 0; k--) {
-        uint32_t reg = rnd(g, 3) ? 0x100 + 0x20 * (uint32_t)rnd(g, 3) + 4 * (uint32_t)rnd(g, 6)
+        uint32_t reg = rnd(g, 4) ? 0x100 + 0x20 * (uint32_t)rnd(g, 3) + 4 * (uint32_t)rnd(g, 6)
                                  : 0x10 * (uint32_t)rnd(g, 16);
 
-        mov32(g, AX, rnd(g, 2) ? (uint32_t)rnd(g, 0x8000) : (uint32_t)hostile_value(g->r));
-        mov32(g, BX, 0xfed00000 + reg);
-        if (g->bits == 16) {
-            emit(g, 0x6667, 2);
-        }
-        emit8(g, rnd(g, 4) ? 0x89 : 0x8b);
-        emit8(g, 0x03);
+        event_timer_access(g, reg,
+                           rnd(g, 2) ? (uint32_t)rnd(g, 0x8000) : (uint32_t)hostile_value(g->r),
+                           rnd(g, 4));
     }
 }
 

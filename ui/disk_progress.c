@@ -32,7 +32,7 @@ char *progress_line(const char *what, uint64_t done, uint64_t total, int64_t us)
 {
     double part = total ? MIN((double)done / (double)total, 1.0) : 1.0;
     unsigned full = (unsigned)(part * BAR_CELLS);
-    g_autofree char *so_far = size_text(done), *all = size_text(total);
+    g_autofree char *all = size_text(total);
     g_autofree char *left = NULL;
     char bar[BAR_CELLS + 1] = {0};
 

@@ -171,6 +171,10 @@ static bool drive_check(const struct drive_request *r, GError **err)
     if (c->interface == DRIVE_FLOPPY && c->media == DRIVE_CDROM) {
         return parse_fail(err, "a CD does not go into a floppy drive; use if=ide");
     }
+    if (c->interface == DRIVE_FLOPPY && c->serial) {
+        return parse_fail(err, "serial=%s: a floppy drive has no serial number; leave it out",
+                          c->serial);
+    }
     if (c->interface == DRIVE_FLOPPY && r->has_index && c->index >= FLOPPY_PLACES) {
         return parse_fail(err, "index=%u: there are two floppy drives, 0 and 1", c->index);
     }

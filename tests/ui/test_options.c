@@ -302,6 +302,7 @@ Test(options, wrong_words_are_refused_with_what_would_be_right)
         {"-drive file=x,serial=123456789012345678901", "1 to 20"},
         {"-drive file=x,if=floppy,index=2", "0 and 1"},
         {"-drive file=x,if=floppy,media=cdrom", "if=ide"},
+        {"-drive file=x,serial=A,if=floppy", "no serial number"},
         {"-drive file=x,format=qcow2", "raw, vhd"},
         {"-drive file=x,readonly=maybe", "on nor off"},
         {"-drive if=ide", "file=FILE"},

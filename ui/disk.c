@@ -102,7 +102,7 @@ static const struct disk_option {
     {OPT_FORMAT,
      {"format"},
      "vhd|raw",
-     "of FILE, or of the target; by default its name says",
+     "of FILE, or of the target; by default its name says (create: vhd)",
      set_text,
      AT(format)},
     {OPT_TYPE,

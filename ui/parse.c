@@ -63,14 +63,15 @@ bool parse_size(const char *text, uint64_t unit, uint64_t *bytes, GError **err)
         return parse_fail(err, "'%s' is negative; give a size such as 512M or 2G", text);
     }
     if (!g_ascii_isdigit(*text)) {
-        return parse_fail(err, "'%s' is no size; give a number with K, M or G, such as 512M", text);
+        return parse_fail(err, "'%s' is no size; give a number with K, M, G or T, such as 512M",
+                          text);
     }
     if (!digits_parse(text, 10, &n, &end)) {
         return parse_fail(err, "'%s' is too large a number", text);
     }
     factor = size_unit(end, unit);
     if (!factor) {
-        return parse_fail(err, "'%s' is no size: '%s' is no unit; give a number with K, M or G",
+        return parse_fail(err, "'%s' is no size: '%s' is no unit; give a number with K, M, G or T",
                           text, end);
     }
     if (__builtin_mul_overflow(n, factor, bytes)) {

@@ -26,10 +26,24 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* What to do about a socket's error. */
+static const char *socket_remedy(const struct chr_host *h, int error)
+{
+    if (h->server) {
+        return error == EADDRINUSE ? "; choose another, or end the program that listens there" : "";
+    }
+    return h->is_socket && (error == ENOENT || error == ECONNREFUSED)
+               ? "; start its server first, be the server (,server), or try on (,reconnect=1)"
+               : "";
+}
+
 static bool chr_error(struct chr_host *h, GError **err, const char *verb)
 {
-    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: %s%s%s: %s", h->what, verb,
-                h->path ? " " : "", h->path ? h->path : "", g_strerror(errno));
+    int error = errno;
+
+    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: %s%s%s: %s%s", h->what, verb,
+                h->path ? " " : "", h->path ? h->path : "", g_strerror(error),
+                socket_remedy(h, error));
     return false;
 }
 
@@ -304,9 +318,9 @@ static bool tcp_resolve(struct chr_host *h, GError **err)
 
 static bool tcp_error(struct chr_host *h, int error, GError **err)
 {
-    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: cannot %s %s port %s: %s", h->what,
+    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: cannot %s %s port %s: %s%s", h->what,
                 h->server ? "listen at" : "connect to", *h->path ? h->path : "127.0.0.1",
-                h->service, g_strerror(error));
+                h->service, g_strerror(error), socket_remedy(h, error));
     return false;
 }
 

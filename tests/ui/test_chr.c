@@ -329,6 +329,30 @@ Test(chr, a_missing_named_pipe_says_how_to_make_it)
     bench_free(b);
 }
 
+Test(chr, sockets_that_cannot_be_opened_say_what_to_do)
+{
+    static const struct {
+        const char *kind, *flags, *says;
+        bool taken; /* a file has the name */
+    } cases[] = {
+        {"unix:", "", ",server", false},
+        {"unix:", ",server,nowait", "choose another", true},
+        {"tcp:127.0.0.1:1", "", ",reconnect=1", false},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench *b = bench_begin(cases[i].kind, cases[i].flags, 0);
+        GError *err = NULL;
+
+        cr_assert(!cases[i].taken || g_file_set_contents(b->path, "", 0, NULL));
+        cr_expect_not(chr_host_open(b->h, b->r->m, NULL, &err));
+        cr_assert(err && err->code == CANDELA_ERROR_FILE);
+        cr_expect(strstr(err->message, cases[i].says), "%s", err->message);
+        g_error_free(err);
+        bench_free(b);
+    }
+}
+
 /* The run has its signals blocked while it opens endpoints. */
 static void expect_ended_by_signal(struct bench *b)
 {

@@ -174,6 +174,21 @@ static void check_parent(struct disk_view *v, struct disk_report *r)
     v->img.vhd = NULL;
 }
 
+/* What cannot be opened cannot be mended either, and must not be said to be. */
+static void check_opens(struct disk_report *r)
+{
+    bool opens = true;
+
+    for (unsigned i = 0; i < r->findings->len; i++) {
+        const char *code = g_array_index(r->findings, struct disk_finding, i).code;
+
+        opens &= strcmp(code, "structure") != 0 && strcmp(code, "parent") != 0;
+    }
+    for (unsigned i = 0; i < r->findings->len; i++) {
+        g_array_index(r->findings, struct disk_finding, i).repairable &= opens;
+    }
+}
+
 /* Opening for writing mends the footers.  Nothing a guest sees changes, so children still fit. */
 static bool check_mend(const char *path, struct disk_report *r, GError **err)
 {
@@ -242,6 +257,7 @@ struct disk_report *disk_check(const char *path, enum drive_format format, bool 
     r->vhd = v.kind != DISK_RAW || r->damages;
     good = v.kind == DISK_RAW || check_vhd(&v, r, w, err);
     disk_view_close(&v);
+    check_opens(r);
     if (good && repair && r->damages) {
         good = check_mend(path, r, err);
     }

@@ -321,6 +321,13 @@ Test(disk_command, check_finds_damage_and_repairs_what_is_certain, .timeout = 10
     expect_line(&d, 0, "convert @/x.img @/v.vhd --force");
     cr_assert_eq(truncate(path, 2 * MiB), 0);
     expect_line(&d, 3, "check @/v.vhd --repair");
+    /* Nothing is promised that is not done: only a part of the first footer and header is left. */
+    cr_assert_eq(truncate(path, 1000), 0);
+    struct disk_ran cut = run_line(&d, "check @/v.vhd --repair");
+    cr_expect_eq(cut.status, 3);
+    cr_expect(strstr(cut.out, "footer") && strstr(cut.out, "header"), "%s", cut.out);
+    cr_expect_null(strstr(cut.out, "--repair mends it"), "%s", cut.out);
+    disk_ran_clear(&cut);
     disk_dir_fini(&d);
 }
 

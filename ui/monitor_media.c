@@ -10,6 +10,7 @@
 #include "hw/ide.h"
 #include "ui/media.h"
 #include "ui/monitor_cmd.h"
+#include "ui/output.h"
 #include "ui/screen.h"
 
 /* Drives -------------------------------------------------------------------------------------- */
@@ -308,7 +309,8 @@ static void dump_work(void *arg)
 {
     struct dump *d = arg;
 
-    d->good = screen_shot_write(d->shot, "screendump", d->path, &d->err);
+    d->good = output_check("screendump", d->path, &d->err) &&
+              screen_shot_write(d->shot, "screendump", d->path, &d->err);
 }
 
 static bool dump_done(struct call *c, void *arg, GError **err)

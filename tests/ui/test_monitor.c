@@ -647,6 +647,7 @@ Test(monitor, the_screen_is_written)
     mon_run_file(b, "screendump %s", path);
     cr_expect(g_error_matches(b->err, CANDELA_ERROR, CANDELA_ERROR_FILE), "%s",
               b->err ? b->err->message : "no error");
+    cr_expect(b->err && strstr(b->err->message, "create it first"));
     b->m->display = NULL;
     mon_bad(b, "screendump s.png", MONITOR_ERROR_STATE, "no display");
     mon_free(b);

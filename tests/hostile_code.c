@@ -423,7 +423,9 @@ static void power(struct gen *g)
     out(g, 0xcfc, 0x601, 4);
     out(g, 0xcf8, 0x80000b80, 4);
     out(g, 0xcfc, 1, 1);
-    if (rnd(g, 4) == 0) { /* the SMBus host controller likewise */
+    if (rnd(g, 2)) { /* the SMBus host controller likewise, by the command register too */
+        out(g, 0xcf8, 0x80000b04, 4);
+        out(g, 0xcfc, 1, 1);
         out(g, 0xcf8, 0x80000b90, 4);
         out(g, 0xcfc, 0x701, 4);
         out(g, 0xcf8, 0x80000bd0, 4);

@@ -89,7 +89,13 @@ static bool piix_ide_attach(struct device *dev, GError **err)
 
 static void piix_ide_reset(struct device *dev)
 {
-    st_le16(pci_func(dev)->s->config + PCI_STATUS, 0x0280);
+    uint8_t *config = pci_func(dev)->s->config;
+
+    st_le16(config + PCI_STATUS, 0x0280);
+    /* Not as the data sheet has it: firmware written for QEMU (OVMF) enables nothing, and waits for
+     * drives on ports that float. */
+    st_le16(config + IDETIM, IDETIM_ENABLE);
+    st_le16(config + IDETIM + 2, IDETIM_ENABLE);
     piix_ide_update(dev);
 }
 

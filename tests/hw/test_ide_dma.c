@@ -51,9 +51,10 @@ Test(ide_dma, function_decodes_only_what_it_was_told_to)
     disk_rig_make(&r, "d-", 1000, true);
     cr_assert_eq(in8(&r, 0x1f7), 0xff, "after a reset nothing answers");
     disk_rig_config(&r, PCI_COMMAND, 2, PCI_COMMAND_IO);
+    cr_assert_eq(in8(&r, 0x1f7), READY, "IDETIM enables the channel unasked: OVMF never does");
+    disk_rig_config(&r, 0x40, 2, 0);
     cr_assert_eq(in8(&r, 0x1f7), 0xff);
     disk_rig_config(&r, 0x40, 2, 0x8000);
-    cr_assert_eq(in8(&r, 0x1f7), READY);
     cr_assert_eq(in8(&r, 0x3f6), READY);
     cr_assert_eq(in8(&r, BM_BASE + 2), 0xff);
     disk_rig_config(&r, PCI_BAR0 + 16, 4, 0xffffffff);

@@ -6,6 +6,7 @@
 #include "vhd/disk_int.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* `code`: CONFIG if the size was asked for, FORMAT if it is a source's. */
@@ -92,6 +93,13 @@ static bool convert_fill(struct image *from, const struct new_file *n, enum disk
     return good && (!error || disk_io_error(err, n->path, "cannot be written", error));
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 bool disk_convert(const struct disk_convert_args *a, const struct disk_watch *w, GError **err)
 {
     struct image *from;
@@ -101,6 +109,10 @@ bool disk_convert(const struct disk_convert_args *a, const struct disk_watch *w,
     if (a->kind == DISK_DIFFERENCING) {
         return disk_error(err, CANDELA_ERROR_CONFIG, a->target,
                           "cannot become a differencing disk: those are created over a parent");
+    }
+    if (is_same_file(a->source, a->target)) {
+        return disk_error(err, CANDELA_ERROR_CONFIG, a->target,
+                          "is the source as well; give another name");
     }
     from = image_open(a->source, a->source_format, true, false, &host_file_ops, NULL, err);
     if (!from) {

@@ -196,7 +196,7 @@ Test(disk, existing_targets_are_replaced_only_when_told_and_unused)
     expect_sound(to, DISK_DYNAMIC, SIZE);
     a.target = raw;
     a.kind = DISK_RAW;
-    expect_error(disk_convert(&a, NULL, &err), &err, CANDELA_ERROR_FILE, "in use");
+    expect_error(disk_convert(&a, NULL, &err), &err, CANDELA_ERROR_CONFIG, "source as well");
     a.target = d.path;
     expect_error(disk_convert(&a, NULL, &err), &err, CANDELA_ERROR_FILE, "folder");
     disk_dir_fini(&d);

@@ -597,6 +597,11 @@ bool chr_host_is_stdio(const struct chr_host *h)
     return h->kind == CHR_STDIO;
 }
 
+bool chr_host_is_pty(const struct chr_host *h)
+{
+    return h->kind == CHR_PTY;
+}
+
 bool chr_host_is_terminal(const struct chr_host *h)
 {
     return h->have_termios || h->kind == CHR_PTY;

@@ -27,6 +27,8 @@ struct chr *chr_host_chr(struct chr_host *h);
 struct chr *chr_host_monitor(struct chr_host *h);
 /* Whether it is this process's standard input and output. */
 bool chr_host_is_stdio(const struct chr_host *h);
+/* Whether it has a name that only opening it tells. */
+bool chr_host_is_pty(const struct chr_host *h);
 /* Whether a person types at it: no line editing by a terminal in between (raw mode). */
 bool chr_host_is_terminal(const struct chr_host *h);
 /* Whether a file named by it could be written; FILE error.  Nothing is created. */

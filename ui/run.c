@@ -152,9 +152,13 @@ static bool run_open_hosts(struct run *r, GError **err)
     for (unsigned terminal = 0; terminal < 2; terminal++) {
         for (unsigned i = 0; i < HOSTS; i++) {
             struct chr_host *h = r->hosts[i];
+            bool quiet;
 
-            if (h && chr_host_is_stdio(h) == (terminal == 1) &&
-                !chr_host_open(h, r->m, r->o->quiet ? NULL : run_note, err)) {
+            if (!h || chr_host_is_stdio(h) != (terminal == 1)) {
+                continue;
+            }
+            quiet = r->o->quiet && !chr_host_is_pty(h);
+            if (!chr_host_open(h, r->m, quiet ? NULL : run_note, err)) {
                 return false;
             }
         }

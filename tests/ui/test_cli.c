@@ -246,6 +246,18 @@ Test(cli, more_memory_than_the_host_maps_is_a_clear_line, .timeout = 60)
     remove_folder(folder);
 }
 
+Test(cli, a_pty_says_its_name_even_when_all_else_is_quiet, .timeout = 60)
+{
+    char *folder = make_folder();
+    struct result r = run_limited(
+        folder, "run -q -hda @/disk.img -serial pty -m 16M -display none --max-time 1", 0);
+
+    cr_expect_eq(r.status, 6, "%d: %s", r.status, r.err);
+    cr_expect(strstr(r.err, "/dev/pts/"), "%s", r.err);
+    result_clear(&r);
+    remove_folder(folder);
+}
+
 Test(cli, an_image_that_is_in_use_is_refused, .timeout = 60)
 {
     char *folder = make_folder();

@@ -58,13 +58,13 @@ static void expect_vhdiinfo(const char *path, const char *type, uint64_t size)
     cr_assert(strstr(out, bytes) || strstr(out, plain), "%s", out);
 }
 
-/* The last medium of the chain, as libvhdi reads it; false: it cannot be mounted here. */
-static bool expect_vhdimount(const char *folder, const char *path, unsigned depth,
+/* The last medium of the chain, as libvhdi reads it; where nothing can be mounted that is said. */
+static void expect_vhdimount(const char *folder, const char *path, unsigned depth,
                              const uint8_t *model, uint64_t size)
 {
     g_autofree char *out = vhd_rig_shell(
         "cd %s && mkdir -p mnt && if vhdimount %s mnt >/dev/null 2>&1; then "
-        "for i in 1 2 3 4 5; do [ -e mnt/vhdi%u ] && break; sleep 0.2; done; "
+        "for i in $(seq 50); do [ -e mnt/vhdi%u ] && break; sleep 0.2; done; "
         "cat mnt/vhdi%u >mounted.raw; umount mnt; rmdir mnt; echo yes; else rmdir mnt; fi",
         folder, path, depth, depth);
     g_autofree char *raw = g_build_filename(folder, "mounted.raw", NULL);
@@ -72,7 +72,8 @@ static bool expect_vhdimount(const char *folder, const char *path, unsigned dept
     gsize len;
 
     if (!g_str_has_prefix(out, "yes")) {
-        return false;
+        fprintf(stderr, "%s: not compared with libvhdi: vhdimount cannot mount here\n", path);
+        return;
     }
     cr_assert(g_file_get_contents(raw, &data, &len, NULL));
     cr_assert_eq(len, size);
@@ -81,7 +82,6 @@ static bool expect_vhdimount(const char *folder, const char *path, unsigned dept
                   path, (unsigned long long)(i / 512));
     }
     g_remove(raw);
-    return true;
 }
 
 Test(vhd_interop, ours_are_read_by_others)

@@ -109,8 +109,8 @@ static void smbios_processor(struct smbios *s, const struct vm_config *c, unsign
     p[0x05] = 3; /* central processor */
     p[0x06] = 1; /* family: other */
     p[0x07] = 2;
-    st_le16(p + 0x14, 2000); /* MHz */
-    st_le16(p + 0x16, 2000);
+    st_le16(p + 0x14, 1000); /* MHz, as CPUID and the TSC have it */
+    st_le16(p + 0x16, 1000);
     p[0x18] = 0x41; /* populated, enabled */
     p[0x19] = 1;
     st_le16(p + 0x1a, 0xffff); /* no cache handles */

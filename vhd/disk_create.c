@@ -97,7 +97,7 @@ static bool is_same_file(const char *a, const char *b)
 {
     struct stat x, y;
 
-    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+    return !stat(a, &x) && !stat(b, &y) && stat_is_same(&x, &y);
 }
 
 bool disk_convert(const struct disk_convert_args *a, const struct disk_watch *w, GError **err)

@@ -8,8 +8,9 @@
  *
  * Not modelled: access control lists and extended attributes of a file that is replaced.
  */
-#define _GNU_SOURCE /* O_TMPFILE, F_OFD_SETLK */
+#define _GNU_SOURCE /* O_TMPFILE */
 #include "vhd/disk_file.h"
+#include "vhd/image.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -41,23 +42,7 @@ bool disk_io_error(GError **err, const char *path, const char *what, int error)
 
 bool disk_lock(int fd, const char *path, bool exclusive, GError **err)
 {
-    struct flock lock = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
-    struct stat open_one, named;
-
-    if (fcntl(fd, F_OFD_SETLK, &lock) && (errno == EAGAIN || errno == EACCES)) {
-        return disk_error(err, CANDELA_ERROR_FILE, path,
-                          exclusive ? "is in use: another drive or program has it open; close "
-                                      "that first"
-                                    : "is in use: another drive or program writes to it; close "
-                                      "that first");
-    }
-    /* Between open and lock another program may have put a new file in its place. */
-    if (!fstat(fd, &open_one) && !stat(path, &named) &&
-        (open_one.st_ino != named.st_ino || open_one.st_dev != named.st_dev)) {
-        return disk_error(err, CANDELA_ERROR_FILE, path,
-                          "is in use: another program is just replacing it; try again");
-    }
-    return true;
+    return image_lock_file(fd, path, exclusive, "; close that first", err);
 }
 
 char *disk_real_path(const char *path, GError **err)

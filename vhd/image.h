@@ -12,6 +12,7 @@
 
 #include "vhd/vhd.h"
 #include "vhd/vhd_format.h"
+#include <sys/stat.h>
 
 /*
  * A host file, or what a test puts in its place.  Every call does all it is asked for, whatever
@@ -38,6 +39,18 @@ int file_read_at(struct file *f, void *buf, size_t len, uint64_t off);
 int file_write_at(struct file *f, const void *buf, size_t len, uint64_t off);
 int file_sync(struct file *f);
 int file_read_now(struct file *f, void *buf, size_t len, uint64_t off);
+
+/*
+ * Lock an open file as the image at `path` until it is closed: against everybody else, or against
+ * writers.  FILE error where it is in use (`advice` ends that message), or where `path` has become
+ * another file meanwhile.
+ */
+bool image_lock_file(int fd, const char *path, bool exclusive, const char *advice, GError **err);
+
+static inline bool stat_is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
 
 struct image {
     struct file file;

@@ -86,14 +86,21 @@ static bool image_take_size(struct image *img, const char *path, bool cdrom, GEr
     return true;
 }
 
-/* Between opening and locking, a new file may have taken the image's place (candela disk compact):
- * what is written to the old one would be lost. */
-static bool image_has_name(const struct image *img, const char *path, GError **err)
+bool image_lock_file(int fd, const char *path, bool exclusive, const char *advice, GError **err)
 {
+    struct flock lock = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
     struct stat is, named;
 
-    if (!fstat(img->file.fd, &is) && !stat(path, &named) &&
-        (is.st_ino != named.st_ino || is.st_dev != named.st_dev)) {
+    /* Other errors: a file system without locks. */
+    if (fcntl(fd, F_OFD_SETLK, &lock) && (errno == EAGAIN || errno == EACCES)) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE,
+                    "%s: is in use: another drive or program %s%s", path,
+                    exclusive ? "has it open" : "writes to it", advice);
+        return false;
+    }
+    /* Between opening and locking, a new file may have taken the image's place (candela disk
+     * compact): what is written to the old one would be lost. */
+    if (!fstat(fd, &is) && !stat(path, &named) && !stat_is_same(&is, &named)) {
         image_error(err, CANDELA_ERROR_FILE, path,
                     "is in use: another program is just replacing it; try again");
         return false;
@@ -103,23 +110,9 @@ static bool image_has_name(const struct image *img, const char *path, GError **e
 
 static bool image_lock(struct image *img, const char *path, GError **err)
 {
-    struct flock lock = {
-        .l_type = img->readonly ? F_RDLCK : F_WRLCK,
-        .l_whence = SEEK_SET,
-    };
-
-    if (!fcntl(img->file.fd, F_OFD_SETLK, &lock)) {
-        return image_has_name(img, path, err);
-    }
-    if (errno == EAGAIN || errno == EACCES) {
-        image_error(err, CANDELA_ERROR_FILE, path,
-                    img->readonly
-                        ? "is in use: another drive or program writes to it"
-                        : "is in use: another drive or program has it open; close that (drives "
-                          "can share it with readonly=on in all)");
-        return false;
-    }
-    return true; /* a file system without locks */
+    return image_lock_file(
+        img->file.fd, path, !img->readonly,
+        img->readonly ? "" : "; close that (drives can share it with readonly=on in all)", err);
 }
 
 /* A loop would wait for a lock of our own at best. */
@@ -129,8 +122,7 @@ static bool image_check_chain(const struct image *img, GError **err)
     unsigned depth = 1;
 
     for (const struct image *i = img->child; i; i = i->child, depth++) {
-        if (!fstat(img->file.fd, &st) && !fstat(i->file.fd, &other) && st.st_dev == other.st_dev &&
-            st.st_ino == other.st_ino) {
+        if (!fstat(img->file.fd, &st) && !fstat(i->file.fd, &other) && stat_is_same(&st, &other)) {
             image_error(err, CANDELA_ERROR_FORMAT, img->path,
                         "is its own parent or grandparent: a loop");
             return false;

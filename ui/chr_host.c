@@ -109,18 +109,18 @@ static void chr_unblock(struct chr_host *h)
     }
 }
 
-static void chr_unwatch_output(struct chr_host *h)
+static void chr_unwatch(struct chr_host *h, unsigned *watch)
 {
-    if (h->out_watch) {
-        loop_unwatch(h->m, h->out_watch);
-        h->out_watch = 0;
+    if (*watch) {
+        loop_unwatch(h->m, *watch);
+        *watch = 0;
     }
 }
 
 /* Nobody takes what waits. */
 static void chr_drop_output(struct chr_host *h)
 {
-    chr_unwatch_output(h);
+    chr_unwatch(h, &h->out_watch);
     g_byte_array_set_size(h->out, 0);
 }
 
@@ -133,7 +133,7 @@ static void chr_on_writable(void *arg, GIOCondition c)
         chr_drop_output(h);
     }
     if (!h->out->len) {
-        chr_unwatch_output(h);
+        chr_unwatch(h, &h->out_watch);
         chr_unblock(h);
     }
 }
@@ -265,23 +265,12 @@ static void chr_take_input(struct chr_host *h, const uint8_t *buf, size_t len)
     chr_deliver(h);
 }
 
-static void chr_unwatch_input(struct chr_host *h)
-{
-    if (h->in_watch) {
-        loop_unwatch(h->m, h->in_watch);
-        h->in_watch = 0;
-    }
-}
-
 /* A socket's.  What it sent stays: the device still gets it. */
 static void chr_drop_peer(struct chr_host *h)
 {
-    chr_unwatch_input(h);
+    chr_unwatch(h, &h->in_watch);
     chr_drop_output(h);
-    if (h->end_watch) {
-        loop_unwatch(h->m, h->end_watch);
-        h->end_watch = 0;
-    }
+    chr_unwatch(h, &h->end_watch);
     close(h->in_fd);
     h->in_fd = h->out_fd = -1;
     chr_set_open(h, false);
@@ -318,7 +307,7 @@ static void chr_on_end_of_socket(struct chr_host *h)
     struct pollfd p = {.fd = h->in_fd};
 
     if (chr_is_busy(h) && (poll(&p, 1, 0) <= 0 || !(p.revents & (POLLHUP | POLLERR)))) {
-        chr_unwatch_input(h);
+        chr_unwatch(h, &h->in_watch);
         h->end_watch = loop_every(h->m, END_POLL_MS, chr_end_when_done, h);
     } else {
         chr_drop_peer(h);
@@ -331,7 +320,7 @@ static void chr_on_end_of_input(struct chr_host *h)
         chr_on_end_of_socket(h);
         return;
     }
-    chr_unwatch_input(h);
+    chr_unwatch(h, &h->in_watch);
     if (h->kind == CHR_PTY) {
         chr_drop_output(h);
         chr_set_open(h, false);
@@ -354,7 +343,7 @@ static void chr_on_input(void *arg, GIOCondition c)
     /* With escape keys everything is read, so that Ctrl-A x works beside a guest that does not
      * listen. */
     if (!room && !(h->escapes && h->have_termios)) {
-        chr_unwatch_input(h);
+        chr_unwatch(h, &h->in_watch);
         return;
     }
     room = room ? MIN(room, sizeof buf) : sizeof buf;

@@ -116,6 +116,12 @@ uint32_t rig_in32(struct rig *r, uint16_t port)
     return port_read_locked(r->m, port, 4);
 }
 
+void rig_config_write(struct rig *r, unsigned devfn, unsigned reg, uint32_t val, unsigned size)
+{
+    rig_out32(r, 0xcf8, 0x80000000u | devfn << 8 | (reg & 0xfc));
+    port_write_locked(r->m, (uint16_t)(0xcfc + (reg & 3)), val, size);
+}
+
 uint64_t rig_mmio_read(struct rig *r, uint64_t pa, unsigned size)
 {
     return aspace_read_locked(r->m, pa, size);

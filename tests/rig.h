@@ -63,6 +63,8 @@ void rig_out32(struct rig *r, uint16_t port, uint32_t val);
 uint8_t rig_in8(struct rig *r, uint16_t port);
 uint16_t rig_in16(struct rig *r, uint16_t port);
 uint32_t rig_in32(struct rig *r, uint16_t port);
+/* Write 1, 2 or 4 bytes of a PCI function's configuration space. */
+void rig_config_write(struct rig *r, unsigned devfn, unsigned reg, uint32_t val, unsigned size);
 /* Physical memory, as a processor reaches it: 1, 2, 4 or 8 bytes. */
 uint64_t rig_mmio_read(struct rig *r, uint64_t pa, unsigned size);
 void rig_mmio_write(struct rig *r, uint64_t pa, uint64_t val, unsigned size);

@@ -117,8 +117,7 @@ static inline struct block *medium_new(uint64_t sectors, bool readonly)
 
 static inline void disk_rig_config(struct disk_rig *r, unsigned reg, unsigned size, uint32_t val)
 {
-    rig_out32(r->rig, 0xcf8, 0x80000000u | PCI_DEVFN(1, 1) << 8 | (reg & 0xfc));
-    port_write_locked(r->m, (uint16_t)(0xcfc + (reg & 3)), val, size);
+    rig_config_write(r->rig, PCI_DEVFN(1, 1), reg, val, size);
 }
 
 /* What firmware does: the legacy ports on, the bus master at BM_BASE. */

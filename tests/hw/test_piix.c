@@ -36,12 +36,6 @@ static struct rig *begin(void)
     return r;
 }
 
-static void config_write(struct rig *r, unsigned devfn, unsigned reg, uint32_t val, unsigned size)
-{
-    rig_out32(r, 0xcf8, 0x80000000u | devfn << 8 | (reg & 0xfc));
-    port_write_locked(r->m, (uint16_t)(0xcfc + (reg & 3)), val, size);
-}
-
 static uint32_t config_read(struct rig *r, unsigned devfn, unsigned reg)
 {
     rig_out32(r, 0xcf8, 0x80000000u | devfn << 8 | (reg & 0xfc));
@@ -53,8 +47,8 @@ static struct rig *begin_pm(void)
 {
     struct rig *r = begin();
 
-    config_write(r, PCI_DEVFN(1, 3), 0x40, PM | 1, 4);
-    config_write(r, PCI_DEVFN(1, 3), 0x80, 1, 1);
+    rig_config_write(r, PCI_DEVFN(1, 3), 0x40, PM | 1, 4);
+    rig_config_write(r, PCI_DEVFN(1, 3), 0x80, 1, 1);
     return r;
 }
 
@@ -75,7 +69,7 @@ Test(piix, functions_identify_themselves)
     cr_assert_eq(config_read(r, 8, 0x0c) >> 16 & 0xff, 0x80, "a multi-function device");
     cr_assert_eq(config_read(r, 9, 0x20), 1, "ports of the bus masters");
     /* The firmware's enable bits, which drivers look at. */
-    config_write(r, 9, 0x40, 0x80008000, 4);
+    rig_config_write(r, 9, 0x40, 0x80008000, 4);
     cr_assert_eq(config_read(r, 9, 0x40), 0x80008000);
     rig_free(r);
 }
@@ -91,19 +85,19 @@ Test(piix, pirqs_reach_the_routed_interrupt)
     for (unsigned to = 0; to < 16; to++) {
         bool allowed = (0xdef8 >> to) & 1;
 
-        config_write(r, 8, 0x60, to, 1);
+        rig_config_write(r, 8, 0x60, to, 1);
         for (unsigned i = 0; i < 16; i++) {
             cr_assert_eq(irq[i].level, allowed && i == to, "routed to %u, IRQ %u", to, i);
         }
     }
     /* A and B on 11: a wired OR. */
-    config_write(r, 8, 0x60, 0x0b0b, 2);
+    rig_config_write(r, 8, 0x60, 0x0b0b, 2);
     piix_pirq_sink(isa, 1, true);
     piix_pirq_sink(isa, 0, false);
     cr_assert(irq[11].level);
-    config_write(r, 8, 0x61, 0x8b, 1);
+    rig_config_write(r, 8, 0x61, 0x8b, 1);
     cr_assert_not(irq[11].level, "bit 7 turns routing off");
-    config_write(r, 8, 0x61, 0x0a, 1);
+    rig_config_write(r, 8, 0x61, 0x0a, 1);
     cr_assert(irq[10].level);
     rig_reset(r);
     cr_assert_not(irq[10].level);
@@ -130,11 +124,11 @@ Test(piix_pm, io_block_goes_where_it_is_put)
     struct rig *r = begin();
     unsigned at = PCI_DEVFN(1, 3);
 
-    config_write(r, at, 0x40, PM | 1, 4);
+    rig_config_write(r, at, 0x40, PM | 1, 4);
     cr_assert_eq(rig_in16(r, PM), 0xffff, "not enabled");
-    config_write(r, at, 0x80, 1, 1);
+    rig_config_write(r, at, 0x80, 1, 1);
     cr_assert_eq(rig_in16(r, PM), 0);
-    config_write(r, at, 0x40, 0xb03f, 4);
+    rig_config_write(r, at, 0x40, 0xb03f, 4);
     cr_assert_eq(config_read(r, at, 0x40), 0xb001);
     cr_assert_eq(rig_in16(r, PM), 0xffff);
     cr_assert_eq(rig_in16(r, 0xb000), 0);

@@ -12,6 +12,7 @@
 #include <criterion/criterion.h>
 
 enum {
+    PM_FUNCTION = PCI_DEVFN(1, 3),
     SMB = 0x700,
     SMBHSTSTS = SMB,
     SMBHSTCNT = SMB + 2,
@@ -21,12 +22,6 @@ enum {
 
 static struct rig_pin irq9;
 
-static void config_write(struct rig *r, unsigned reg, uint32_t val, unsigned size)
-{
-    rig_out32(r, 0xcf8, 0x80000000u | PCI_DEVFN(1, 3) << 8 | (reg & 0xfc));
-    port_write_locked(r->m, (uint16_t)(0xcfc + (reg & 3)), val, size);
-}
-
 static struct rig *begin(void)
 {
     struct rig *r = rig_begin(NULL);
@@ -34,7 +29,7 @@ static struct rig *begin(void)
 
     device_new(r->m, &pci_ops, "pci");
     pm = device_new(r->m, &piix_pm_ops, "piix_pm");
-    pci_place(pm, PCI_DEVFN(1, 3));
+    pci_place(pm, PM_FUNCTION);
     smbus = device_new(r->m, &piix_smbus_ops, "piix_smbus");
     rig_connect(piix_smbus_irq(smbus), &irq9);
     rig_ready(r);
@@ -46,9 +41,9 @@ static struct rig *begin_placed(void)
 {
     struct rig *r = begin();
 
-    config_write(r, 0x90, SMB | 1, 4);
-    config_write(r, 0xd2, 0x09, 1);
-    config_write(r, PCI_COMMAND, PCI_COMMAND_IO, 2);
+    rig_config_write(r, PM_FUNCTION, 0x90, SMB | 1, 4);
+    rig_config_write(r, PM_FUNCTION, 0xd2, 0x09, 1);
+    rig_config_write(r, PM_FUNCTION, PCI_COMMAND, PCI_COMMAND_IO, 2);
     return r;
 }
 
@@ -57,13 +52,13 @@ Test(piix_smbus, answers_where_and_when_it_is_enabled)
     struct rig *r = begin();
 
     cr_assert_eq(rig_in8(r, SMBHSTSTS), 0xff);
-    config_write(r, 0x90, SMB | 1, 4);
+    rig_config_write(r, PM_FUNCTION, 0x90, SMB | 1, 4);
     cr_assert_eq(rig_in8(r, SMBHSTSTS), 0xff);
-    config_write(r, 0xd2, 0x09, 1);
+    rig_config_write(r, PM_FUNCTION, 0xd2, 0x09, 1);
     cr_assert_eq(rig_in8(r, SMBHSTSTS), 0xff, "the command register says no");
-    config_write(r, PCI_COMMAND, PCI_COMMAND_IO, 2);
+    rig_config_write(r, PM_FUNCTION, PCI_COMMAND, PCI_COMMAND_IO, 2);
     cr_assert_eq(rig_in8(r, SMBHSTSTS), 0);
-    config_write(r, 0x90, 0xb100, 4);
+    rig_config_write(r, PM_FUNCTION, 0x90, 0xb100, 4);
     cr_assert_eq(rig_in8(r, SMBHSTSTS), 0xff);
     cr_assert_eq(rig_in8(r, 0xb100), 0);
     rig_free(r);
@@ -93,7 +88,7 @@ Test(piix_smbus, interrupts_on_irq_9_when_asked)
     cr_assert_eq(irq9.level, 1);
     rig_out8(r, SMBHSTSTS, 0x1e);
     cr_assert_eq(irq9.level, 0);
-    config_write(r, 0xd2, 0x01, 1); /* SMI#, which nobody serves */
+    rig_config_write(r, PM_FUNCTION, 0xd2, 0x01, 1); /* SMI#, which nobody serves */
     rig_out8(r, SMBHSTCNT, BIT(6) | BIT(0));
     cr_assert_eq(irq9.level, 0);
     rig_free(r);

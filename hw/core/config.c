@@ -17,6 +17,24 @@ void vm_config_init(struct vm_config *c)
     };
 }
 
+static void nic_config_each_string(struct nic_config *n, void (*fn)(char **s))
+{
+    fn(&n->id);
+    fn(&n->name);
+    fn(&n->pcap);
+    fn(&n->user.network);
+    fn(&n->user.host);
+    fn(&n->user.dns);
+    fn(&n->user.dhcp_start);
+    fn(&n->user.hostname);
+    fn(&n->user.domain);
+    fn(&n->user.tftp);
+    fn(&n->user.bootfile);
+    for (unsigned i = 0; i < NIC_MAX_FORWARDS; i++) {
+        fn(&n->user.forward[i]);
+    }
+}
+
 /* Call fn on every string member. */
 static void vm_config_each_string(struct vm_config *c, void (*fn)(char **s))
 {
@@ -35,6 +53,9 @@ static void vm_config_each_string(struct vm_config *c, void (*fn)(char **s))
     for (unsigned i = 0; i < VM_MAX_DRIVES; i++) {
         fn(&c->drives[i].file);
         fn(&c->drives[i].serial);
+    }
+    for (unsigned i = 0; i < VM_MAX_NICS; i++) {
+        nic_config_each_string(&c->nics[i], fn);
     }
     for (unsigned i = 0; i < VM_SERIALS; i++) {
         fn(&c->serial[i]);

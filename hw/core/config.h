@@ -2,14 +2,22 @@
  * What a machine is made of, as plain data.  The command line fills it (ui/options.c); the key file
  * will (issue 5).
  *
- * Not modelled: network cards, and devices beyond the board.
+ * Not modelled: devices beyond the board.
  */
 #ifndef HW_CORE_CONFIG_H
 #define HW_CORE_CONFIG_H
 
 #include "hw/core/base.h"
 
-enum { VM_MAX_CPUS = 64, VM_MAX_DRIVES = 8, VM_SERIALS = 2, DRIVE_SERIAL_MAX = 20 };
+enum {
+    VM_MAX_CPUS = 64,
+    VM_MAX_DRIVES = 8,
+    VM_SERIALS = 2,
+    DRIVE_SERIAL_MAX = 20,
+    VM_MAX_NICS = 4,
+    NIC_MAX_FORWARDS = 16,
+    VLAN_MAX = 4094,
+};
 #define VM_MAX_MEMORY (64ull * GiB)
 #define VM_MIN_MEMORY (1ull * MiB)
 
@@ -30,6 +38,48 @@ struct drive_config {
     bool readonly, snapshot;
 };
 
+enum nic_model { NIC_DEC21140 };
+/* What is at the other end of the cable. */
+enum nic_peer {
+    NIC_PEER_NONE,   /* nothing: a cable without an end */
+    NIC_PEER_USER,   /* address translation in this process (libslirp) */
+    NIC_PEER_SWITCH, /* a switch of this host's machines */
+    NIC_PEER_TAP,    /* a TAP interface of the host */
+};
+/* What the port does with 802.1Q tags on behalf of its card. */
+enum nic_vlan {
+    NIC_VLAN_ALL,    /* nothing: frames pass as they are */
+    NIC_VLAN_ACCESS, /* the card sees untagged frames of VLAN `vlan` only */
+    NIC_VLAN_TRUNK,  /* tagged frames pass, of the VLANs in `trunk`; untagged ones do not */
+};
+
+/* The network behind NIC_PEER_USER; NULL strings: libslirp's own or the usual ones. */
+struct nic_user_config {
+    bool restricted; /* only the forwards below; nothing else gets out */
+    bool no_ipv6;
+    char *network;                   /* "10.0.2.0/24" */
+    char *host, *dns, *dhcp_start;   /* addresses in it */
+    char *hostname, *domain;         /* told by DHCP */
+    char *tftp, *bootfile;           /* folder served; file name told by DHCP */
+    char *forward[NIC_MAX_FORWARDS]; /* "tcp:127.0.0.1:2222-:22" as typed */
+};
+
+struct nic_config {
+    bool used;
+    enum nic_model model;
+    enum nic_peer peer;
+    char *id;   /* "nic0" */
+    char *name; /* of the switch or the TAP interface */
+    uint8_t mac[6];
+    bool has_mac; /* else ui gives one before the machine is made */
+    bool link_down;
+    enum nic_vlan vlan_mode;
+    uint16_t vlan;
+    uint8_t trunk[(VLAN_MAX + 8) / 8]; /* a bit per VLAN */
+    char *pcap;                        /* file that gets the card's frames */
+    struct nic_user_config user;
+};
+
 struct vm_config {
     char *name;
     uint64_t memory; /* bytes */
@@ -41,6 +91,7 @@ struct vm_config {
     char *bios;      /* firmware image, NULL: the one found at configure time */
     char *vga_bios;  /* likewise */
     struct drive_config drives[VM_MAX_DRIVES];
+    struct nic_config nics[VM_MAX_NICS];
     char *boot_order; /* letters of a, c, d, n; NULL: "cda" */
     bool boot_menu;
     char *kernel, *initrd, *append;

@@ -21,6 +21,7 @@
 #include "hw/core/input.h"
 #include "hw/core/line.h"
 #include "hw/core/loop.h"
+#include "hw/core/net.h"
 #include "hw/core/ports.h"
 #include "hw/core/state.h"
 #include "hw/core/trace.h"
@@ -107,6 +108,7 @@ struct machine {
     struct device *input_dev;
     struct block *
         drives[VM_MAX_DRIVES]; /* opened by the front end before build; index as in config.drives */
+    struct net *nics[VM_MAX_NICS];  /* likewise, not owned; NULL: no such card */
     struct chr *serial[VM_SERIALS]; /* likewise */
     struct chr *debugcon;
     GBytes *kernel, *initrd; /* contents, read by the front end; unreferenced by machine_free */

@@ -1,0 +1,37 @@
+/*
+ * The part of the network contract that is neither card nor carrier.
+ *
+ * Not modelled: see net.h.
+ */
+#include "hw/core/net.h"
+#include "hw/core/machine.h"
+
+void net_set_link(struct net *n, bool up)
+{
+    machine_assert_locked(n->m);
+    if (n->link == up) {
+        return;
+    }
+    n->link = up;
+    if (n->front && n->front->link_changed) {
+        n->front->link_changed(n->dev, up);
+    }
+    net_kick(n, NET_KICK_TX | NET_KICK_RX);
+}
+
+const char *net_drop_name(enum net_drop why)
+{
+    static const char *const words[NET_DROPS] = NET_DROP_WORDS;
+
+    return why < NET_DROPS ? words[why] : "?";
+}
+
+struct net *net_find(struct machine *m, const char *id)
+{
+    for (unsigned i = 0; i < VM_MAX_NICS; i++) {
+        if (m->nics[i] && g_str_equal(m->nics[i]->id, id)) {
+            return m->nics[i];
+        }
+    }
+    return NULL;
+}

@@ -23,9 +23,9 @@ struct firmware {
 bool firmware_map(struct machine *m, struct firmware *fw, GError **err);
 
 /*
- * Check m->kernel (and initrd, append) and hand it over in fw_cfg with the option ROM that starts
- * it; nothing to do without a kernel.  `low_memory` is the RAM below 4 GiB in bytes.  CONFIG or
- * FORMAT errors name the file.
+ * Check m->kernel (and initrd, append), or without a kernel m->netboot, and hand it over in fw_cfg
+ * with the option ROM that starts it; nothing to do without either.  `low_memory` is the RAM below
+ * 4 GiB in bytes.  CONFIG or FORMAT errors name the file.
  */
 bool kernel_add(struct machine *m, struct device *fw_cfg, uint64_t low_memory, GError **err);
 

@@ -1,6 +1,7 @@
 /*
  * Kernels given on the command line: Linux bzImages and Multiboot 1 images, checked here and handed
- * to the option ROMs of pc-bios/optionrom through fw_cfg (its README.md is the contract).
+ * to the option ROMs of pc-bios/optionrom through fw_cfg (its README.md is the contract).  Without
+ * one, the program that boots from the network (iPXE, a bzImage too) takes the same way.
  *
  * Follows the Linux x86 boot protocol (Documentation/arch/x86/boot.rst) 2.02 and later, the
  * Multiboot specification 0.6.96 and, for Multiboot, System V ELF32.
@@ -30,6 +31,8 @@ struct kernel {
     struct machine *m;
     struct device *fw_cfg;
     const char *name, *append;
+    char *from;    /* how messages call it: option and file */
+    GBytes *bytes; /* the file */
     const uint8_t *data;
     size_t size;
     uint64_t low_memory;
@@ -51,22 +54,34 @@ static bool kernel_fail(GError **err, enum candela_error code, const char *fmt, 
     return false;
 }
 
-/* The ROM that starts the kernel, first in the boot order. */
+/* Only this ROM is to be booted. */
+static void kernel_boot_rom_only(struct kernel *k, const char *name)
+{
+    char *order = g_strdup_printf("/rom@%s\nHALT", name);
+
+    fw_cfg_add_file_copy(k->fw_cfg, "bootorder", order, strlen(order) + 1);
+    g_free(order);
+}
+
+/*
+ * The ROM that starts it.  A kernel's is the only thing to be booted; the other one's place is that
+ * of the network in the CMOS's boot order.
+ */
 static bool kernel_add_rom(struct kernel *k, GBytes *rom, const char *file, GError **err)
 {
-    char *order, *name;
+    char *name;
     gsize size = rom ? g_bytes_get_size(rom) : 0;
 
     if (!size || size % 512) {
         return kernel_fail(err, CANDELA_ERROR_CONFIG,
-                           "-kernel %s: this build has no %s option ROM (pc-bios/optionrom)",
-                           k->name, file);
+                           "%s: this build has no %s option ROM (pc-bios/optionrom)", k->from,
+                           file);
     }
     name = g_strdup_printf("genroms/%s", file);
-    order = g_strdup_printf("/rom@%s\nHALT", name);
     fw_cfg_add_file(k->fw_cfg, name, rom);
-    fw_cfg_add_file_copy(k->fw_cfg, "bootorder", order, strlen(order) + 1);
-    g_free(order);
+    if (k->m->kernel) {
+        kernel_boot_rom_only(k, name);
+    }
     g_free(name);
     return true;
 }
@@ -81,10 +96,10 @@ static void kernel_set_part(struct kernel *k, uint16_t key, const void *data, si
 
 static bool kernel_no_room(struct kernel *k, uint64_t needed, GError **err)
 {
-    return kernel_fail(
-        err, CANDELA_ERROR_CONFIG,
-        "-kernel %s: it needs at least %llu MiB of memory%s, the machine has %llu MiB", k->name,
-        (needed + MiB - 1) / MiB, k->m->initrd ? " with its initrd" : "", k->low_memory / MiB);
+    return kernel_fail(err, CANDELA_ERROR_CONFIG,
+                       "%s: it needs at least %llu MiB of memory%s, the machine has %llu MiB",
+                       k->from, (needed + MiB - 1) / MiB, k->m->initrd ? " with its initrd" : "",
+                       k->low_memory / MiB);
 }
 
 /* Linux ---------------------------------------------------------------------------------------- */
@@ -118,22 +133,19 @@ static bool linux_check(const struct kernel *k, size_t setup_size, GError **err)
     size_t cmdline_max = version >= 0x206 ? ld_le32(k->data + 0x238) : 255;
 
     if (version < 0x202) {
-        return kernel_fail(
-            err, CANDELA_ERROR_FORMAT,
-            "-kernel %s: Linux boot protocol %u.%02u is too old, 2.02 or later is needed", k->name,
-            version >> 8, version & 0xff);
+        return kernel_fail(err, CANDELA_ERROR_FORMAT,
+                           "%s: Linux boot protocol %u.%02u is too old, 2.02 or later is needed",
+                           k->from, version >> 8, version & 0xff);
     }
     if (!(k->data[0x211] & 1)) {
         return kernel_fail(err, CANDELA_ERROR_FORMAT,
-                           "-kernel %s: a zImage (loads below 1 MiB), a bzImage is needed",
-                           k->name);
+                           "%s: a zImage (loads below 1 MiB), a bzImage is needed", k->from);
     }
     /* The header counts paragraphs, rounded up. */
     if (setup_size > SETUP_MAX || setup_size >= k->size || k->size + 15 < expected) {
-        return kernel_fail(
-            err, CANDELA_ERROR_FORMAT,
-            "-kernel %s: truncated: %zu bytes, its header promises %" G_GUINT64_FORMAT, k->name,
-            k->size, MAX(expected, setup_size + 1));
+        return kernel_fail(err, CANDELA_ERROR_FORMAT,
+                           "%s: truncated: %zu bytes, its header promises %" G_GUINT64_FORMAT,
+                           k->from, k->size, MAX(expected, setup_size + 1));
     }
     if (strlen(k->append) > MIN(cmdline_max, (size_t)CMDLINE_MAX - 1)) {
         return kernel_fail(err, CANDELA_ERROR_CONFIG,
@@ -182,7 +194,7 @@ static bool linux_place_initrd(struct kernel *k, size_t setup_size, uint32_t *ad
     return true;
 }
 
-static bool linux_add(struct kernel *k, GError **err)
+static bool linux_add(struct kernel *k, GBytes *rom, const char *rom_file, GError **err)
 {
     size_t setup_size = (k->data[0x1f1] ? k->data[0x1f1] + 1u : 5u) * 512;
     uint32_t initrd_addr, initrd_size;
@@ -190,7 +202,7 @@ static bool linux_add(struct kernel *k, GError **err)
     uint8_t *setup;
 
     if (!linux_check(k, setup_size, err) || !linux_place_initrd(k, setup_size, &initrd_addr, err) ||
-        !kernel_add_rom(k, k->m->linuxboot_rom, "linuxboot.bin", err)) {
+        !kernel_add_rom(k, rom, rom_file, err)) {
         return false;
     }
     initrd_size = k->m->initrd ? (uint32_t)g_bytes_get_size(k->m->initrd) : 0;
@@ -210,7 +222,7 @@ static bool linux_add(struct kernel *k, GError **err)
     fw_cfg_set_u32(k->fw_cfg, FW_CFG_CMDLINE_ADDR, CMDLINE_ADDR);
     fw_cfg_set_u32(k->fw_cfg, FW_CFG_CMDLINE_SIZE, (uint32_t)strlen(k->append) + 1);
     kernel_set_part(k, FW_CFG_CMDLINE_DATA, k->append, strlen(k->append) + 1);
-    rest = g_bytes_new_from_bytes(k->m->kernel, setup_size, k->size - setup_size);
+    rest = g_bytes_new_from_bytes(k->bytes, setup_size, k->size - setup_size);
     fw_cfg_set_u32(k->fw_cfg, FW_CFG_KERNEL_ADDR, KERNEL_ADDR);
     fw_cfg_set_u32(k->fw_cfg, FW_CFG_KERNEL_SIZE, (uint32_t)g_bytes_get_size(rest));
     fw_cfg_set_bytes(k->fw_cfg, FW_CFG_KERNEL_DATA, rest);
@@ -265,9 +277,9 @@ static bool multiboot_alloc(struct kernel *k, struct multiboot *mb, uint64_t ext
 
     if (mb->base < KERNEL_ADDR || mb->end <= mb->base) {
         return kernel_fail(err, CANDELA_ERROR_FORMAT,
-                           "-kernel %s: a Multiboot image must load at 1 MiB or above, this one "
+                           "%s: a Multiboot image must load at 1 MiB or above, this one "
                            "wants %#" G_GINT64_MODIFIER "x",
-                           k->name, mb->base);
+                           k->from, mb->base);
     }
     size = align_up(mb->end - mb->base, PAGE_BYTES) + extra;
     if (mb->base + size + FIRMWARE_SLACK > k->low_memory) {
@@ -275,15 +287,14 @@ static bool multiboot_alloc(struct kernel *k, struct multiboot *mb, uint64_t ext
     }
     mb->image = g_try_malloc0(size);
     if (!mb->image) {
-        return kernel_fail(err, CANDELA_ERROR_HOST, "-kernel %s: no memory for its image", k->name);
+        return kernel_fail(err, CANDELA_ERROR_HOST, "%s: no memory for its image", k->from);
     }
     return true;
 }
 
 static bool multiboot_bad(struct kernel *k, const char *what, GError **err)
 {
-    return kernel_fail(err, CANDELA_ERROR_FORMAT, "-kernel %s: damaged Multiboot image: %s",
-                       k->name, what);
+    return kernel_fail(err, CANDELA_ERROR_FORMAT, "%s: damaged Multiboot image: %s", k->from, what);
 }
 
 /* Addresses in the header itself ("a.out kludge"). */
@@ -340,10 +351,10 @@ static bool multiboot_load_elf(struct kernel *k, struct multiboot *mb, uint64_t 
     if (k->size < 52 || memcmp(k->data, "\177ELF", 4) != 0 || k->data[4] != 1 ||
         ld_le16(k->data + 18) != 3) {
         return kernel_fail(err, CANDELA_ERROR_FORMAT,
-                           "-kernel %s: a Multiboot image must be a 32-bit x86 ELF file or give "
+                           "%s: a Multiboot image must be a 32-bit x86 ELF file or give "
                            "its addresses in the "
                            "header",
-                           k->name);
+                           k->from);
     }
     count = ld_le16(k->data + 44);
     mb->base = UINT64_MAX;
@@ -428,10 +439,9 @@ static bool multiboot_add(struct kernel *k, size_t header, GError **err)
     bool ok;
 
     if (flags & 0xffff & ~MB_UNDERSTOOD) {
-        return kernel_fail(
-            err, CANDELA_ERROR_FORMAT,
-            "-kernel %s: it demands Multiboot features that are not there (flags %#x)", k->name,
-            flags & 0xffff & ~MB_UNDERSTOOD);
+        return kernel_fail(err, CANDELA_ERROR_FORMAT,
+                           "%s: it demands Multiboot features that are not there (flags %#x)",
+                           k->from, flags & 0xffff & ~MB_UNDERSTOOD);
     }
     cmdline = *k->append ? g_strdup_printf("%s %s", k->name, k->append) : g_strdup(k->name);
     extra = align_up(module_size, PAGE_BYTES) + strlen(cmdline) + strlen(module_name) + 16;
@@ -455,31 +465,58 @@ static bool multiboot_add(struct kernel *k, size_t header, GError **err)
     return ok;
 }
 
+/* What `n` in the boot order starts. */
+static bool netboot_add(struct kernel *k, GError **err)
+{
+    bool ok;
+
+    k->bytes = k->m->netboot;
+    k->data = g_bytes_get_data(k->bytes, &k->size);
+    k->append = "";
+    k->from = g_strdup("-boot n: the network boot program");
+    ok = linux_is_bzimage(k) ? linux_add(k, k->m->netboot_rom, "netboot.bin", err)
+                             : kernel_fail(err, CANDELA_ERROR_FORMAT,
+                                           "%s: not a bzImage (no 'HdrS' at 0x202)", k->from);
+    g_free(k->from);
+    return ok;
+}
+
+static bool kernel_add_given(struct kernel *k, GError **err)
+{
+    size_t header;
+
+    if (k->m->initrd && g_bytes_get_size(k->m->initrd) >= k->low_memory) {
+        return kernel_no_room(k, g_bytes_get_size(k->m->initrd) + KERNEL_ADDR, err);
+    }
+    if (k->size && linux_is_bzimage(k)) {
+        return linux_add(k, k->m->linuxboot_rom, "linuxboot.bin", err);
+    }
+    if (k->size && multiboot_find(k, &header)) {
+        return multiboot_add(k, header, err);
+    }
+    return kernel_fail(err, CANDELA_ERROR_FORMAT,
+                       "%s: %s (no 'HdrS' at 0x202) or Multiboot 1 image", k->from,
+                       k->size ? "not a Linux bzImage" : "the file is empty, not a Linux bzImage");
+}
+
 bool kernel_add(struct machine *m, struct device *fw_cfg, uint64_t low_memory, GError **err)
 {
     struct kernel k = {.m = m, .fw_cfg = fw_cfg, .low_memory = low_memory};
-    size_t header;
+    bool ok;
 
     if (!m->kernel) {
         if (m->initrd || m->config.append) {
             return kernel_fail(err, CANDELA_ERROR_CONFIG, "%s needs -kernel FILE",
                                m->initrd ? "-initrd" : "-append");
         }
-        return true;
+        return !m->netboot || netboot_add(&k, err);
     }
-    k.data = g_bytes_get_data(m->kernel, &k.size);
+    k.bytes = m->kernel;
+    k.data = g_bytes_get_data(k.bytes, &k.size);
     k.name = m->config.kernel ? m->config.kernel : "kernel";
     k.append = m->config.append ? m->config.append : "";
-    if (m->initrd && g_bytes_get_size(m->initrd) >= low_memory) {
-        return kernel_no_room(&k, g_bytes_get_size(m->initrd) + KERNEL_ADDR, err);
-    }
-    if (k.size && linux_is_bzimage(&k)) {
-        return linux_add(&k, err);
-    }
-    if (k.size && multiboot_find(&k, &header)) {
-        return multiboot_add(&k, header, err);
-    }
-    return kernel_fail(err, CANDELA_ERROR_FORMAT,
-                       "-kernel %s: %s (no 'HdrS' at 0x202) or Multiboot 1 image", k.name,
-                       k.size ? "not a Linux bzImage" : "the file is empty, not a Linux bzImage");
+    k.from = g_strdup_printf("-kernel %s", k.name);
+    ok = kernel_add_given(&k, err);
+    g_free(k.from);
+    return ok;
 }

@@ -5,7 +5,7 @@
  *
  * Before machine_build, the front end has filled in m->config, m->drives, m->serial, m->debugcon,
  * m->bios_image, m->vga_bios_image, m->kernel, m->initrd and, with a kernel, m->linuxboot_rom and
- * m->multiboot_rom.
+ * m->multiboot_rom, or, for a boot order with `n`, m->netboot and m->netboot_rom.
  */
 #ifndef HW_PC_H
 #define HW_PC_H

@@ -38,6 +38,7 @@ static void run_advice(void)
           "  candela run -cdrom some.iso -serial stdio\n"
           "  candela run -hda disk.img -m 1G -nographic\n"
           "  candela run -kernel vmlinuz -initrd initrd.img -append console=ttyS0 -nographic\n"
+          "  candela run -boot n -nographic   from the network, by iPXE\n"
           "  candela demo                     the built-in guest, needs no image\n"
           "candela run --help lists the options.\n",
           stderr);

@@ -75,7 +75,12 @@ static void find_kvm(struct finding *f)
     }
 }
 
-static void find_file(struct finding *f, const char *what, const char *path, enum verdict without)
+#define TO_DO_SEABIOS                                                                              \
+    "install the Debian package seabios (apt-get install seabios), or give an image with -bios "   \
+    "FILE"
+
+static void find_file(struct finding *f, const char *what, const char *path, enum verdict without,
+                      const char *to_do)
 {
     struct stat st;
 
@@ -86,8 +91,7 @@ static void find_file(struct finding *f, const char *what, const char *path, enu
     }
     f->verdict = without;
     f->found = g_strdup_printf("%s: %s", path, g_strerror(errno));
-    f->to_do = g_strdup("install the Debian package seabios (apt-get install seabios), or give an "
-                        "image with -bios FILE");
+    f->to_do = g_strdup(to_do);
 }
 
 static void find_cpu(struct finding *f)
@@ -151,12 +155,18 @@ static void find_memory(struct finding *f)
 
 static void find_firmware(struct finding *f)
 {
-    find_file(f, "firmware", CANDELA_BIOS_FILE, MISSING);
+    find_file(f, "firmware", CANDELA_BIOS_FILE, MISSING, TO_DO_SEABIOS);
 }
 
 static void find_vga_bios(struct finding *f)
 {
-    find_file(f, "video BIOS", CANDELA_VGABIOS_FILE, LIMITED);
+    find_file(f, "video BIOS", CANDELA_VGABIOS_FILE, LIMITED, TO_DO_SEABIOS);
+}
+
+static void find_ipxe(struct finding *f)
+{
+    find_file(f, "network boot", CANDELA_IPXE_FILE, LIMITED,
+              "for -boot n, install the Debian package ipxe (apt-get install ipxe)");
 }
 
 static void find_terminal(struct finding *f)
@@ -170,7 +180,7 @@ static void find_terminal(struct finding *f)
 }
 
 static void (*const finders[])(struct finding *f) = {
-    find_kvm, find_firmware, find_vga_bios, find_cpu, find_memory, find_terminal,
+    find_kvm, find_firmware, find_vga_bios, find_ipxe, find_cpu, find_memory, find_terminal,
 };
 
 static const char *const verdicts[] = {"ok", "limited", "missing"};

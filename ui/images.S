@@ -19,3 +19,4 @@
     image image_lab, "pc-bios/lab/lab.img"
     image image_linuxboot, "pc-bios/optionrom/linuxboot.bin"
     image image_multiboot, "pc-bios/optionrom/multiboot.bin"
+    image image_netboot, "pc-bios/optionrom/netboot.bin"

@@ -10,5 +10,6 @@
 extern const uint8_t image_lab[], image_lab_end[];             /* 1.44 MB floppy image */
 extern const uint8_t image_linuxboot[], image_linuxboot_end[]; /* option ROM, Linux bzImage */
 extern const uint8_t image_multiboot[], image_multiboot_end[]; /* option ROM, Multiboot 1 */
+extern const uint8_t image_netboot[], image_netboot_end[];     /* option ROM, iPXE */
 
 #endif

@@ -145,6 +145,25 @@ static bool media_read_kernel(struct machine *m, GError **err)
     return true;
 }
 
+/* iPXE, for a boot order with the network in it; a kernel leaves no other choice. */
+static bool media_read_netboot(struct machine *m, GError **err)
+{
+    const struct vm_config *c = &m->config;
+    const char *path = CANDELA_IPXE_FILE;
+
+    if (c->kernel || !c->boot_order || !strchr(c->boot_order, 'n')) {
+        return true;
+    }
+    if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+        return media_fail(err, CANDELA_ERROR_FILE, "-boot n:", path,
+                          "is not there: install the Debian package ipxe, or leave n (network) out "
+                          "of the order");
+    }
+    m->netboot = media_read("-boot n:", path, KERNEL_MAX, err);
+    m->netboot_rom = g_bytes_new_static(image_netboot, (gsize)(image_netboot_end - image_netboot));
+    return m->netboot != NULL;
+}
+
 static bool media_read_bios(struct machine *m, GError **err)
 {
     const char *path = m->config.bios ? m->config.bios : CANDELA_BIOS_FILE;
@@ -207,6 +226,6 @@ bool media_check_memory(uint64_t bytes, GError **err)
 bool media_open(struct machine *m, void (*note)(const char *text), GError **err)
 {
     return media_check_memory(m->config.memory, err) && media_open_drives(m, err) &&
-           media_read_kernel(m, err) && media_read_bios(m, err) &&
+           media_read_kernel(m, err) && media_read_netboot(m, err) && media_read_bios(m, err) &&
            media_read_vga_bios(m, note, err);
 }

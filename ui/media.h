@@ -8,7 +8,8 @@
 #include "hw/core/machine.h"
 
 /*
- * Fill m->drives, kernel, initrd, bios_image, vga_bios_image and the option ROMs from m->config.
+ * Fill m->drives, kernel, initrd, netboot, bios_image, vga_bios_image and the option ROMs from
+ * m->config.
  * Nothing is changed on disk.  FILE, FORMAT or CONFIG errors that start with the file or option.
  * `note`: a line for people, or NULL.
  */

@@ -566,7 +566,8 @@ bool options_parse(struct options *o, int argc, char *const *argv, GError **err)
 
 bool options_has_image(const struct options *o)
 {
-    return o->drives->len || o->vm.kernel || o->vm.bios;
+    return o->drives->len || o->vm.kernel || o->vm.bios ||
+           (o->vm.boot_order && strchr(o->vm.boot_order, 'n'));
 }
 
 static void step_clear(gpointer data)

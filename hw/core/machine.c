@@ -294,8 +294,8 @@ void machine_free(struct machine *m)
     g_clear_pointer(&m->vga_bios_image, g_bytes_unref);
     g_clear_pointer(&m->linuxboot_rom, g_bytes_unref);
     g_clear_pointer(&m->multiboot_rom, g_bytes_unref);
-    g_clear_pointer(&m->linuxboot_rom, g_bytes_unref);
-    g_clear_pointer(&m->multiboot_rom, g_bytes_unref);
+    g_clear_pointer(&m->netboot, g_bytes_unref);
+    g_clear_pointer(&m->netboot_rom, g_bytes_unref);
     vm_config_clear(&m->config);
     if (m->have_vcpu_key) {
         pthread_key_delete(m->vcpu_key);

@@ -114,7 +114,9 @@ struct machine {
     GBytes *kernel, *initrd; /* contents, read by the front end; unreferenced by machine_free */
     GBytes *bios_image, *vga_bios_image; /* firmware contents, likewise */
     GBytes *linuxboot_rom,
-        *multiboot_rom; /* pc-bios/optionrom, given by the front end; needed with `kernel` */
+        *multiboot_rom;  /* pc-bios/optionrom, given by the front end; needed with `kernel` */
+    GBytes *netboot;     /* what `n` in the boot order starts, a bzImage; NULL: nothing */
+    GBytes *netboot_rom; /* pc-bios/optionrom, needed with `netboot` */
 
     /* ending */
     GMutex end_lock;

@@ -4,8 +4,10 @@
  * README.md.
  * Not modelled: kernels loaded low (zImage), the 32- and 64-bit entry points, setup_data.
  */
+#ifndef ROM_TITLE
 #define ROM_TITLE "Linux kernel given to Candela"
 #define ROM_NAME  "linuxboot: "
+#endif
 #include "common.inc"
 
 #define SETUP_ADDR   (PRIVATE + 0x00)

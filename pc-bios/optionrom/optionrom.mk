@@ -3,7 +3,7 @@
 # OPTIONROMS (the images, in the build folder), target optionrom, OPTIONROM_CLEAN (what `make
 # clean` removes).
 OPTIONROM_DIR := pc-bios/optionrom
-OPTIONROMS := $(OPTIONROM_DIR)/linuxboot.bin $(OPTIONROM_DIR)/multiboot.bin
+OPTIONROMS := $(addprefix $(OPTIONROM_DIR)/,linuxboot.bin multiboot.bin netboot.bin)
 OPTIONROM_CLEAN := $(OPTIONROM_DIR)/*.bin $(OPTIONROM_DIR)/*.o $(OPTIONROM_DIR)/*.elf \
 	$(OPTIONROM_DIR)/*.raw $(OPTIONROM_DIR)/romsum
 OPTIONROM_LD ?= ld
@@ -27,6 +27,8 @@ $(OPTIONROM_DIR)/%.elf: $(OPTIONROM_DIR)/%.o $(SRC)/pc-bios/optionrom/rom.ld
 $(OPTIONROM_DIR)/%.bin: $(OPTIONROM_DIR)/%.elf $(OPTIONROM_DIR)/romsum
 	$(Q)$(OPTIONROM_OBJCOPY) -O binary -j .text $< $(@:.bin=.raw)
 	$(Q)$(OPTIONROM_DIR)/romsum $(@:.bin=.raw) $@
+
+$(OPTIONROM_DIR)/netboot.o: $(SRC)/pc-bios/optionrom/linuxboot.S
 
 # Make would delete these, and say so.
 .SECONDARY: $(OPTIONROMS:.bin=.o) $(OPTIONROMS:.bin=.elf)

@@ -122,6 +122,53 @@ Test(kernel, linux_image_is_taken_apart)
     rig_free(r);
 }
 
+Test(kernel, network_boot_takes_its_place_in_the_order)
+{
+    size_t size;
+    uint8_t *k = bzimage(&size);
+    char *text;
+    struct rig *r = add(NULL, 0, NULL, 0, 512 * MiB, &text);
+    GError *err = NULL;
+
+    cr_assert_null(text);
+    cr_assert_null(fw_cfg_find_file(cfg, "genroms/netboot.bin"));
+    r->m->netboot = g_bytes_new(k, size);
+    cr_assert_not(kernel_add(r->m, cfg, 512 * MiB, &err));
+    cr_assert(strstr(err->message, "-boot n: ") && strstr(err->message, "netboot.bin"), "%s",
+              err->message);
+    g_clear_error(&err);
+    r->m->netboot_rom = rom();
+    cr_assert(kernel_add(r->m, cfg, 512 * MiB, &err), "%s", err ? err->message : "");
+    cr_assert_not_null(fw_cfg_find_file(cfg, "genroms/netboot.bin"));
+    cr_assert_null(fw_cfg_find_file(cfg, "bootorder"), "the CMOS has it");
+    cr_assert_eq(item32(FW_CFG_KERNEL_SIZE), SYS);
+    cr_assert_eq(item32(FW_CFG_INITRD_SIZE), 0);
+    g_free(k);
+    rig_free(r);
+}
+
+Test(kernel, bad_network_boot_programs_are_refused)
+{
+    size_t size;
+    uint8_t *k = bzimage(&size);
+
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const says[] = {"not a bzImage", "truncated", "the machine has 2 MiB"};
+        char *text;
+        struct rig *r = add(NULL, 0, NULL, 0, i == 2 ? 2 * MiB : 64 * MiB, &text);
+        GError *err = NULL;
+
+        r->m->netboot = g_bytes_new(k, i == 0 ? 100 : i == 1 ? SETUP + 100 : size);
+        r->m->netboot_rom = rom();
+        cr_assert_not(kernel_add(r->m, cfg, i == 2 ? 2 * MiB : 64 * MiB, &err));
+        cr_assert(strstr(err->message, "-boot n: ") && strstr(err->message, says[i]), "%s",
+                  err->message);
+        g_clear_error(&err);
+        rig_free(r);
+    }
+    g_free(k);
+}
+
 Test(kernel, linux_initrd_stays_below_the_kernels_limit)
 {
     size_t size;

@@ -74,6 +74,14 @@ struct net_queue {
     unsigned frames;
 };
 
+/* ui/net_queue.c.  Append a frame; false: the queue is at its limit. */
+bool net_queue_push(struct net_queue *q, const uint8_t *frame, uint32_t len);
+/* The oldest frame, in the queue until net_queue_pop or the next push; NULL: none. */
+const uint8_t *net_queue_head(const struct net_queue *q, uint32_t *len);
+void net_queue_pop(struct net_queue *q);
+/* Forget all frames and give the memory back. */
+void net_queue_clear(struct net_queue *q);
+
 struct net_pcap;
 
 struct net_port {
@@ -84,12 +92,13 @@ struct net_port {
     void *peer;
     struct net_pcap *pcap; /* NULL: no capture */
     /* The net thread's. */
-    struct net_queue in;
-    struct net_batch *out;
-    bool wants_tx;      /* the card has, or may have, something to send */
-    bool full;          /* the card took the head of `in` not, and has not kicked since */
-    int64_t full_since; /* µs of g_get_monotonic_time */
-    bool stuck;         /* full for NET_STUCK_MS */
+    struct net_queue in;   /* for the card */
+    struct net_batch *out; /* from the card, on its way to the peer */
+    bool wants_tx;         /* the card has, or may have, something to send */
+    bool full;             /* the card took the head of `in` not, and has not kicked since */
+    int64_t full_since;    /* µs of g_get_monotonic_time */
+    bool stuck;            /* full for NET_STUCK_MS */
+    unsigned lost;         /* frames lost that the card has not been told of */
     _Atomic unsigned kicks;
 };
 
@@ -100,8 +109,7 @@ struct net_port {
 void net_port_input(struct net_port *p, const uint8_t *frame, size_t len);
 /* Whether a peer should read more that may go to this port.  Net thread. */
 bool net_port_has_room(const struct net_port *p);
-/* The port has become member of a VLAN, for switches: whether frames of `vid` (0: untagged) can go
- * to its card at all. */
+/* For switches: whether frames of VLAN `vid` (0: untagged) can go to the port's card at all. */
 bool net_port_is_member(const struct net_port *p, unsigned vid);
 
 struct nets {
@@ -116,6 +124,8 @@ struct nets {
     struct net_poll poll;
     GPtrArray *switches; /* ui/net_switch.c's, by name; NULL until there is one */
 };
+/* Let the thread look at everything soon, after a change.  Any thread. */
+void nets_wake(struct nets *s);
 /* Tell people something, once it is worth it. */
 void nets_note(struct nets *s, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

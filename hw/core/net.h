@@ -71,7 +71,8 @@ enum net_drop {
             "no receive buffer", "refused by the host"                                             \
     }
 
-/* Written by whoever counts, with relaxed atomics; read by anyone. */
+/* Frames that the peer or the guest got, and those that they did not.  Written by whoever counts,
+ * with relaxed atomics; read by anyone. */
 struct net_stats {
     _Atomic uint64_t tx_frames, tx_bytes, rx_frames, rx_bytes; /* of the guest */
     _Atomic uint64_t tx_batches, rx_batches;
@@ -79,7 +80,8 @@ struct net_stats {
 };
 
 enum net_verdict {
-    NET_TAKEN, /* the card has it, or has counted why not */
+    NET_TAKEN, /* the guest gets it */
+    NET_LOST,  /* it does not, and the card has counted why (net_drop) */
     NET_FULL,  /* no buffer: offer it again after NET_KICK_RX */
 };
 
@@ -108,9 +110,6 @@ struct net {
     /* The carrier's: look at the card soon.  Any thread, with the machine lock; cheap when it is
      * awake.  NULL: nothing is connected (tests). */
     void (*kick)(struct net *n, unsigned kicks);
-    /* Append lines about the other end, each indented by two blanks, for `info network`; may be
-     * NULL.  Lock held. */
-    void (*info)(struct net *n, GString *out);
     const struct net_front *front;
     struct device *dev;
     struct machine *m;

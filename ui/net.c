@@ -1,0 +1,488 @@
+/*
+ * Ports and the net thread: frames between the cards of a machine and their peers, in batches.  See
+ * net_int.h for who may do what when.
+ *
+ * Not modelled: the speed of the wire.  Frames go as fast as both ends take them.
+ */
+#include "ui/net_int.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Who is what: a row per kind of peer. */
+static const struct net_peer_ops *const net_peers[] = {
+    [NIC_PEER_NONE] = NULL,
+};
+
+/* A held machine takes and gives nothing; how often it is looked at meanwhile, in ms. */
+enum { HELD_POLL_MS = 50 };
+
+void nets_note(struct nets *s, const char *format, ...)
+{
+    va_list args;
+
+    if (s->note) {
+        g_autofree char *text = NULL;
+
+        va_start(args, format);
+        text = g_strdup_vprintf(format, args);
+        va_end(args);
+        s->note(text);
+    }
+}
+
+/* Waiting -------------------------------------------------------------------------------------- */
+
+unsigned net_poll_add(struct net_poll *poll, int fd, short events)
+{
+    struct pollfd p = {.fd = fd, .events = events};
+
+    g_array_append_val(poll->fds, p);
+    return poll->fds->len - 1;
+}
+
+void net_poll_within(struct net_poll *poll, int64_t ms)
+{
+    ms = CLAMP(ms, 0, INT_MAX);
+    if (poll->timeout < 0 || ms < poll->timeout) {
+        poll->timeout = (int)ms;
+    }
+}
+
+short net_poll_revents(const struct net_poll *poll, unsigned index)
+{
+    return index < poll->fds->len ? g_array_index(poll->fds, struct pollfd, index).revents : 0;
+}
+
+void nets_wake(struct nets *s)
+{
+    uint64_t one = 1;
+
+    if (atomic_load(&s->asleep)) {
+        /* Fails only when the counter is full, and then the thread is awake anyway. */
+        while (write(s->wake_fd, &one, sizeof one) < 0 && errno == EINTR) {
+        }
+    }
+}
+
+/* The card's side: only the first kick since the thread last looked has to wake it. */
+static void net_port_kick(struct net *n, unsigned kicks)
+{
+    struct net_port *p = (struct net_port *)n;
+
+    if ((atomic_fetch_or(&p->kicks, kicks) & kicks) != kicks) {
+        nets_wake(p->nets);
+    }
+}
+
+/* To the card ---------------------------------------------------------------------------------- */
+
+bool net_port_has_room(const struct net_port *p)
+{
+    return p->stuck || p->in.tail - p->in.head < NET_QUEUE_LOW;
+}
+
+bool net_port_is_member(const struct net_port *p, unsigned vid)
+{
+    const struct nic_config *c = p->config;
+
+    switch (c->vlan_mode) {
+    case NIC_VLAN_ACCESS:
+        return vid == c->vlan;
+    case NIC_VLAN_TRUNK:
+        return vid && vid <= VLAN_MAX && (c->trunk[vid / 8] & BIT(vid % 8));
+    default:
+        return true;
+    }
+}
+
+void net_port_input(struct net_port *p, const uint8_t *frame, size_t len)
+{
+    uint8_t untagged[NET_FRAME_MAX + 4];
+    const uint8_t *out = frame;
+
+    if (len < NET_HEADER || len > NET_FRAME_MAX + 4) {
+        net_drop(&p->net, NET_DROP_MALFORMED);
+        return;
+    }
+    len = net_vlan_to_card(p->config, frame, len, untagged, &out);
+    if (!len) {
+        net_drop(&p->net, NET_DROP_VLAN);
+    } else if (len > NET_FRAME_MAX) {
+        net_drop(&p->net, NET_DROP_MALFORMED);
+    } else if (!net_queue_push(&p->in, out, (uint32_t)len)) {
+        net_drop(&p->net, NET_DROP_MISSED);
+        p->lost++;
+    }
+}
+
+/* The card is through with the head of the queue. */
+static void net_port_pass(struct net_port *p, const uint8_t *frame, uint32_t len)
+{
+    if (p->pcap) {
+        net_pcap_write(p->pcap, p->nets, frame, len);
+    }
+    net_queue_pop(&p->in);
+}
+
+/* A card without buffers loses the frames that waited longest, as one without this queue loses
+ * all. */
+static void net_port_lose(struct net_port *p)
+{
+    uint32_t len;
+
+    while (p->in.tail - p->in.head > NET_QUEUE_LOW / 2 && net_queue_head(&p->in, &len)) {
+        net_drop(&p->net, NET_DROP_MISSED);
+        p->lost++;
+        net_queue_pop(&p->in);
+    }
+}
+
+/* Let the card count what it never saw.  Lock held. */
+static void net_port_tell_lost(struct net_port *p)
+{
+    for (; p->lost; p->lost--) {
+        if (p->net.front->missed) {
+            p->net.front->missed(p->net.dev);
+        }
+    }
+}
+
+/* Whether its card has kept the head of the queue waiting for longer than is reasonable. */
+static bool net_port_is_late(const struct net_port *p)
+{
+    return p->full && g_get_monotonic_time() - p->full_since > NET_STUCK_MS * 1000;
+}
+
+/* Whether net_port_deliver would get anywhere. */
+static bool net_port_has_input(const struct net_port *p)
+{
+    return p->lost || (p->in.frames &&
+                       (!p->full || !net_port_has_room(p) || (!p->stuck && net_port_is_late(p))));
+}
+
+/* Offer what waits until the card has no buffer left.  Lock held. */
+static void net_port_deliver(struct net_port *p)
+{
+    const uint8_t *frame;
+    enum net_verdict verdict;
+    unsigned delivered = 0;
+    uint32_t len;
+
+    while (!p->full && (frame = net_queue_head(&p->in, &len)) != NULL) {
+        if (!p->net.link) {
+            net_drop(&p->net, NET_DROP_LINK);
+            net_queue_pop(&p->in);
+        } else {
+            verdict = p->net.front->receive(p->net.dev, frame, len);
+            if (verdict == NET_FULL) {
+                p->full = true;
+                p->full_since = g_get_monotonic_time();
+                break;
+            }
+            if (verdict == NET_TAKEN) {
+                net_count(&p->net.stats.rx_frames, 1);
+                net_count(&p->net.stats.rx_bytes, len);
+            }
+            net_port_pass(p, frame, len);
+            delivered++;
+        }
+    }
+    if (delivered) {
+        p->stuck = false;
+        net_count(&p->net.stats.rx_batches, 1);
+    } else if (net_port_is_late(p)) {
+        p->stuck = true;
+        net_port_lose(p);
+    }
+    net_port_tell_lost(p);
+}
+
+/* From the card -------------------------------------------------------------------------------- */
+
+/* Ask for frames, when the peer takes them.  Lock held. */
+static void net_port_collect(struct net_port *p, bool can_send)
+{
+    if (p->wants_tx && can_send) {
+        p->wants_tx = p->net.front->transmit(p->net.dev, p->out);
+    }
+}
+
+static void net_port_send_one(struct net_port *p, const uint8_t *frame, size_t len)
+{
+    uint8_t tagged[NET_FRAME_MAX + 4];
+    const uint8_t *out = frame;
+
+    if (p->pcap) {
+        net_pcap_write(p->pcap, p->nets, frame, len);
+    }
+    if (!p->net.link || !p->ops) {
+        net_drop(&p->net, NET_DROP_LINK);
+        return;
+    }
+    if (len < NET_HEADER) {
+        net_drop(&p->net, NET_DROP_MALFORMED);
+        return;
+    }
+    len = net_vlan_to_wire(p->config, frame, len, tagged, &out);
+    if (!len) {
+        net_drop(&p->net, NET_DROP_VLAN);
+        return;
+    }
+    net_count(&p->net.stats.tx_frames, 1);
+    net_count(&p->net.stats.tx_bytes, len);
+    p->ops->send(p, out, len);
+}
+
+/* Hand the batch to the peer.  nets.lock held. */
+static void net_port_send(struct net_port *p)
+{
+    struct net_batch *b = p->out;
+
+    if (!b->count) {
+        return;
+    }
+    net_count(&p->net.stats.tx_batches, 1);
+    for (unsigned i = 0; i < b->count; i++) {
+        net_port_send_one(p, b->data + b->frame[i].at, b->frame[i].len);
+    }
+    if (p->ops && p->ops->flush) {
+        p->ops->flush(p);
+    }
+    b->count = b->used = 0;
+}
+
+/* The thread ----------------------------------------------------------------------------------- */
+
+/* Take the kicks; whether the port has anything to do with its card now. */
+static bool net_port_look(struct net_port *p)
+{
+    unsigned kicks = atomic_exchange(&p->kicks, 0);
+
+    p->wants_tx |= (kicks & NET_KICK_TX) != 0;
+    if (kicks & NET_KICK_RX) {
+        p->full = false;
+    }
+    return p->net.front && (p->wants_tx || net_port_has_input(p));
+}
+
+static bool net_port_can_send(struct net_port *p)
+{
+    return !p->ops || !p->ops->can_send || p->ops->can_send(p);
+}
+
+/* Frames both ways for all cards under one hold of the machine lock; nets.lock held before and
+ * after, but not inside.  False: the machine is held, and its cards with it. */
+static bool nets_exchange(struct nets *s)
+{
+    bool due[VM_MAX_NICS], can_send[VM_MAX_NICS], any = false, held;
+
+    for (unsigned i = 0; i < s->count; i++) {
+        due[i] = net_port_look(s->ports[i]);
+        can_send[i] = due[i] && s->ports[i]->wants_tx && net_port_can_send(s->ports[i]);
+        any |= due[i] && (can_send[i] || net_port_has_input(s->ports[i]));
+    }
+    if (!any) {
+        return true;
+    }
+    g_mutex_unlock(&s->lock);
+    machine_lock(s->m);
+    held = machine_holds_vcpus(s->m);
+    for (unsigned i = 0; i < s->count && !held; i++) {
+        if (due[i]) {
+            net_port_deliver(s->ports[i]);
+            net_port_collect(s->ports[i], can_send[i]);
+        }
+    }
+    machine_unlock(s->m);
+    g_mutex_lock(&s->lock);
+    for (unsigned i = 0; i < s->count; i++) {
+        net_port_send(s->ports[i]);
+    }
+    return !held;
+}
+
+/* Whether the thread must not sleep: there is something to move at once.  For a card that is full,
+ * see to it that its time is up some day. */
+static bool nets_is_busy(struct nets *s)
+{
+    bool busy = atomic_load(&s->quit);
+
+    for (unsigned i = 0; i < s->count; i++) {
+        struct net_port *p = s->ports[i];
+
+        busy |= atomic_load(&p->kicks) || net_port_has_input(p) ||
+                (p->wants_tx && net_port_can_send(p));
+        if (p->full && p->in.frames && !p->stuck) {
+            net_poll_within(&s->poll, NET_STUCK_MS);
+        }
+    }
+    return busy;
+}
+
+static void nets_clear_wake(struct nets *s)
+{
+    uint64_t n;
+
+    if (net_poll_revents(&s->poll, 0)) {
+        while (read(s->wake_fd, &n, sizeof n) < 0 && errno == EINTR) {
+        }
+    }
+}
+
+/* Sleep until something happens; nets.lock held before and after. */
+static void nets_wait(struct nets *s, bool moving)
+{
+    g_array_set_size(s->poll.fds, 0);
+    s->poll.timeout = -1;
+    net_poll_add(&s->poll, s->wake_fd, POLLIN);
+    for (unsigned i = 0; i < s->count; i++) {
+        if (s->ports[i]->ops) {
+            s->ports[i]->ops->prepare(s->ports[i], &s->poll);
+        }
+        if (s->ports[i]->pcap) {
+            net_pcap_flush(s->ports[i]->pcap, s);
+        }
+    }
+    atomic_store(&s->asleep, true);
+    if (!moving) {
+        net_poll_within(&s->poll, HELD_POLL_MS);
+    } else if (nets_is_busy(s)) {
+        s->poll.timeout = 0;
+    }
+    g_mutex_unlock(&s->lock);
+    if (poll((struct pollfd *)(void *)s->poll.fds->data, s->poll.fds->len, s->poll.timeout) < 0) {
+        /* Nothing of a set that could not be waited for is ready. */
+        for (unsigned i = 0; i < s->poll.fds->len; i++) {
+            g_array_index(s->poll.fds, struct pollfd, i).revents = 0;
+        }
+    }
+    atomic_store(&s->asleep, false);
+    g_mutex_lock(&s->lock);
+    nets_clear_wake(s);
+}
+
+static gpointer nets_thread(gpointer data)
+{
+    struct nets *s = data;
+    bool moving = true;
+
+    g_mutex_lock(&s->lock);
+    while (!atomic_load(&s->quit)) {
+        nets_wait(s, moving);
+        for (unsigned i = 0; i < s->count; i++) {
+            if (s->ports[i]->ops) {
+                s->ports[i]->ops->dispatch(s->ports[i], &s->poll);
+            }
+        }
+        moving = nets_exchange(s);
+    }
+    g_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+/* Beginning and end ---------------------------------------------------------------------------- */
+
+static void net_port_free(struct net_port *p)
+{
+    if (p->ops && p->peer) {
+        p->ops->close(p);
+    }
+    net_pcap_close(p->pcap);
+    net_queue_clear(&p->in);
+    g_free(p->out);
+    g_free(p->net.id);
+    g_free(p);
+}
+
+static bool net_port_open(struct net_port *p, GError **err)
+{
+    const struct nic_config *c = p->config;
+
+    p->net.kick = net_port_kick;
+    p->net.m = p->nets->m;
+    p->net.id = g_strdup(c->id);
+    p->net.link = !c->link_down && c->peer != NIC_PEER_NONE;
+    memcpy(p->net.mac, c->mac, sizeof p->net.mac);
+    p->out = g_new0(struct net_batch, 1);
+    if (c->pcap) {
+        p->pcap = net_pcap_open(c->pcap, err);
+        if (!p->pcap) {
+            return false;
+        }
+    }
+    p->ops = net_peers[c->peer];
+    return !p->ops || p->ops->open(p, err);
+}
+
+struct nets *nets_new(struct machine *m, void (*note)(const char *text), GError **err)
+{
+    struct nets *s = g_new0(struct nets, 1);
+
+    s->m = m;
+    s->note = note;
+    s->wake_fd = -1;
+    g_mutex_init(&s->lock);
+    s->poll.fds = g_array_new(FALSE, TRUE, sizeof(struct pollfd));
+    for (unsigned i = 0; i < VM_MAX_NICS; i++) {
+        struct net_port *p;
+
+        if (!m->config.nics[i].used) {
+            continue;
+        }
+        p = g_new0(struct net_port, 1);
+        p->nets = s;
+        p->config = &m->config.nics[i];
+        s->ports[s->count++] = p;
+        if (!net_port_open(p, err)) {
+            nets_free(s);
+            return NULL;
+        }
+        m->nics[i] = &p->net;
+    }
+    return s;
+}
+
+bool nets_start(struct nets *s, GError **err)
+{
+    if (!s->count) {
+        return true;
+    }
+    s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->wake_fd < 0) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "network: no eventfd: %s",
+                    g_strerror(errno));
+        return false;
+    }
+    s->thread = g_thread_try_new("net", nets_thread, s, err);
+    return s->thread != NULL;
+}
+
+void nets_stop(struct nets *s)
+{
+    if (!s || !s->thread) {
+        return;
+    }
+    atomic_store(&s->quit, true);
+    nets_wake(s);
+    g_thread_join(s->thread);
+    s->thread = NULL;
+}
+
+void nets_free(struct nets *s)
+{
+    if (!s) {
+        return;
+    }
+    nets_stop(s);
+    for (unsigned i = 0; i < s->count; i++) {
+        net_port_free(s->ports[i]);
+    }
+    if (s->wake_fd >= 0) {
+        close(s->wake_fd);
+    }
+    g_array_unref(s->poll.fds);
+    g_mutex_clear(&s->lock);
+    g_free(s);
+}

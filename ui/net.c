@@ -396,27 +396,23 @@ static void net_port_free(struct net_port *p)
     g_free(p);
 }
 
-static bool net_port_open(struct net_port *p, GError **err)
+static struct net_port *net_port_new(struct nets *s, const struct nic_config *c)
 {
-    const struct nic_config *c = p->config;
+    struct net_port *p = g_new0(struct net_port, 1);
 
+    p->nets = s;
+    p->config = c;
     p->net.kick = net_port_kick;
-    p->net.m = p->nets->m;
+    p->net.m = s->m;
     p->net.id = g_strdup(c->id);
     p->net.link = !c->link_down && c->peer != NIC_PEER_NONE;
     memcpy(p->net.mac, c->mac, sizeof p->net.mac);
-    p->out = g_new0(struct net_batch, 1);
-    if (c->pcap) {
-        p->pcap = net_pcap_open(c->pcap, err);
-        if (!p->pcap) {
-            return false;
-        }
-    }
     p->ops = net_peers[c->peer];
-    return !p->ops || p->ops->open(p, err);
+    p->out = g_new0(struct net_batch, 1);
+    return p;
 }
 
-struct nets *nets_new(struct machine *m, void (*note)(const char *text), GError **err)
+struct nets *nets_new(struct machine *m, void (*note)(const char *text))
 {
     struct nets *s = g_new0(struct nets, 1);
 
@@ -426,22 +422,23 @@ struct nets *nets_new(struct machine *m, void (*note)(const char *text), GError 
     g_mutex_init(&s->lock);
     s->poll.fds = g_array_new(FALSE, TRUE, sizeof(struct pollfd));
     for (unsigned i = 0; i < VM_MAX_NICS; i++) {
-        struct net_port *p;
-
-        if (!m->config.nics[i].used) {
-            continue;
+        if (m->config.nics[i].used) {
+            s->ports[s->count] = net_port_new(s, &m->config.nics[i]);
+            m->nics[i] = &s->ports[s->count++]->net;
         }
-        p = g_new0(struct net_port, 1);
-        p->nets = s;
-        p->config = &m->config.nics[i];
-        s->ports[s->count++] = p;
-        if (!net_port_open(p, err)) {
-            nets_free(s);
-            return NULL;
-        }
-        m->nics[i] = &p->net;
     }
     return s;
+}
+
+static bool net_port_open(struct net_port *p, GError **err)
+{
+    if (p->config->pcap) {
+        p->pcap = net_pcap_open(p->config->pcap, err);
+        if (!p->pcap) {
+            return false;
+        }
+    }
+    return !p->ops || p->ops->open(p, err);
 }
 
 bool nets_start(struct nets *s, GError **err)
@@ -454,6 +451,11 @@ bool nets_start(struct nets *s, GError **err)
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "network: no eventfd: %s",
                     g_strerror(errno));
         return false;
+    }
+    for (unsigned i = 0; i < s->count; i++) {
+        if (!net_port_open(s->ports[i], err)) {
+            return false;
+        }
     }
     s->thread = g_thread_try_new("net", nets_thread, s, err);
     return s->thread != NULL;

@@ -2,8 +2,8 @@
  * The networks of a machine: a port per card, what each is connected to, and the thread that
  * carries frames between them.
  *
- *     nets = nets_new(m, note, &err);     before machine_build: makes m->nics, opens the peers
- *     nets_start(nets, &err);             when the machine is to run
+ *     nets = nets_new(m, note);           before machine_build: makes m->nics
+ *     nets_start(nets, &err);             when the machine is to run: opens the peers
  *     nets_stop(nets);                    before machine_stop; nothing moves any more
  *     nets_free(nets);                    after machine_free
  */
@@ -14,12 +14,13 @@
 
 struct nets;
 
+/* Make the ports that m->config.nics asks for, and fill m->nics; nothing outside is touched.
+ * `note`: takes lines for people, from any thread; or NULL. */
+struct nets *nets_new(struct machine *m, void (*note)(const char *text));
 /*
- * Open what m->config.nics asks for, and fill m->nics.  `note`: lines for people, from any thread;
- * or NULL.  NULL with a FILE or CONFIG error that starts with the option or the interface.
+ * Open the peers and capture files, and begin to carry frames.  FILE, CONFIG or HOST error that
+ * starts with the option, file or interface.  Machine lock not held.
  */
-struct nets *nets_new(struct machine *m, void (*note)(const char *text), GError **err);
-/* Begin to carry frames; false when there can be no thread. */
 bool nets_start(struct nets *s, GError **err);
 /* End the thread.  Not with the machine lock held.  NULL is fine, as is twice. */
 void nets_stop(struct nets *s);

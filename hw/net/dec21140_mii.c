@@ -5,9 +5,9 @@
  * (auto-negotiation), the DP83840A data sheet for its ids and registers above 16, and the 21140A
  * Hardware Reference Manual (CSR9) for the lines.
  *
- * Management frames may come with or without a preamble; 32 ones in a row from the chip start
- * over at any time.  MDIO changes on the rising edge of MDC and is pulled up: nobody answers for
- * other addresses, not even for 0, and what is read then is all ones.
+ * Management frames may come with or without a preamble; one of 32 ones also ends whatever frame
+ * broke off before it.  MDIO changes on the rising edge of MDC and is pulled up: nobody answers
+ * for other addresses, not even for 0, and what is read then is all ones.
  *
  * The other end of the cable is a switch that can do 10 and 100 Mb/s, half and full duplex, and
  * negotiates; it comes at once, and it follows when negotiation is turned off.
@@ -73,14 +73,13 @@ enum {
     FRAME_BITS = 32,
     OP_WRITE = 1,
     OP_READ = 2,
-    PREAMBLE_BITS = 32,
 };
 
 const struct state_field dec_mii_state[] = {
     STATE(struct dec_mii, shift),
     STATE(struct dec_mii, data),
     STATE(struct dec_mii, count, .max = FRAME_BITS - 1),
-    STATE(struct dec_mii, ones, .max = PREAMBLE_BITS),
+    STATE_HOLE(struct dec_mii, hole),
     STATE(struct dec_mii, mdc),
     STATE(struct dec_mii, mdo),
     STATE(struct dec_mii, released),
@@ -323,10 +322,7 @@ static void dec_mii_clock(struct dec_mii *m)
 {
     bool bit = m->released || m->mdo;
 
-    m->ones = (uint8_t)(bit && !m->released ? MIN(m->ones + 1, PREAMBLE_BITS) : 0);
-    if (m->ones == PREAMBLE_BITS) {
-        dec_mii_idle(m);
-    } else if (m->count > 1) {
+    if (m->count > 1) {
         dec_mii_frame_bit(m, bit);
     } else if (!bit) { /* the first bit of a start, perhaps once more */
         m->count = 1;

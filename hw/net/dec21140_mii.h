@@ -27,10 +27,10 @@ enum {
 /* Guest-visible state. */
 struct dec_mii {
     /* the management interface */
-    uint32_t shift;          /* bits of the frame taken in */
-    uint16_t data;           /* what is being read */
-    uint8_t count;           /* bits into a frame; 0: between frames */
-    uint8_t ones;            /* the host has sent so many in a row, up to 32 */
+    uint32_t shift; /* bits of the frame taken in */
+    uint16_t data;  /* what is being read */
+    uint8_t count;  /* bits into a frame; 0: between frames */
+    uint8_t hole[1];
     bool mdc, mdo, released; /* the lines, as CSR9 was written last; released: its MII bit */
     bool driven, level;      /* the transceiver drives MDIO, and how */
     /* the transceiver */

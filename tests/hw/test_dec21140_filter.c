@@ -243,7 +243,7 @@ Test(dec21140_filter, forgets_the_last_setup_frame)
 {
     GRand *rand = g_rand_new_with_seed(7);
     struct setup s;
-    struct dec_filter f;
+    struct dec_filter f, fresh;
 
     begin(&s, rand);
     put_hash(&s, group);
@@ -252,6 +252,8 @@ Test(dec21140_filter, forgets_the_last_setup_frame)
     begin(&s, rand);
     put(&s, 0, other);
     dec_filter_load(&f, DEC_FILTER_PERFECT, s.bytes);
+    load(&fresh, 0, &s);
+    cr_assert_eq(memcmp(&f, &fresh, sizeof f), 0);
     cr_assert(!passes(&f, own));
     cr_assert(!passes(&f, group));
     cr_assert(passes(&f, other));

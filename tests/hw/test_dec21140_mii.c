@@ -147,6 +147,18 @@ Test(dec21140_mii, takes_frames_without_a_preamble)
     g_free(m);
 }
 
+/* The line is pulled up while nobody drives it, whatever MDO says. */
+Test(dec21140_mii, ignores_mdo_while_it_reads)
+{
+    struct dec_mii *m = begin(true);
+
+    write_linux(m, 1, ANAR, 0x0061); /* ends with two clocks, MDO low */
+    send(m, 1, 1);
+    send(m, 0x50020000 | 1 << 23 | ANAR << 18 | 0x00a1, 32);
+    cr_assert_eq(read_linux(m, 1, ANAR), 0x00a1);
+    g_free(m);
+}
+
 /* Every way round, with the other transceiver addresses in between. */
 Test(dec21140_mii, answers_to_its_address_only)
 {
@@ -186,7 +198,7 @@ Test(dec21140_mii, looks_like_a_transceiver_to_tulip)
     g_free(m);
 }
 
-Test(dec21140_mii, starts_over_after_32_ones)
+Test(dec21140_mii, starts_over_after_a_preamble)
 {
     struct dec_mii *m = begin(true);
 

@@ -193,6 +193,13 @@ Test(dec21140_srom, answers_only_when_it_is_selected)
     out(b, base);
     cr_assert_eq(in(b), 1, "a new command begins with a start bit");
     cr_assert_eq(shift(b, base, 0), 1);
+    out(b, RD | SR);
+    out(b, base | CLK | DI); /* selected and clocked at once: that is no clock */
+    out(b, base);
+    for (int i = 8; i >= 0; i--) {
+        shift(b, base, command >> i & 1);
+    }
+    cr_assert_eq(in(b), 0);
     g_free(b);
 }
 

@@ -8,6 +8,7 @@
 #include "ui/commands.h"
 #include "ui/drive.h"
 #include "ui/images.h"
+#include "ui/nic.h"
 #include "ui/parse.h"
 #include "ui/run.h"
 #include <errno.h>
@@ -29,6 +30,7 @@ static int command_options(struct options *o, int argc, char *const *argv)
         fputs(o->answer->str, stdout);
         return EXIT_GOOD;
     }
+    nic_give_macs(&o->vm);
     return -1;
 }
 

@@ -6,6 +6,7 @@
 #include "cpu/cpu.h"
 #include "ui/chr_host.h"
 #include "ui/drive.h"
+#include "ui/nic.h"
 #include "ui/option_table.h"
 #include "ui/parse.h"
 #include "ui/screen.h"
@@ -122,6 +123,40 @@ static bool set_drive(struct options *o, const struct option_row *row, const cha
         g_ptr_array_add(o->drives, r);
     }
     return r != NULL;
+}
+
+static bool set_nic(struct options *o, const struct option_row *row, const char *opt,
+                    const char *val, GError **err)
+{
+    (void)row;
+    return nic_parse(o, opt, val, err);
+}
+
+static bool set_net(struct options *o, const struct option_row *row, const char *opt,
+                    const char *val, GError **err)
+{
+    (void)row;
+    return !strcmp(val, "none")
+               ? nic_parse(o, opt, val, err)
+               : parse_fail(err, "%s %s: only none; cards are made with -nic (-nic help)", opt,
+                            val);
+}
+
+enum { NAME_MAX_LEN = 64 };
+
+static bool set_name(struct options *o, const struct option_row *row, const char *opt,
+                     const char *val, GError **err)
+{
+    size_t len = strlen(val);
+
+    (void)row;
+    if (!len || len > NAME_MAX_LEN || !g_utf8_validate(val, -1, NULL) ||
+        strpbrk(val, "/,=\n\r\t\033")) {
+        return parse_fail(err, "%s: a name has 1 to %d bytes of text without '/', ',' and '='", opt,
+                          NAME_MAX_LEN);
+    }
+    string_put(&o->vm.name, val);
+    return true;
 }
 
 enum { PLACE_CD = 16, PLACE_FLOPPY = 32 };
@@ -539,7 +574,7 @@ static bool options_finish(struct options *o, GError **err)
     if (!o->vm.kernel && (o->vm.initrd || o->vm.append)) {
         return parse_fail(err, "%s needs -kernel FILE", o->vm.initrd ? "-initrd" : "-append");
     }
-    return drive_place_all(o, err);
+    return nic_finish(o, err) && drive_place_all(o, err);
 }
 
 bool options_parse(struct options *o, int argc, char *const *argv, GError **err)

@@ -24,6 +24,8 @@ struct options {
     int64_t max_time_ms;            /* 0: no budget */
     bool nographic, quiet;
     unsigned serials; /* -serial options seen */
+    unsigned nics;    /* vm.nics in use */
+    bool no_nic;      /* -nic none */
     bool boot_given, append_given, demo;
     GString *answer; /* what `help` asked for: print it, exit 0; else empty */
 };

@@ -58,13 +58,15 @@ Test(options, every_option_sets_its_field)
 {
     struct options o;
 
-    parse_good(&o,
-               "-m 2G -smp 2 --accel interp -cpu 486,+fpu -boot dc,menu=on -kernel k -initrd i "
-               "-append a=b "
-               "-bios b -serial stdio -serial null -debugcon file:d -debug-exit 0x501,qemu "
-               "-display none -monitor pty -rtc base=localtime,clock=vm -no-reboot -no-shutdown "
-               "--on-triple-fault pause --max-time 1.5 --max-insns 1000 --screen s.png --expect A "
-               "--type b\\n --expect-serial C --trace io,irq -d excp --log-file l --stats j -q");
+    parse_good(
+        &o,
+        "-name vm1 -m 2G -smp 2 --accel interp -cpu 486,+fpu -boot dc,menu=on -kernel k -initrd i "
+        "-append a=b "
+        "-bios b -serial stdio -serial null -debugcon file:d -debug-exit 0x501,qemu "
+        "-display none -monitor pty -rtc base=localtime,clock=vm -no-reboot -no-shutdown "
+        "--on-triple-fault pause --max-time 1.5 --max-insns 1000 --screen s.png --expect A "
+        "--type b\\n --expect-serial C --trace io,irq -d excp --log-file l --stats j -q");
+    cr_expect_str_eq(o.vm.name, "vm1");
     cr_expect_eq(o.vm.memory, 2 * GiB);
     cr_expect_eq(o.vm.cpus, 2);
     cr_expect_str_eq(o.vm.accel, "interp");
@@ -279,6 +281,8 @@ Test(options, wrong_words_are_refused_with_what_would_be_right)
         {"-- x", "'x'"},
         {"foo", "'foo'"},
         {"-", "'-'"},
+        {"-name a/b", "1 to 64"},
+        {"-name=", "1 to 64"},
         {"-m", "SIZE"},
         {"-m 0", "more than 0"},
         {"-m -1", "negative"},
@@ -384,6 +388,7 @@ Test(options, lists_answer_help)
         {"-monitor help", "unix:"},
         {"-debugcon help", "file:"},
         {"-drive help", "readonly="},
+        {"-nic help", "hostfwd="},
         {"-boot help", "floppy"},
         {"-rtc help", "localtime"},
         {"-display help", "none"},

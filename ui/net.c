@@ -13,6 +13,7 @@
 /* Who is what: a row per kind of peer. */
 static const struct net_peer_ops *const net_peers[] = {
     [NIC_PEER_NONE] = NULL,
+    [NIC_PEER_USER] = &net_slirp_ops,
 };
 
 /* A held machine takes and gives nothing; how often it is looked at meanwhile, in ms. */

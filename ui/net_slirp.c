@@ -1,0 +1,410 @@
+/*
+ * The `user` peer: a private network behind address translation, made by libslirp in the net
+ * thread.  The guest gets its address by DHCP, reaches the host's network through sockets of this
+ * process, and is reached through the ports that are forwarded to it.
+ *
+ * Facts: libslirp's header.  libslirp keeps the clock of its last poll and the host's name servers
+ * in globals of its own; machines of one process share those, and all give it one clock.
+ *
+ * Not modelled: VLANs (tagged frames are counted and dropped), frames longer than an Ethernet
+ * frame, answers to anything but ARP, IPv4 and IPv6.
+ */
+#include "ui/net_slirp.h"
+#include <errno.h>
+#include <slirp/libslirp.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    SLIRP_MTU = 1500,
+    TYPE_ARP = 0x0806,
+    TYPE_IPV4 = 0x0800,
+    TYPE_IPV6 = 0x86dd,
+    TYPE_VLAN = 0x8100,
+};
+
+/* libslirp's view of the outside ----------------------------------------------------------------
+ */
+
+static ssize_t slirp_cb_send(const void *frame, size_t len, void *opaque)
+{
+    struct net_slirp *n = opaque;
+
+    net_port_input(n->port, frame, len);
+    return (ssize_t)len;
+}
+
+/* What the guest did wrong: there is no end of it if the guest wants, so it is counted only. */
+static void slirp_cb_guest_error(const char *text, void *opaque)
+{
+    struct net_slirp *n = opaque;
+
+    (void)text;
+    n->guest_errors++;
+}
+
+static int64_t slirp_cb_clock(void *opaque)
+{
+    (void)opaque;
+    return g_get_monotonic_time() * NS_PER_US;
+}
+
+static void *slirp_cb_timer_new(SlirpTimerId id, void *arg, void *opaque)
+{
+    struct net_slirp *n = opaque;
+    struct net_slirp_timer *t = g_new0(struct net_slirp_timer, 1);
+
+    *t = (struct net_slirp_timer){.id = id, .arg = arg, .due = -1};
+    g_ptr_array_add(n->timers, t);
+    return t;
+}
+
+static void slirp_cb_timer_free(void *timer, void *opaque)
+{
+    struct net_slirp *n = opaque;
+
+    g_ptr_array_remove(n->timers, timer);
+}
+
+static void slirp_cb_timer_mod(void *timer, int64_t due, void *opaque)
+{
+    struct net_slirp_timer *t = timer;
+
+    (void)opaque;
+    t->due = due;
+}
+
+/* Sockets are counted, so that a guest cannot use up the process's descriptors. */
+static void slirp_cb_register(int fd, void *opaque)
+{
+    struct net_slirp *n = opaque;
+
+    (void)fd;
+    n->sockets++;
+}
+
+static void slirp_cb_unregister(int fd, void *opaque)
+{
+    struct net_slirp *n = opaque;
+
+    (void)fd;
+    n->sockets--;
+}
+
+/* The thread looks at everything after each call, and whoever else calls libslirp wakes it. */
+static void slirp_cb_notify(void *opaque)
+{
+    (void)opaque;
+}
+
+static const SlirpCb slirp_callbacks = {
+    .send_packet = slirp_cb_send,
+    .guest_error = slirp_cb_guest_error,
+    .clock_get_ns = slirp_cb_clock,
+    .timer_new_opaque = slirp_cb_timer_new,
+    .timer_free = slirp_cb_timer_free,
+    .timer_mod = slirp_cb_timer_mod,
+    .register_poll_fd = slirp_cb_register,
+    .unregister_poll_fd = slirp_cb_unregister,
+    .notify = slirp_cb_notify,
+};
+
+/* Waiting -------------------------------------------------------------------------------------- */
+
+static short slirp_to_poll(int events)
+{
+    return (short)((events & SLIRP_POLL_IN ? POLLIN : 0) | (events & SLIRP_POLL_OUT ? POLLOUT : 0) |
+                   (events & SLIRP_POLL_PRI ? POLLPRI : 0));
+}
+
+/* Without room for the guest's frames sockets are written to only. */
+static int slirp_add_poll(int fd, int events, void *opaque)
+{
+    struct net_slirp *n = opaque;
+
+    if (!n->has_room) {
+        events &= SLIRP_POLL_OUT;
+        if (!events) {
+            return -1;
+        }
+    }
+    return (int)net_poll_add(n->poll, fd, slirp_to_poll(events));
+}
+
+static int slirp_get_revents(int index, void *opaque)
+{
+    const struct net_slirp *n = opaque;
+    short got = index < 0 ? 0 : net_poll_revents(n->polled, (unsigned)index);
+
+    if (!n->has_room) {
+        /* Errors are found by writing; they would not let the thread sleep else. */
+        return got ? SLIRP_POLL_OUT : 0;
+    }
+    return (got & POLLIN ? SLIRP_POLL_IN : 0) | (got & POLLOUT ? SLIRP_POLL_OUT : 0) |
+           (got & POLLPRI ? SLIRP_POLL_PRI : 0) | (got & POLLHUP ? SLIRP_POLL_HUP : 0) |
+           (got & (POLLERR | POLLNVAL) ? SLIRP_POLL_ERR : 0);
+}
+
+static void net_slirp_prepare(struct net_port *p, struct net_poll *poll)
+{
+    struct net_slirp *n = p->peer;
+    int64_t now = g_get_monotonic_time() / 1000;
+    uint32_t timeout = UINT32_MAX;
+
+    n->has_room = net_port_has_room(p);
+    n->poll = poll;
+    slirp_pollfds_fill(n->slirp, &timeout, slirp_add_poll, n);
+    n->poll = NULL;
+    if (timeout != UINT32_MAX) {
+        net_poll_within(poll, timeout);
+    }
+    for (unsigned i = 0; i < n->timers->len; i++) {
+        const struct net_slirp_timer *t = g_ptr_array_index(n->timers, i);
+
+        if (t->due >= 0) {
+            net_poll_within(poll, t->due - now);
+        }
+    }
+}
+
+static void net_slirp_dispatch(struct net_port *p, const struct net_poll *poll)
+{
+    struct net_slirp *n = p->peer;
+    int64_t now = g_get_monotonic_time() / 1000;
+
+    /* The room is what it was when the descriptors were chosen: libslirp takes it ill when it is
+     * told of what it has not asked for. */
+    n->polled = poll;
+    slirp_pollfds_poll(n->slirp, 0, slirp_get_revents, n);
+    n->polled = NULL;
+    for (unsigned i = 0; i < n->timers->len; i++) {
+        struct net_slirp_timer *t = g_ptr_array_index(n->timers, i);
+
+        if (t->due >= 0 && t->due <= now) {
+            t->due = -1;
+            slirp_handle_timer(n->slirp, (SlirpTimerId)t->id, t->arg);
+        }
+    }
+}
+
+/* From the guest ------------------------------------------------------------------------------- */
+
+static void net_slirp_send(struct net_port *p, const uint8_t *frame, size_t len)
+{
+    struct net_slirp *n = p->peer;
+    unsigned type = ld_be16(frame + 12);
+
+    if (len > NET_HEADER + SLIRP_MTU) {
+        net_drop(&p->net, type == TYPE_VLAN ? NET_DROP_VLAN : NET_DROP_MALFORMED);
+    } else if (type == TYPE_ARP || type == TYPE_IPV4 || type == TYPE_IPV6) {
+        slirp_input(n->slirp, frame, (int)len);
+    } else {
+        net_drop(&p->net, type == TYPE_VLAN ? NET_DROP_VLAN : NET_DROP_HOST);
+    }
+}
+
+/* Forwards ------------------------------------------------------------------------------------- */
+
+static void net_slirp_host_address(const struct net_forward *f, struct sockaddr_in *host)
+{
+    *host = (struct sockaddr_in){
+        .sin_family = AF_INET,
+        .sin_addr = f->host,
+        .sin_port = htons(f->host_port),
+    };
+}
+
+/* UDP sockets of libslirp share their port with whoever has it: see whether it is free. */
+static bool net_slirp_is_taken(const struct sockaddr_in *host)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool taken;
+
+    if (fd < 0) {
+        return false;
+    }
+    taken = bind(fd, (const struct sockaddr *)host, sizeof *host) < 0 && errno == EADDRINUSE;
+    close(fd);
+    if (taken) {
+        errno = EADDRINUSE;
+    }
+    return taken;
+}
+
+bool net_slirp_add_forward(struct net_slirp *n, const struct net_forward *f, GError **err)
+{
+    struct sockaddr_in host, guest = {
+                                 .sin_family = AF_INET,
+                                 .sin_addr = f->guest,
+                                 .sin_port = htons(f->guest_port),
+                             };
+    bool udp = f->kind == NET_FORWARD_UDP;
+
+    net_slirp_host_address(f, &host);
+    if ((udp && net_slirp_is_taken(&host)) ||
+        slirp_add_hostxfwd(n->slirp, (const struct sockaddr *)&host, sizeof host,
+                           (const struct sockaddr *)&guest, sizeof guest,
+                           udp ? SLIRP_HOSTFWD_UDP : 0) < 0) {
+        int error = errno;
+        g_autofree char *text = net_forward_text(f);
+
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: cannot listen there: %s%s", text,
+                    g_strerror(error), error == EACCES ? " (ports below 1024 are for root)" : "");
+        return false;
+    }
+    g_array_append_val(n->forwards, *f);
+    return true;
+}
+
+bool net_slirp_remove_forward(struct net_slirp *n, const struct net_forward *f, GError **err)
+{
+    for (unsigned i = 0; i < n->forwards->len; i++) {
+        const struct net_forward *have = &g_array_index(n->forwards, struct net_forward, i);
+        struct sockaddr_in host;
+
+        if (net_forward_same_host(have, f)) {
+            net_slirp_host_address(f, &host);
+            slirp_remove_hostxfwd(n->slirp, (const struct sockaddr *)&host, sizeof host,
+                                  f->kind == NET_FORWARD_UDP ? SLIRP_HOSTFWD_UDP : 0);
+            g_array_remove_index(n->forwards, i);
+            return true;
+        }
+    }
+    g_set_error_literal(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG, "there is no such forward");
+    return false;
+}
+
+/* Beginning and end ---------------------------------------------------------------------------- */
+
+/* libslirp's own messages are about what the guest sends, and the guest could send without end. */
+static void slirp_log(const char *domain, GLogLevelFlags level, const char *text, gpointer data)
+{
+    (void)domain;
+    (void)level;
+    (void)text;
+    (void)data;
+}
+
+static bool net_slirp_forward_all(struct net_slirp *n, const struct nic_user_config *c,
+                                  GError **err)
+{
+    struct net_forward f;
+
+    for (unsigned i = 0; i < NIC_MAX_FORWARDS && c->forward[i]; i++) {
+        if (!net_forward_parse(c->forward[i], &f, err) || !net_slirp_add_forward(n, &f, err)) {
+            g_prefix_error(err, "hostfwd=");
+            return false;
+        }
+    }
+    return true;
+}
+
+static void net_slirp_close(struct net_port *p)
+{
+    struct net_slirp *n = p->peer;
+
+    if (n->slirp) {
+        slirp_cleanup(n->slirp);
+        g_log_remove_handler("Slirp", n->log);
+    }
+    g_ptr_array_free(n->timers, TRUE);
+    g_array_free(n->forwards, TRUE);
+    g_free(n);
+    p->peer = NULL;
+}
+
+static Slirp *net_slirp_make(struct net_slirp *n, const struct nic_user_config *c)
+{
+    const struct net_plan *plan = &n->plan;
+    SlirpConfig config = {
+        .version = 4,
+        .restricted = c->restricted,
+        .in_enabled = true,
+        .vnetwork = plan->network,
+        .vnetmask = plan->mask,
+        .vhost = plan->host,
+        .in6_enabled = !c->no_ipv6,
+        .vprefix_len = 64,
+        .vhostname = c->hostname,
+        .tftp_path = c->tftp,
+        .bootfile = c->bootfile,
+        .vdhcp_start = plan->dhcp_start,
+        .vnameserver = plan->dns,
+        .vdomainname = c->domain,
+        .if_mtu = SLIRP_MTU,
+        .if_mru = SLIRP_MTU,
+    };
+
+    inet_pton(AF_INET6, "fec0::", &config.vprefix_addr6);
+    inet_pton(AF_INET6, "fec0::2", &config.vhost6);
+    inet_pton(AF_INET6, "fec0::3", &config.vnameserver6);
+    return slirp_new(&config, &slirp_callbacks, n);
+}
+
+static bool net_slirp_open(struct net_port *p, GError **err)
+{
+    const struct nic_user_config *c = &p->config->user;
+    struct net_slirp *n;
+
+    if (c->tftp && !g_file_test(c->tftp, G_FILE_TEST_IS_DIR)) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "tftp=%s: there is no such folder",
+                    c->tftp);
+        return false;
+    }
+    n = g_new0(struct net_slirp, 1);
+    n->port = p;
+    n->timers = g_ptr_array_new_with_free_func(g_free);
+    n->forwards = g_array_new(FALSE, FALSE, sizeof(struct net_forward));
+    p->peer = n;
+    if (!net_plan_make(c, &n->plan, err)) {
+        net_slirp_close(p);
+        return false;
+    }
+    n->log = g_log_set_handler("Slirp", G_LOG_LEVEL_MASK, slirp_log, NULL);
+    n->slirp = net_slirp_make(n, c);
+    if (!n->slirp) {
+        g_log_remove_handler("Slirp", n->log);
+        net_slirp_close(p);
+        g_set_error_literal(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
+                            "libslirp could not make the network");
+        return false;
+    }
+    if (!net_slirp_forward_all(n, c, err)) {
+        net_slirp_close(p);
+        return false;
+    }
+    return true;
+}
+
+static void net_slirp_info(struct net_port *p, GString *out)
+{
+    const struct net_slirp *n = p->peer;
+    char network[INET_ADDRSTRLEN], host[INET_ADDRSTRLEN], dns[INET_ADDRSTRLEN];
+    char dhcp[INET_ADDRSTRLEN];
+
+    g_string_append_printf(out, "  network %s/%u, host %s, name server %s, DHCP from %s%s\n",
+                           inet_ntop(AF_INET, &n->plan.network, network, sizeof network),
+                           (unsigned)__builtin_popcount(n->plan.mask.s_addr),
+                           inet_ntop(AF_INET, &n->plan.host, host, sizeof host),
+                           inet_ntop(AF_INET, &n->plan.dns, dns, sizeof dns),
+                           inet_ntop(AF_INET, &n->plan.dhcp_start, dhcp, sizeof dhcp),
+                           p->config->user.restricted ? "; restricted" : "");
+    for (unsigned i = 0; i < n->forwards->len; i++) {
+        g_autofree char *text =
+            net_forward_text(&g_array_index(n->forwards, struct net_forward, i));
+
+        g_string_append_printf(out, "  forward %s\n", text);
+    }
+    g_string_append_printf(out, "  %u sockets, %" G_GUINT64_FORMAT " errors of the guest\n",
+                           n->sockets, n->guest_errors);
+}
+
+const struct net_peer_ops net_slirp_ops = {
+    .name = "user",
+    .open = net_slirp_open,
+    .prepare = net_slirp_prepare,
+    .dispatch = net_slirp_dispatch,
+    .send = net_slirp_send,
+    .info = net_slirp_info,
+    .close = net_slirp_close,
+};

@@ -1,0 +1,37 @@
+/*
+ * Inside of the `user` peer, for the monitor and tests.
+ */
+#ifndef CANDELA_UI_NET_SLIRP_H
+#define CANDELA_UI_NET_SLIRP_H
+
+#include "ui/net_forward.h"
+#include "ui/net_int.h"
+
+/* A timer of libslirp's. */
+struct net_slirp_timer {
+    int id;
+    void *arg;
+    int64_t due; /* ms; below 0: not set */
+};
+
+/* All under nets.lock. */
+struct net_slirp {
+    struct net_port *port;
+    struct Slirp *slirp;
+    struct net_plan plan;
+    GPtrArray *timers;
+    GArray *forwards; /* struct net_forward */
+    unsigned log;     /* glib's handler of libslirp's messages */
+    unsigned sockets;
+    uint64_t guest_errors;
+    bool has_room;         /* when the descriptors were chosen */
+    struct net_poll *poll; /* while they are */
+    const struct net_poll *polled;
+};
+
+/* Take connections on the host for the guest; FILE error with the address and the reason. */
+bool net_slirp_add_forward(struct net_slirp *n, const struct net_forward *f, GError **err);
+/* Those made already go on. */
+bool net_slirp_remove_forward(struct net_slirp *n, const struct net_forward *f, GError **err);
+
+#endif

@@ -147,22 +147,20 @@ static bool net_plan_network(const char *text, struct net_plan *plan, GError **e
 
     if (inet_pton(AF_INET, address, &plan->network) != 1 ||
         (slash && (!g_ascii_isdigit(slash[1]) || !parse_number(slash + 1, 32, &bits, NULL)))) {
-        return parse_fail(err, "network=%s: give an address and its bits, such as 10.0.2.0/24",
-                          text);
+        return parse_fail(err, "net=%s: give an address and its bits, such as 10.0.2.0/24", text);
     }
     if (bits < PREFIX_MIN || bits > PREFIX_MAX) {
-        return parse_fail(err, "network=%s: a network has %d to %d bits", text, PREFIX_MIN,
-                          PREFIX_MAX);
+        return parse_fail(err, "net=%s: a network has %d to %d bits", text, PREFIX_MIN, PREFIX_MAX);
     }
     plan->mask.s_addr = htonl(~0u << (32 - bits));
     if (plan->network.s_addr & ~plan->mask.s_addr) {
-        return parse_fail(err, "network=%s: the address has bits set behind the first %u", text,
+        return parse_fail(err, "net=%s: the address has bits set behind the first %u", text,
                           (unsigned)bits);
     }
     /* What the host itself treats as its own, or as nobody's, cannot be the guest's. */
     if (ntohl(plan->network.s_addr) >> 24 == 127 || ntohl(plan->network.s_addr) >> 28 >= 0xe ||
         !(ntohl(plan->network.s_addr) >> 24)) {
-        return parse_fail(err, "network=%s: not a network for hosts", text);
+        return parse_fail(err, "net=%s: not a network for hosts", text);
     }
     return true;
 }

@@ -7,11 +7,11 @@
  * Not here yet: cards but the DEC 21140.
  */
 #include "ui/nic.h"
+#include "ui/net_forward.h"
 #include "ui/parse.h"
-#include <arpa/inet.h>
 #include <net/if.h>
 
-enum { NIC_NAME_MAX = 32, NIC_BOOTFILE_MAX = 127, NIC_HOST_MAX = 63, NIC_DOMAIN_MAX = 253 };
+enum { NIC_NAME_MAX = 32 };
 
 static const char *const peer_words[] = {
     [NIC_PEER_NONE] = "open",
@@ -222,89 +222,22 @@ static bool key_ipv6(struct nic_config *n, const char *val, GError **err)
     return true;
 }
 
-enum { NET_BITS_MIN = 8, NET_BITS_MAX = 28 };
-
-/* "10.0.2.0/24": the network's address and mask, as numbers. */
-static bool net_parse(const char *text, uint32_t *net, uint32_t *mask)
-{
-    g_auto(GStrv) parts = g_strsplit(text, "/", 3);
-    struct in_addr at;
-    uint64_t bits;
-
-    if (g_strv_length(parts) != 2 || inet_pton(AF_INET, parts[0], &at) != 1 ||
-        !parse_number(parts[1], NET_BITS_MAX, &bits, NULL) || bits < NET_BITS_MIN) {
-        return false;
+/* What the texts of these say is judged when all are known (net_plan_make). */
+#define USER_TEXT(key, member)                                                                     \
+    static bool key_##key(struct nic_config *n, const char *val, GError **err)                     \
+    {                                                                                              \
+        string_put(&n->user.member, val);                                                          \
+        return *val || parse_fail(err, #key "= is empty");                                         \
     }
-    *mask = UINT32_MAX << (32 - bits);
-    *net = ntohl(at.s_addr) & *mask;
-    return true;
-}
 
-static bool key_net(struct nic_config *n, const char *val, GError **err)
-{
-    uint32_t net, mask;
-
-    string_put(&n->user.network, val);
-    return net_parse(val, &net, &mask) ||
-           parse_fail(err,
-                      "net=%s: give an IPv4 network and its length, /%d to /%d, such as "
-                      "net=10.0.2.0/24",
-                      val, NET_BITS_MIN, NET_BITS_MAX);
-}
-
-static bool address_put(char **to, const char *key, const char *val, GError **err)
-{
-    struct in_addr at;
-
-    string_put(to, val);
-    return inet_pton(AF_INET, val, &at) == 1 ||
-           parse_fail(err, "%s=%s: give an IPv4 address of the network, such as 10.0.2.2", key,
-                      val);
-}
-
-static bool key_host(struct nic_config *n, const char *val, GError **err)
-{
-    return address_put(&n->user.host, "host", val, err);
-}
-
-static bool key_dns(struct nic_config *n, const char *val, GError **err)
-{
-    return address_put(&n->user.dns, "dns", val, err);
-}
-
-static bool key_dhcpstart(struct nic_config *n, const char *val, GError **err)
-{
-    return address_put(&n->user.dhcp_start, "dhcpstart", val, err);
-}
-
-static bool key_hostname(struct nic_config *n, const char *val, GError **err)
-{
-    string_put(&n->user.hostname, val);
-    return is_name(val, NIC_HOST_MAX, "-") ||
-           parse_fail(err, "hostname=%s: it has 1 to %d letters, digits and '-'", val,
-                      NIC_HOST_MAX);
-}
-
-static bool key_domain(struct nic_config *n, const char *val, GError **err)
-{
-    string_put(&n->user.domain, val);
-    return is_name(val, NIC_DOMAIN_MAX, ".-") ||
-           parse_fail(err, "domain=%s: it has 1 to %d letters, digits, '.' and '-'", val,
-                      NIC_DOMAIN_MAX);
-}
-
-static bool key_tftp(struct nic_config *n, const char *val, GError **err)
-{
-    string_put(&n->user.tftp, val);
-    return *val || parse_fail(err, "tftp= needs the name of a folder");
-}
-
-static bool key_bootfile(struct nic_config *n, const char *val, GError **err)
-{
-    string_put(&n->user.bootfile, val);
-    return (*val && strlen(val) <= NIC_BOOTFILE_MAX) ||
-           parse_fail(err, "bootfile=%s: its name has 1 to %d characters", val, NIC_BOOTFILE_MAX);
-}
+USER_TEXT(net, network)
+USER_TEXT(host, host)
+USER_TEXT(dns, dns)
+USER_TEXT(dhcpstart, dhcp_start)
+USER_TEXT(hostname, hostname)
+USER_TEXT(domain, domain)
+USER_TEXT(tftp, tftp)
+USER_TEXT(bootfile, bootfile)
 
 static const struct nic_key {
     const char *name, *values, *help;
@@ -321,8 +254,9 @@ static const struct nic_key {
      "switch and tap: VLAN of the guest's untagged frames, or those it tags", .set = key_vlan},
     {"pcap", "FILE", "write the card's frames to a capture file", .set = key_pcap},
     {"ifname", "NAME", "tap: the interface, the same as tap:NAME", .set = key_ifname},
-    {"hostfwd", "tcp|udp:[ADDR]:PORT-[ADDR]:PORT",
-     "a port of the host leads to the guest; may be repeated", .set = key_hostfwd, .user = true},
+    {"hostfwd", "PROTO:[ADDR]:PORT-[ADDR]:PORT",
+     "tcp, udp: a port of the host leads to the guest; up to 16 times", .set = key_hostfwd,
+     .user = true},
     {"restrict", "on|off", "nothing of the guest gets out, but for hostfwd", .set = key_restrict,
      .user = true},
     {"net", "ADDR/LEN", "the network; 10.0.2.0/24 by default", .set = key_net, .user = true},
@@ -431,43 +365,10 @@ static bool nic_set_peer(struct nic_config *n, const char *word, GError **err)
     return true;
 }
 
-/* An address as a number: the one given, else number `usual` of the network. */
-static uint32_t user_address(const char *text, uint32_t net, uint32_t usual)
-{
-    struct in_addr at;
-
-    return text && inet_pton(AF_INET, text, &at) == 1 ? ntohl(at.s_addr) : net + usual;
-}
-
-/* Host, name server and leases lie in the network, and apart. */
-static bool user_check(const struct nic_user_config *u, GError **err)
-{
-    uint32_t net = 0, mask = 0;
-    const char *text = u->network ? u->network : "10.0.2.0/24";
-    net_parse(text, &net, &mask);
-    const uint32_t at[] = {user_address(u->host, net, 2), user_address(u->dns, net, 3),
-                           user_address(u->dhcp_start, net, 15)};
-    static const char *const keys[] = {"host", "dns", "dhcpstart"};
-
-    for (unsigned i = 0; i < ARRAY_LEN(at); i++) {
-        struct in_addr shown = {htonl(at[i])};
-        char buf[INET_ADDRSTRLEN] = "";
-
-        inet_ntop(AF_INET, &shown, buf, sizeof buf);
-        if ((at[i] & mask) != net || at[i] == net || at[i] == (net | ~mask)) {
-            return parse_fail(err, "%s=%s is no address of the network %s", keys[i], buf, text);
-        }
-        for (unsigned k = 0; k < i; k++) {
-            if (at[k] == at[i]) {
-                return parse_fail(err, "%s and %s are both %s", keys[k], keys[i], buf);
-            }
-        }
-    }
-    return true;
-}
-
 static bool nic_check(const struct nic_config *n, GError **err)
 {
+    struct net_plan plan;
+
     if (n->peer == NIC_PEER_TAP && !n->name) {
         return parse_fail(err, "which interface? for example tap:tap0");
     }
@@ -475,7 +376,7 @@ static bool nic_check(const struct nic_config *n, GError **err)
         return parse_fail(err,
                           "vlan= is for switch and tap: the network of -nic user has no VLANs");
     }
-    return n->peer != NIC_PEER_USER || user_check(&n->user, err);
+    return n->peer != NIC_PEER_USER || net_plan_make(&n->user, &plan, err);
 }
 
 static bool nic_set_keys(struct nic_config *n, char **words, GError **err)

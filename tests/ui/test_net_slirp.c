@@ -1,0 +1,241 @@
+/*
+ * The `user` peer, with a guest made of frames and servers on 127.0.0.1.
+ */
+#include "tests/ui/slirp_rig.h"
+#include <criterion/criterion.h>
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { HOST = 0x0a000202, GUEST_PORT = 5000 };
+
+static const uint8_t mac[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
+
+/* The host's end of a connection that the guest made or takes. */
+static int host_connect(uint16_t port)
+{
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+Test(net_slirp, gives_an_address_by_dhcp)
+{
+    struct slirp_rig r = {
+        .config.user = {.hostname = "box", .domain = "example.org", .bootfile = "boot.ipxe"}};
+    const uint8_t *o;
+    uint32_t len;
+    unsigned n;
+    uint8_t *b;
+
+    slirp_rig_open(&r);
+    slirp_rig_send_dhcp(&r, 1, mac, 0);
+    b = slirp_rig_receive_ip(&r, IP_PROTO_UDP, &len);
+    cr_assert(b);
+    cr_assert_eq(ld_be32(b + 16), 0x0a00020f);
+    cr_assert_eq(ld_be32(b + 20), HOST, "next server");
+    cr_assert_str_eq((char *)b + 108, "boot.ipxe");
+    o = slirp_rig_dhcp_option(&r, 53, &n);
+    cr_assert(o && n == 1 && *o == 2, "an offer");
+    o = slirp_rig_dhcp_option(&r, 1, &n);
+    cr_assert(o && n == 4 && ld_be32(o) == 0xffffff00);
+    o = slirp_rig_dhcp_option(&r, 3, &n);
+    cr_assert(o && n == 4 && ld_be32(o) == HOST);
+    o = slirp_rig_dhcp_option(&r, 6, &n);
+    cr_assert(o && n == 4 && ld_be32(o) == HOST + 1);
+    o = slirp_rig_dhcp_option(&r, 12, &n);
+    cr_assert(o && n == 3 && !memcmp(o, "box", 3));
+    o = slirp_rig_dhcp_option(&r, 15, &n);
+    cr_assert(o && n == 11 && !memcmp(o, "example.org", 11));
+    slirp_rig_send_dhcp(&r, 3, mac, 0x0a00020f);
+    cr_assert(slirp_rig_receive_ip(&r, IP_PROTO_UDP, &len));
+    o = slirp_rig_dhcp_option(&r, 53, &n);
+    cr_assert(o && *o == 5, "an acknowledgement");
+    slirp_rig_close(&r);
+}
+
+Test(net_slirp, answers_ping)
+{
+    static const uint8_t ping[] = {8, 0, 0, 0, 0x12, 0x34, 0, 1, 'h', 'e', 'l', 'l', 'o', '!'};
+    struct slirp_rig r = {0};
+    uint32_t len;
+    uint8_t *b;
+
+    slirp_rig_open(&r);
+    slirp_rig_send_ip(&r, HOST, IP_PROTO_ICMP, ping, sizeof ping);
+    b = slirp_rig_receive_ip(&r, IP_PROTO_ICMP, &len);
+    cr_assert(b && len == sizeof ping);
+    cr_assert_eq(b[0], 0);
+    cr_assert_arr_eq(b + 4, ping + 4, sizeof ping - 4);
+    cr_assert_eq(ld_be32(r.frame + 26), HOST);
+    slirp_rig_close(&r);
+}
+
+Test(net_slirp, carries_udp)
+{
+    struct slirp_rig r = {0};
+    struct sockaddr_in from;
+    socklen_t size = sizeof from;
+    char text[16];
+    uint16_t port;
+    uint32_t len;
+    uint8_t *b;
+    int fd;
+
+    slirp_rig_open(&r);
+    fd = slirp_rig_listen(SOCK_DGRAM, &port);
+    slirp_rig_send_udp(&r, HOST, GUEST_PORT, port, "hello", 5);
+    cr_assert_eq(recvfrom(fd, text, sizeof text, 0, (struct sockaddr *)&from, &size), 5);
+    cr_assert_arr_eq(text, "hello", 5);
+    cr_assert_eq(sendto(fd, "world!", 6, 0, (struct sockaddr *)&from, size), 6);
+    b = slirp_rig_receive_ip(&r, IP_PROTO_UDP, &len);
+    cr_assert(b && len == 6);
+    cr_assert_arr_eq(b, "world!", 6);
+    cr_assert_eq(ld_be32(r.frame + 26), HOST);
+    close(fd);
+    slirp_rig_close(&r);
+}
+
+Test(net_slirp, carries_tcp)
+{
+    struct slirp_rig r = {0};
+    struct guest_tcp t;
+    char text[16];
+    uint16_t port;
+    int listener, fd;
+
+    slirp_rig_open(&r);
+    listener = slirp_rig_listen(SOCK_STREAM, &port);
+    cr_assert(guest_tcp_connect(&t, &r, GUEST_PORT, HOST, port));
+    fd = accept(listener, NULL, NULL);
+    guest_tcp_send(&t, ACK | PSH, "hello", 5);
+    cr_assert_eq(recv(fd, text, sizeof text, 0), 5);
+    cr_assert_arr_eq(text, "hello", 5);
+    cr_assert_eq(send(fd, "world!", 6, 0), 6);
+    do {
+        cr_assert(guest_tcp_receive(&t));
+    } while (!t.len);
+    cr_assert_eq(t.len, 6);
+    cr_assert_arr_eq(t.data, "world!", 6);
+    guest_tcp_send(&t, ACK, NULL, 0);
+    close(fd);
+    do {
+        cr_assert(guest_tcp_receive(&t));
+    } while (!(t.flags & FIN));
+    close(listener);
+    slirp_rig_close(&r);
+}
+
+Test(net_slirp, forwards_a_port_to_the_guest)
+{
+    uint16_t port = slirp_rig_free_port(SOCK_STREAM);
+    g_autofree char *rule = g_strdup_printf("tcp::%u-:22", port);
+    struct slirp_rig r = {.config.user.forward = {rule}};
+    struct guest_tcp t;
+    char text[16];
+    int fd;
+
+    slirp_rig_open(&r);
+    fd = host_connect(port);
+    cr_assert(guest_tcp_accept(&t, &r, 22));
+    cr_assert_eq(send(fd, "knock", 5, 0), 5);
+    do {
+        cr_assert(guest_tcp_receive(&t));
+    } while (!t.len);
+    cr_assert_arr_eq(t.data, "knock", 5);
+    guest_tcp_send(&t, ACK | PSH, "who?", 4);
+    cr_assert_eq(recv(fd, text, sizeof text, 0), 4);
+    close(fd);
+    slirp_rig_close(&r);
+}
+
+Test(net_slirp, says_which_port_is_in_use)
+{
+    static const struct {
+        const char *kind;
+        int type;
+    } kinds[] = {{"tcp", SOCK_STREAM}, {"udp", SOCK_DGRAM}};
+
+    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++) {
+        uint16_t port;
+        int fd = slirp_rig_listen(kinds[i].type, &port);
+        g_autofree char *rule = g_strdup_printf("%s:127.0.0.1:%u-:22", kinds[i].kind, port);
+        struct slirp_rig r = {.config.user.forward = {rule}};
+        g_autoptr(GError) err = NULL;
+
+        cr_assert_not(slirp_rig_try_open(&r, &err), "%s", rule);
+        cr_assert(g_error_matches(err, CANDELA_ERROR, CANDELA_ERROR_FILE));
+        cr_assert(strstr(err->message, rule) && strstr(err->message, "in use"), "%s", err->message);
+        close(fd);
+        slirp_rig_close(&r);
+    }
+}
+
+Test(net_slirp, forwards_come_and_go)
+{
+    uint16_t port = slirp_rig_free_port(SOCK_STREAM);
+    g_autofree char *rule = g_strdup_printf("tcp::%u-:22", port);
+    struct slirp_rig r = {0};
+    struct net_slirp *n;
+    struct net_forward f;
+    int fd;
+
+    slirp_rig_open(&r);
+    n = r.port->peer;
+    cr_assert(net_forward_parse(rule, &f, NULL));
+    cr_assert(net_slirp_add_forward(n, &f, NULL));
+    close(host_connect(port));
+    cr_assert(net_slirp_remove_forward(n, &f, NULL));
+    cr_assert_not(net_slirp_remove_forward(n, &f, NULL));
+    fd = slirp_rig_listen(SOCK_STREAM, &port);
+    close(fd);
+    slirp_rig_close(&r);
+}
+
+Test(net_slirp, restricted_lets_nothing_out)
+{
+    struct slirp_rig r = {.config.user.restricted = true};
+    struct guest_tcp t = {
+        .r = &r, .peer = HOST, .port = GUEST_PORT, .seq = 0x1000, .window = 0xffff};
+    uint32_t len;
+    char text[16];
+    int tcp, udp;
+
+    slirp_rig_open(&r);
+    tcp = slirp_rig_listen(SOCK_STREAM, &t.peer_port);
+    guest_tcp_send(&t, SYN, NULL, 0);
+    if (guest_tcp_receive(&t)) {
+        cr_assert(t.flags & RST);
+    }
+    udp = slirp_rig_listen(SOCK_DGRAM, &t.peer_port);
+    slirp_rig_send_udp(&r, HOST, GUEST_PORT, t.peer_port, "hello", 5);
+    cr_assert(slirp_rig_is_silent(&r, IP_PROTO_UDP));
+    cr_assert_lt(recv(udp, text, sizeof text, MSG_DONTWAIT), 0);
+    slirp_rig_send_dhcp(&r, 1, mac, 0);
+    cr_assert(slirp_rig_receive_ip(&r, IP_PROTO_UDP, &len));
+    close(tcp);
+    close(udp);
+    slirp_rig_close(&r);
+}
+
+Test(net_slirp, counts_what_it_does_not_carry)
+{
+    struct slirp_rig r = {0};
+    uint8_t f[NET_FRAME_MAX] = {0};
+
+    slirp_rig_open(&r);
+    st_be16(f + 12, 0x8137);
+    slirp_rig_send(&r, f, 60);
+    st_be16(f + 12, 0x8100);
+    slirp_rig_send(&r, f, 60);
+    st_be16(f + 12, 0x0800);
+    slirp_rig_send(&r, f, 1515);
+    cr_assert_eq(r.port->net.stats.drops[NET_DROP_HOST], 1);
+    cr_assert_eq(r.port->net.stats.drops[NET_DROP_VLAN], 1);
+    cr_assert_eq(r.port->net.stats.drops[NET_DROP_MALFORMED], 1);
+    slirp_rig_close(&r);
+}

@@ -11,6 +11,7 @@
 #include "ui/disas.h"
 #include "ui/media.h"
 #include "ui/monitor.h"
+#include "ui/net.h"
 #include "ui/output.h"
 #include "ui/screen.h"
 #include "ui/script.h"
@@ -31,6 +32,7 @@ struct run {
     struct machine *m;
     struct chr_host *hosts[HOSTS]; /* COM1, COM2, debug console, monitor */
     struct monitor *monitor;
+    struct nets *nets;
     struct script *script;
     FILE *log;
     int64_t begun; /* host microseconds */
@@ -143,6 +145,7 @@ static bool run_build(struct run *r, const struct accel_ops *accel, GError **err
     }
     m->debugcon = chr_host_chr(r->hosts[HOST_DEBUGCON]);
     m->disassemble = disas_insn;
+    r->nets = nets_new(m, r->o->quiet ? NULL : run_note);
     return machine_build(m, &pc_board, err);
 }
 
@@ -221,7 +224,7 @@ static bool run_start(struct run *r, GError **err)
     }
     machine_unlock(r->m);
     r->begun = g_get_monotonic_time();
-    return good && machine_run(r->m, err);
+    return good && nets_start(r->nets, err) && machine_run(r->m, err);
 }
 
 /* The run -------------------------------------------------------------------------------------- */
@@ -304,6 +307,7 @@ static bool run_until_end(struct run *r, GError **err)
         chr_host_restore(r->hosts[i]);
     }
     run_signals(&set, SIG_UNBLOCK); /* should the machine not stop, a second Ctrl-C helps */
+    nets_stop(r->nets);
     machine_stop(r->m);
     close(signal_fd);
     close(r->end_fd);
@@ -409,6 +413,7 @@ static int run_finish(struct run *r)
 
 static void run_clear(struct run *r)
 {
+    nets_stop(r->nets);
     if (r->m) {
         machine_stop(r->m);
     }
@@ -417,6 +422,7 @@ static void run_clear(struct run *r)
     }
     monitor_free(r->monitor);
     machine_free(r->m);
+    nets_free(r->nets);
     for (unsigned i = 0; i < HOSTS; i++) {
         chr_host_free(r->hosts[i]);
     }

@@ -39,6 +39,7 @@ enum arg_kind {
     ARG_FILE,
     ARG_DEVICE,  /* num: index in machine.devices */
     ARG_DRIVE,   /* num: row of config.drives */
+    ARG_NIC,     /* num: index in machine.nics */
     ARG_COMMAND, /* a command, or "info" and what */
 };
 enum { ARGS_MAX = 5 };
@@ -185,6 +186,10 @@ bool cmd_x(struct call *c, GError **err);
 bool cmd_xp(struct call *c, GError **err);
 /* A value of `size` bytes as format x d u o c has it. */
 void monitor_print_value(GString *out, char format, unsigned size, uint64_t v);
+/* monitor_net.c */
+extern const char *const link_words[];
+bool cmd_link(struct call *c, GError **err);
+bool info_network(struct call *c, GError **err);
 /* monitor_pages.c */
 bool info_mem(struct call *c, GError **err);
 bool info_tlb(struct call *c, GError **err);

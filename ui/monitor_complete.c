@@ -6,6 +6,7 @@
  *
  * Not here: words with quotation marks.
  */
+#include "hw/core/net.h"
 #include "ui/monitor_cmd.h"
 #include "ui/keys.h"
 
@@ -53,6 +54,15 @@ static void offer_drives(struct completion *c, struct machine *m)
             g_autofree char *name = drive_name(m, i);
 
             offer(c, "", name, " ");
+        }
+    }
+}
+
+static void offer_nics(struct completion *c, struct machine *m)
+{
+    for (unsigned i = 0; i < VM_MAX_NICS; i++) {
+        if (m->nics[i]) {
+            offer(c, "", m->nics[i]->id, " ");
         }
     }
 }
@@ -214,6 +224,9 @@ static void complete_argument(struct call *call, struct completion *c, const str
         break;
     case ARG_DRIVE:
         offer_drives(c, call->m);
+        break;
+    case ARG_NIC:
+        offer_nics(c, call->m);
         break;
     case ARG_COMMAND:
         offer_commands(c, monitor_commands);

@@ -1,8 +1,8 @@
 /*
  * The monitor's "info": what there is to look at, in one table.
  *
- * Not here: disks (monitor_media.c), page tables (monitor_pages.c); what a device says of itself is
- * the device's (device_ops.info).
+ * Not here: disks (monitor_media.c), network cards (monitor_net.c), page tables (monitor_pages.c);
+ * what a device says of itself is the device's (device_ops.info).
  */
 #include "cpu/cpu.h"
 #include "hw/i8259.h"
@@ -277,6 +277,8 @@ const struct command monitor_topics[] = {
      false},
     {"mem", NULL, FROM, "mapped linear addresses and their rights", info_mem, NULL, true},
     {"mtree", NULL, NO_ARGS, "the physical memory map", info_mtree, NULL, false},
+    {"network", NULL, NO_ARGS, "network cards, what they are connected to, frames so far",
+     info_network, NULL, false},
     {"pci", NULL, NO_ARGS, "PCI functions and where they answer", info_pci, NULL, false},
     {"pic", NULL, NO_ARGS, "the 8259 interrupt controllers", info_pic, NULL, false},
     {"ports", NULL, NO_ARGS, "I/O ports, whose they are, accesses so far", info_ports, NULL, false},

@@ -4,6 +4,7 @@
  * Words are separated by blanks; "..." holds blanks together, and the character behind a backslash
  * is taken as it is.
  */
+#include "hw/core/net.h"
 #include "ui/monitor_cmd.h"
 #include "ui/parse.h"
 
@@ -200,6 +201,18 @@ static bool drive_parse_name(struct machine *m, struct arg_val *v, GError **err)
     return true;
 }
 
+static bool nic_parse_id(struct machine *m, struct arg_val *v, GError **err)
+{
+    for (unsigned i = 0; i < VM_MAX_NICS; i++) {
+        if (m->nics[i] && !strcmp(m->nics[i]->id, v->text)) {
+            v->num = i;
+            return true;
+        }
+    }
+    return monitor_fail(err, MONITOR_ERROR_NOT_FOUND,
+                        "no network card '%.64s'; 'info network' lists them", v->text);
+}
+
 /* An argument that is one word, which stands in v->text. */
 static bool word_parse(struct session *s, const struct arg_desc *a, bool last, struct arg_val *v,
                        GError **err)
@@ -211,6 +224,8 @@ static bool word_parse(struct session *s, const struct arg_desc *a, bool last, s
         return device_parse(s->m, v, err);
     case ARG_DRIVE:
         return drive_parse_name(s->m, v, err);
+    case ARG_NIC:
+        return nic_parse_id(s->m, v, err);
     default:
         return true;
     }

@@ -279,7 +279,7 @@ void nic_help(GString *out)
                          "  user          the host's network, by address translation (default)\n"
                          "  switch:NAME   a switch of this host's machines\n"
                          "  tap:IFNAME    a TAP interface of the host\n"
-                         "  open          nothing: a cable that leads nowhere\n"
+                         "  open          nothing: a card without a cable\n"
                          "  none          no card at all; has no keys\n");
     for (unsigned user = 0; user < 2; user++) {
         g_string_append(out, user ? "Keys of user:\n" : "Keys:\n");
@@ -405,7 +405,7 @@ bool nic_parse(struct options *o, const char *option, const char *text, GError *
         o->no_nic = true;
         return !words[1] || parse_fail(err,
                                        "%s %s: none means no card, and takes no keys; a card "
-                                       "whose cable leads nowhere is -nic open",
+                                       "without a cable is -nic open",
                                        option, text);
     }
     if (o->nics == VM_MAX_NICS) {

@@ -3,6 +3,7 @@
 #include "accel/accel.h"
 #include "hw/pc.h"
 #include "ui/media.h"
+#include "ui/net.h"
 #include <criterion/criterion.h>
 #include <glib/gstdio.h>
 #include <unistd.h>
@@ -40,6 +41,15 @@ static void add_drive(struct mon *b, unsigned row, enum drive_if interface, enum
     }
 }
 
+static void add_nic(struct mon *b, unsigned row, const char *id)
+{
+    b->m->config.nics[row] =
+        (struct nic_config){.used = true,
+                            .id = g_strdup(id),
+                            .mac = {0x52, 0x54, 0, 0, 0, (uint8_t)(0x10 + row)},
+                            .has_mac = true};
+}
+
 struct mon *mon_new(void)
 {
     struct mon *b = g_new0(struct mon, 1);
@@ -61,6 +71,9 @@ struct mon *mon_new(void)
     add_drive(b, 0, DRIVE_IDE, DRIVE_DISK, 0, mon_file(b, "disk.img", 1024 * 1024));
     add_drive(b, 1, DRIVE_IDE, DRIVE_CDROM, 2, NULL);
     add_drive(b, 2, DRIVE_FLOPPY, DRIVE_DISK, 0, mon_file(b, "a.img", 1440 * 1024));
+    add_nic(b, 0, "wan");
+    add_nic(b, 1, "nic1");
+    b->nets = nets_new(b->m, NULL);
     cr_assert(machine_build(b->m, &pc_board, &err), "%s", err ? err->message : "");
     machine_lock(b->m);
     b->c = b->m->vcpus[0]->cpu;
@@ -89,6 +102,7 @@ void mon_free(struct mon *b)
     session_fini(&b->s);
     machine_unlock(b->m);
     machine_free(b->m);
+    nets_free(b->nets);
     remove_folder(b->folder);
     g_free(b->folder);
     g_free(b->text);

@@ -1,6 +1,7 @@
 /*
  * For the tests of the monitor: the whole board with a software processor that does not run, known
- * bytes at the reset vector, and drives: a disk, an empty CD drive (ide1-cd0) and a floppy disk.
+ * bytes at the reset vector, drives: a disk, an empty CD drive (ide1-cd0) and a floppy disk; and
+ * ports for network cards, wan and nic1, without cables.
  *
  * Not modelled: the I/O thread; what is posted runs in mon_run and mon_settle.
  */
@@ -12,6 +13,7 @@
 
 struct mon {
     struct machine *m;
+    struct nets *nets;
     struct cpu *c;
     struct session s;
     char *folder; /* of the images; mon_path names files in it */

@@ -530,6 +530,7 @@ Test(monitor, every_topic_answers)
         {"info lapic -a", "lapic0: ID 0, base fee00000, xAPIC, software-disabled, boot processor"},
         {"info mem", "paging is off"},
         {"info mtree", "mmio lapic"},
+        {"info network", "wan: 52:54:00:00:00:10, nothing, link down\n"},
         {"info pci", "00:01.0 piix: 8086:7110"},
         {"info pic", "slave: vectors 00-07, IRQ 8 comes first\n  IRR  00\n"},
         {"info ports", "0070-0073 rtc          0 reads, 0 writes\n"},

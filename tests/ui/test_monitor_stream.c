@@ -143,6 +143,10 @@ Test(monitor_stream, tab_completes)
         {"quit \t", "quit "},
         {"info device rt\t", "info device rtc "},
         {"print \"\t", "print \""},
+        {"lin\tw\t", "link wan "},
+        {"link wan do\t", "link wan down "},
+
+        {"set_link nic\tof\t", "set_link nic1 off "},
     };
     struct peer *p = peer_new(true);
 

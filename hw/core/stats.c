@@ -6,6 +6,7 @@
  * Not modelled: anything of the guest.
  */
 #include "hw/core/machine.h"
+#include "hw/core/net.h"
 
 static void json_string(GString *out, const char *text)
 {
@@ -127,6 +128,48 @@ static void stats_disks(struct machine *m, GString *out)
     g_string_append_c(out, ']');
 }
 
+static void json_counter(GString *out, const char *name, const _Atomic uint64_t *counter)
+{
+    json_count(out, name, atomic_load_explicit(counter, memory_order_relaxed));
+}
+
+/* Frames of a card; "tx" is what its guest sent. */
+static void stats_nic(const struct net *n, GString *out)
+{
+    g_autofree char *mac = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", n->mac[0], n->mac[1],
+                                           n->mac[2], n->mac[3], n->mac[4], n->mac[5]);
+    const struct net_stats *st = &n->stats;
+
+    json_name(out, "id", n->id);
+    json_name(out, "mac", mac);
+    json_name(out, "link", n->link ? "up" : "down");
+    json_counter(out, "tx_frames", &st->tx_frames);
+    json_counter(out, "tx_bytes", &st->tx_bytes);
+    json_counter(out, "tx_batches", &st->tx_batches);
+    json_counter(out, "rx_frames", &st->rx_frames);
+    json_counter(out, "rx_bytes", &st->rx_bytes);
+    json_counter(out, "rx_batches", &st->rx_batches);
+    g_string_append(out, ",\n      \"dropped\": {");
+    for (unsigned why = 0; why < NET_DROPS; why++) {
+        json_counter(out, net_drop_name((enum net_drop)why), &st->drops[why]);
+    }
+    g_string_append(out, "}}");
+}
+
+static void stats_nics(struct machine *m, GString *out)
+{
+    bool first = true;
+
+    json_open(out, "nics");
+    for (unsigned i = 0; i < VM_MAX_NICS; i++) {
+        if (m->nics[i]) {
+            json_row(out, &first);
+            stats_nic(m->nics[i], out);
+        }
+    }
+    g_string_append_c(out, ']');
+}
+
 static void stats_guest_errors(struct machine *m, GString *out)
 {
     bool first = true;
@@ -158,6 +201,7 @@ void machine_stats_json(struct machine *m, GString *out)
     stats_ports(m, out);
     stats_mmio(m, out);
     stats_disks(m, out);
+    stats_nics(m, out);
     stats_guest_errors(m, out);
     g_string_append(out, "\n}\n");
 }

@@ -434,12 +434,17 @@ Test(machine, counters_come_as_json, .timeout = 20)
 {
     struct stage s;
     struct machine *m = stage_start(&s, ACT_HALT, 1, NULL);
+    struct net nic = {.id = (char *)"lan", .mac = {0x52, 0x54, 0, 0, 0, 1}, .link = true};
     g_autoptr(GString) out = g_string_new(NULL);
 
     port_write(m, 0x10, 5, 4);
     port_read(m, 0x4000, 2);
     machine_lock(m);
+    m->nics[1] = &nic;
+    net_drop(&nic, NET_DROP_VLAN);
+    net_count(&nic.stats.rx_bytes, 60);
     machine_stats_json(m, out);
+    m->nics[1] = NULL;
     machine_unlock(m);
     cr_assert(
         strstr(
@@ -448,5 +453,10 @@ Test(machine, counters_come_as_json, .timeout = 20)
         "%s", out->str);
     cr_assert(strstr(out->str, "\"unclaimed_ports\": 2"));
     cr_assert(strstr(out->str, "\"accelerator\": \"stage\""));
+    cr_assert(strstr(out->str, "\"id\": \"lan\", \"mac\": \"52:54:00:00:00:01\", "
+                               "\"link\": \"up\", \"tx_frames\": 0, "),
+              "%s", out->str);
+    cr_assert(strstr(out->str, "\"rx_bytes\": 60, "));
+    cr_assert(strstr(out->str, "\"dropped\": {\"link down\": 0, \"other VLAN\": 1, "));
     machine_free(m);
 }

@@ -1,7 +1,7 @@
 /*
  * candela doctor: what this host offers, and what to do about what it lacks.
  *
- * Not here yet: displays, audio, networking (their steps of the plan).
+ * Not here yet: displays, audio (their steps of the plan).
  */
 #include "config.h"
 #include "hw/core/config.h"
@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-glib/json-glib.h>
+#include <linux/capability.h>
+#include <linux/if_tun.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -169,6 +171,65 @@ static void find_ipxe(struct finding *f)
               "for -boot n, install the Debian package ipxe (apt-get install ipxe)");
 }
 
+/* The TAP interfaces that stand here whether or not somebody uses them. */
+static void find_tap_names(GString *out)
+{
+    GDir *dir = g_dir_open("/sys/class/net", 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename("/sys/class/net", name, "tun_flags", NULL);
+        g_autofree char *flags = NULL;
+
+        if (g_file_get_contents(path, &flags, NULL, NULL) &&
+            g_ascii_strtoull(flags, NULL, 0) & IFF_TAP) {
+            g_string_append_printf(out, "%s %s", out->len ? "," : "", name);
+        }
+    }
+    if (dir) {
+        g_dir_close(dir);
+    }
+}
+
+/* Whether this process may make interfaces (CAP_NET_ADMIN). */
+static bool may_make_interfaces(void)
+{
+    g_autofree char *status = NULL;
+    const char *line;
+
+    return g_file_get_contents("/proc/self/status", &status, NULL, NULL) &&
+           (line = strstr(status, "\nCapEff:")) &&
+           g_ascii_strtoull(line + strlen("\nCapEff:"), NULL, 16) & BIT(CAP_NET_ADMIN);
+}
+
+#define TO_DO_TAP                                                                                  \
+    "for -nic tap:tap0: sudo ip tuntap add dev tap0 mode tap user $USER && sudo ip link set tap0 " \
+    "up"
+
+static void find_tap(struct finding *f)
+{
+    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    g_autoptr(GString) names = g_string_new(NULL);
+
+    f->what = "tap";
+    if (fd < 0) {
+        f->verdict = LIMITED;
+        f->found = g_strdup_printf("/dev/net/tun: %s: no -nic tap", g_strerror(errno));
+        f->to_do = g_strdup(errno == EACCES ? "sudo chmod 666 /dev/net/tun (that alone gives no "
+                                              "rights to any interface)"
+                                            : "sudo modprobe tun");
+        return;
+    }
+    close(fd);
+    find_tap_names(names);
+    f->found = g_strdup_printf("/dev/net/tun opens%s%s", names->len ? "; interfaces:" : "",
+                               names->len ? names->str : "");
+    if (!names->len && !may_make_interfaces()) {
+        f->verdict = LIMITED;
+        f->to_do = g_strdup(TO_DO_TAP);
+    }
+}
+
 static void find_terminal(struct finding *f)
 {
     bool in = isatty(STDIN_FILENO), out = isatty(STDOUT_FILENO);
@@ -180,7 +241,8 @@ static void find_terminal(struct finding *f)
 }
 
 static void (*const finders[])(struct finding *f) = {
-    find_kvm, find_firmware, find_vga_bios, find_ipxe, find_cpu, find_memory, find_terminal,
+    find_kvm, find_firmware, find_vga_bios, find_ipxe,
+    find_tap, find_cpu,      find_memory,   find_terminal,
 };
 
 static const char *const verdicts[] = {"ok", "limited", "missing"};
@@ -189,9 +251,9 @@ static void doctor_print(const struct finding *list, unsigned count)
 {
     printf("Candela %s on this host:\n", CANDELA_VERSION);
     for (unsigned i = 0; i < count; i++) {
-        printf("  %-8s %-11s %s\n", verdicts[list[i].verdict], list[i].what, list[i].found);
+        printf("  %-8s %-12s %s\n", verdicts[list[i].verdict], list[i].what, list[i].found);
         if (list[i].to_do) {
-            printf("  %-8s %-11s to do: %s\n", "", "", list[i].to_do);
+            printf("  %-8s %-12s to do: %s\n", "", "", list[i].to_do);
         }
     }
 }

@@ -289,9 +289,16 @@ Test(cli, help_and_version_are_for_people)
     static const struct {
         const char *line, *has;
     } cases[] = {
-        {"--version", CANDELA_VERSION},    {"--help", "doctor"},         {"help", "doctor"},
-        {"help run", "--max-time"},        {"run --help", "Exit codes"}, {"run -cpu help", "486"},
-        {"demo --help", "--expect"},       {"doctor --help", "--json"},  {"doctor", "kvm"},
+        {"--version", CANDELA_VERSION},
+        {"--help", "doctor"},
+        {"help", "doctor"},
+        {"help run", "--max-time"},
+        {"run --help", "Exit codes"},
+        {"run -cpu help", "486"},
+        {"demo --help", "--expect"},
+        {"doctor --help", "--json"},
+        {"doctor", "kvm"},
+        {"doctor", "tap "},
         {"doctor --json", "\"findings\""},
     };
 

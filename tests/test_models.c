@@ -23,7 +23,7 @@ static const struct device_ops *const models[] = {
 #define FUZZ_PORT_ACCESSES 4000 /* per claim, a few more for large ones */
 #define FUZZ_MMIO_ACCESSES 2000 /* per region */
 
-/* Firmware that does nothing, a disk, a CD and a floppy. */
+/* Firmware that does nothing, a disk, a CD, a floppy and a network card. */
 static void models_prepare(struct machine *m)
 {
     static const uint8_t image[65536] = {0xf4};
@@ -54,6 +54,7 @@ static struct rig *models_rig(void)
         .used = true, .file = g_strdup("cd"), .media = DRIVE_CDROM, .index = 2};
     c.drives[2] =
         (struct drive_config){.used = true, .file = g_strdup("floppy"), .interface = DRIVE_FLOPPY};
+    c.nics[0].used = true;
     r = rig_new_board(&c, &pc_board, models_prepare, &err);
     cr_assert(r, "the board cannot be built: %s", err ? err->message : "?");
     vm_config_clear(&c);

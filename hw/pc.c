@@ -23,6 +23,7 @@
 #include "hw/ide.h"
 #include "hw/ioapic.h"
 #include "hw/lapic.h"
+#include "hw/net/dec21140.h"
 #include "hw/pci.h"
 #include "hw/piix.h"
 #include "hw/piix_pm.h"
@@ -36,6 +37,7 @@
 
 /* Who drives an ISA interrupt line: they are ORed. */
 enum pc_source { SOURCE_ISA, SOURCE_PIRQ, SOURCE_SCI, SOURCE_SMBUS, SOURCE_HPET, SOURCES };
+enum { PC_FIRST_NIC_SLOT = 3 };
 #define PC_IRQ(source, irq) ((source) << 8 | (irq))
 
 struct pc {
@@ -311,6 +313,29 @@ static bool pc_new_ide(struct pc *pc, GError **err)
     return true;
 }
 
+/* The network cards, in slots 3 and up. */
+static bool pc_new_nics(struct pc *pc, GError **err)
+{
+    struct machine *m = pc->dev.m;
+
+    for (unsigned i = 0; i < VM_MAX_NICS; i++) {
+        char name[16], index[8];
+        struct device *nic;
+
+        if (!m->config.nics[i].used) {
+            continue;
+        }
+        g_snprintf(name, sizeof name, "nic%u", i);
+        g_snprintf(index, sizeof index, "%u", i);
+        nic = device_new(m, &dec21140_ops, name);
+        if (!device_set(nic, "nic", index, err)) {
+            return false;
+        }
+        pci_place(nic, PCI_DEVFN(PC_FIRST_NIC_SLOT + i, 0));
+    }
+    return true;
+}
+
 static bool pc_build(struct machine *m, GError **err)
 {
     struct device *vga;
@@ -342,6 +367,9 @@ static bool pc_build(struct machine *m, GError **err)
     vga = device_new(m, &vga_ops, "vga");
     if (vga->ops->pci) {
         pci_place(vga, PCI_DEVFN(2, 0));
+    }
+    if (!pc_new_nics(pc, err)) {
+        return false;
     }
     device_new(m, &debugcon_ops, "debugcon"); /* last: its exit port must be nobody else's */
     return true;

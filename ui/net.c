@@ -118,15 +118,6 @@ void net_port_input(struct net_port *p, const uint8_t *frame, size_t len)
     }
 }
 
-/* The card is through with the head of the queue. */
-static void net_port_pass(struct net_port *p, const uint8_t *frame, uint32_t len)
-{
-    if (p->pcap) {
-        net_pcap_write(p->pcap, p->nets, frame, len);
-    }
-    net_queue_pop(&p->in);
-}
-
 /* A card without buffers loses the frames that waited longest, as one without this queue loses
  * all. */
 static void net_port_lose(struct net_port *p)
@@ -163,35 +154,46 @@ static bool net_port_has_input(const struct net_port *p)
                        (!p->full || !net_port_has_room(p) || (!p->stuck && net_port_is_late(p))));
 }
 
-/* Offer what waits until the card has no buffer left.  Lock held. */
+/* Offer the card the head of the queue; false: it keeps it waiting. */
+static bool net_port_offer(struct net_port *p, const uint8_t *frame, uint32_t len)
+{
+    enum net_verdict verdict = NET_LOST;
+
+    if (p->net.link) {
+        verdict = p->net.front->receive(p->net.dev, frame, len);
+    } else {
+        net_drop(&p->net, NET_DROP_LINK);
+    }
+    if (verdict == NET_FULL) {
+        p->full = true;
+        p->full_since = g_get_monotonic_time();
+        return false;
+    }
+    if (verdict == NET_TAKEN) {
+        net_count(&p->net.stats.rx_frames, 1);
+        net_count(&p->net.stats.rx_bytes, len);
+    }
+    if (p->pcap && p->net.link) {
+        net_pcap_write(p->pcap, p->nets, frame, len);
+    }
+    net_queue_pop(&p->in);
+    p->stuck = false;
+    return true;
+}
+
+/* Offer what waits until the card has no buffer left, a batch at most: the lock is wanted
+ * elsewhere.  Lock held. */
 static void net_port_deliver(struct net_port *p)
 {
     const uint8_t *frame;
-    enum net_verdict verdict;
-    unsigned delivered = 0;
+    unsigned n = 0;
     uint32_t len;
 
-    while (!p->full && (frame = net_queue_head(&p->in, &len)) != NULL) {
-        if (!p->net.link) {
-            net_drop(&p->net, NET_DROP_LINK);
-            net_queue_pop(&p->in);
-        } else {
-            verdict = p->net.front->receive(p->net.dev, frame, len);
-            if (verdict == NET_FULL) {
-                p->full = true;
-                p->full_since = g_get_monotonic_time();
-                break;
-            }
-            if (verdict == NET_TAKEN) {
-                net_count(&p->net.stats.rx_frames, 1);
-                net_count(&p->net.stats.rx_bytes, len);
-            }
-            net_port_pass(p, frame, len);
-            delivered++;
-        }
+    while (!p->full && n < NET_BATCH_FRAMES && (frame = net_queue_head(&p->in, &len)) != NULL &&
+           net_port_offer(p, frame, len)) {
+        n++;
     }
-    if (delivered) {
-        p->stuck = false;
+    if (n) {
         net_count(&p->net.stats.rx_batches, 1);
     } else if (net_port_is_late(p)) {
         p->stuck = true;

@@ -256,7 +256,7 @@ static bool dec_rx_put(struct dec21140 *d, struct dec_incoming *in, uint32_t at,
         }
         in->done += frame;
         n -= frame;
-        if (n && !dec_write_buffer(d, at + frame, in->fcs + in->done - in->len, n)) {
+        if (n && !dec_write_buffer(d, at + frame, &in->fcs[in->done - in->len], n)) {
             return false;
         }
     } else { /* swapped, a longword may hold bytes of both */

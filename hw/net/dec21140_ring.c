@@ -125,7 +125,7 @@ static void dec_bus_error(struct dec21140 *d, const char *what, uint32_t at)
 /* Whether `len` bytes at `at` can be asked for; the chip has 32 address lines. */
 static bool dec_can_dma(struct dec21140 *d, uint32_t at, uint32_t len)
 {
-    return pci_can_dma(&d->dev) && (uint64_t)at + len <= 4 * GiB;
+    return pci_can_dma(&d->dev) && !(d->s.csr[5] & CSR5_FBE) && (uint64_t)at + len <= 4 * GiB;
 }
 
 /* The swap of a big-endian buffer: byte n of a longword lies at 3 - n. */
@@ -196,7 +196,7 @@ static bool dec_desc_close(struct dec21140 *d, uint32_t at, uint32_t status)
     } else {
         st_le32(raw, status);
     }
-    if (!dma_write(d->dev.m, at, raw, sizeof raw)) {
+    if (!dec_can_dma(d, at, sizeof raw) || !dma_write(d->dev.m, at, raw, sizeof raw)) {
         dec_bus_error(d, "descriptor", at);
         return false;
     }

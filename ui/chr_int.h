@@ -6,6 +6,7 @@
 #define CANDELA_UI_CHR_INT_H
 
 #include "ui/chr_host.h"
+#include <sys/un.h>
 #include <termios.h>
 
 enum chr_kind {
@@ -73,5 +74,9 @@ int chr_open_reader(struct chr_host *h);
 
 /* chr_parse.c: cut the text into kind, path, service and options; the one parser of endpoints. */
 bool chr_parse(struct chr_host *h, const char *spec, GError **err);
+
+/* A socket file that nobody serves any more is in the way; one that is served is not ours.  True:
+ * it was removed. */
+bool chr_remove_stale_socket(const struct sockaddr_un *addr);
 
 #endif

@@ -246,8 +246,7 @@ int chr_accept_peer(struct chr_host *h)
     return fd;
 }
 
-/* A socket file that nobody serves any more is in the way; one that is served is not ours. */
-static bool remove_stale_socket(const struct sockaddr_un *addr)
+bool chr_remove_stale_socket(const struct sockaddr_un *addr)
 {
     struct stat st;
     int fd;
@@ -289,7 +288,7 @@ static bool unix_listen(struct chr_host *h, GError **err)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     h->listen_fd = fd;
     if (fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof addr) &&
-        (errno != EADDRINUSE || !remove_stale_socket(&addr) ||
+        (errno != EADDRINUSE || !chr_remove_stale_socket(&addr) ||
          bind(fd, (struct sockaddr *)&addr, sizeof addr))) {
         h->listen_fd = -1; /* not ours: it must not be unlinked */
         chr_error(h, err, "cannot listen at");

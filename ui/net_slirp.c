@@ -10,6 +10,7 @@
  * frame, answers to anything but ARP, IPv4 and IPv6.
  */
 #include "ui/net_slirp.h"
+#include "ui/chr_int.h"
 #include <errno.h>
 #include <slirp/libslirp.h>
 #include <sys/resource.h>
@@ -17,20 +18,80 @@
 
 enum {
     SLIRP_MTU = 1500,
-    TYPE_ARP = 0x0806,
     TYPE_IPV4 = 0x0800,
     TYPE_IPV6 = 0x86dd,
-    TYPE_VLAN = 0x8100,
+    ACKS_MERGED = 8,
+    TCP_ACK = 16,
+    BACKLOG = 128, /* connections that wait for the guest */
+    SOCKETS_MIN = 64,
+    SOCKETS_MAX = 1024,
 };
 
 /* libslirp's view of the outside ----------------------------------------------------------------
  */
 
+/* Where the ports are in a frame that does nothing but acknowledge; 0: it is none. */
+static size_t slirp_bare_ack(const uint8_t *f, size_t len)
+{
+    size_t at = 0;
+
+    if (len == NET_HEADER + 40 && ld_be16(f + 12) == TYPE_IPV4 && f[14] == 0x45 &&
+        f[23] == GUARD_TCP) {
+        at = NET_HEADER + 20;
+    } else if (len == NET_HEADER + 60 && ld_be16(f + 12) == TYPE_IPV6 && f[20] == GUARD_TCP) {
+        at = NET_HEADER + 40;
+    }
+    return at && f[at + 12] >> 4 == 5 && f[at + 13] == TCP_ACK ? at : 0;
+}
+
+/* Whether the later of two bare acknowledgements says all that the earlier does. */
+static bool slirp_ack_covers(const uint8_t *later, const uint8_t *earlier, size_t at)
+{
+    size_t addresses = at == NET_HEADER + 20 ? 8 : 32;
+
+    return !memcmp(later, earlier, NET_HEADER) &&
+           !memcmp(later + at - addresses, earlier + at - addresses, addresses + 8) &&
+           (int32_t)(ld_be32(later + at + 8) - ld_be32(earlier + at + 8)) > 0;
+}
+
+static void net_slirp_release_ack(struct net_slirp *n)
+{
+    if (n->ack_len) {
+        net_port_input(n->port, n->ack, n->ack_len);
+        n->ack_len = 0;
+    }
+}
+
+/*
+ * libslirp acknowledges each segment on its own.  While a batch of the guest's comes in, an
+ * acknowledgement waits for the next one, which says the same and more: the guest has fewer frames
+ * to handle.  Some are left, as senders count them.
+ */
+static bool net_slirp_hold_ack(struct net_slirp *n, const uint8_t *frame, size_t len)
+{
+    size_t at = n->sending ? slirp_bare_ack(frame, len) : 0;
+
+    if (at && n->ack_len == len && n->acks < ACKS_MERGED && slirp_ack_covers(frame, n->ack, at)) {
+        n->acks++;
+    } else {
+        net_slirp_release_ack(n);
+        n->acks = 1;
+    }
+    if (at) {
+        memcpy(n->ack, frame, len);
+        n->ack_len = len;
+    }
+    return at;
+}
+
 static ssize_t slirp_cb_send(const void *frame, size_t len, void *opaque)
 {
     struct net_slirp *n = opaque;
 
-    net_port_input(n->port, frame, len);
+    net_guard_learn(&n->guard, frame, len);
+    if (!net_slirp_hold_ack(n, frame, len)) {
+        net_port_input(n->port, frame, len);
+    }
     return (ssize_t)len;
 }
 
@@ -74,21 +135,39 @@ static void slirp_cb_timer_mod(void *timer, int64_t due, void *opaque)
     t->due = due;
 }
 
-/* Sockets are counted, so that a guest cannot use up the process's descriptors. */
+/* Sockets are counted, so that a guest cannot use up the process's descriptors.  libslirp does not
+ * tell of those that listen, but of their end. */
 static void slirp_cb_register(int fd, void *opaque)
 {
     struct net_slirp *n = opaque;
 
-    (void)fd;
-    n->sockets++;
+    if (fd >= 0) {
+        if ((unsigned)fd >= n->known->len) {
+            g_array_set_size(n->known, (unsigned)fd + 1);
+        }
+        n->sockets += !g_array_index(n->known, uint8_t, fd);
+        g_array_index(n->known, uint8_t, fd) = 1;
+    }
+}
+
+static bool net_slirp_knows(const struct net_slirp *n, int fd)
+{
+    return fd >= 0 && (unsigned)fd < n->known->len && g_array_index(n->known, uint8_t, fd);
 }
 
 static void slirp_cb_unregister(int fd, void *opaque)
 {
     struct net_slirp *n = opaque;
 
-    (void)fd;
-    n->sockets--;
+    if (net_slirp_knows(n, fd)) {
+        g_array_index(n->known, uint8_t, fd) = 0;
+        n->sockets--;
+    }
+}
+
+static bool net_slirp_may_open(const struct net_slirp *n)
+{
+    return n->sockets < n->sockets_max;
 }
 
 /* The thread looks at everything after each call, and whoever else calls libslirp wakes it. */
@@ -117,11 +196,20 @@ static short slirp_to_poll(int events)
                    (events & SLIRP_POLL_PRI ? POLLPRI : 0));
 }
 
-/* Without room for the guest's frames sockets are written to only. */
+/* Without room for the guest's frames sockets are written to only, without descriptors left none
+ * that listens is looked at: what cannot be accepted would keep the thread awake. */
 static int slirp_add_poll(int fd, int events, void *opaque)
 {
     struct net_slirp *n = opaque;
 
+    if (!net_slirp_knows(n, fd)) {
+        if (!net_slirp_may_open(n)) {
+            return -1;
+        }
+        if (n->backlog_due) {
+            listen(fd, BACKLOG); /* libslirp lets one wait; nothing happens to UDP */
+        }
+    }
     if (!n->has_room) {
         events &= SLIRP_POLL_OUT;
         if (!events) {
@@ -155,6 +243,7 @@ static void net_slirp_prepare(struct net_port *p, struct net_poll *poll)
     n->poll = poll;
     slirp_pollfds_fill(n->slirp, &timeout, slirp_add_poll, n);
     n->poll = NULL;
+    n->backlog_due = false;
     if (timeout != UINT32_MAX) {
         net_poll_within(poll, timeout);
     }
@@ -192,30 +281,48 @@ static void net_slirp_dispatch(struct net_port *p, const struct net_poll *poll)
 static void net_slirp_send(struct net_port *p, const uint8_t *frame, size_t len)
 {
     struct net_slirp *n = p->peer;
-    unsigned type = ld_be16(frame + 12);
+    struct guarded pass;
+    bool waits = false;
 
     if (len > NET_HEADER + SLIRP_MTU) {
-        net_drop(&p->net, type == TYPE_VLAN ? NET_DROP_VLAN : NET_DROP_MALFORMED);
-    } else if (type == TYPE_ARP || type == TYPE_IPV4 || type == TYPE_IPV6) {
-        slirp_input(n->slirp, frame, (int)len);
-    } else {
-        net_drop(&p->net, type == TYPE_VLAN ? NET_DROP_VLAN : NET_DROP_HOST);
+        net_drop(&p->net, NET_DROP_MALFORMED);
+    } else if (net_guard_check(&n->guard, frame, len, net_slirp_may_open(n), &pass, &waits)) {
+        n->sending = true;
+        slirp_input(n->slirp, pass.frame, (int)pass.len);
+        n->sending = false;
+    } else if (!waits) {
+        net_drop(&p->net, pass.why);
     }
+}
+
+static void net_slirp_flush(struct net_port *p)
+{
+    net_slirp_release_ack(p->peer);
 }
 
 /* Forwards ------------------------------------------------------------------------------------- */
 
-static void net_slirp_host_address(const struct net_forward *f, struct sockaddr_in *host)
+/* The host's end as libslirp wants it; returns the size. */
+static socklen_t net_slirp_host_address(const struct net_forward *f, struct sockaddr_storage *host)
 {
-    *host = (struct sockaddr_in){
+    memset(host, 0, sizeof *host);
+    if (f->kind == NET_FORWARD_UNIX) {
+        struct sockaddr_un *un = (struct sockaddr_un *)host;
+
+        un->sun_family = AF_UNIX;
+        g_strlcpy(un->sun_path, f->path, sizeof un->sun_path);
+        return sizeof *un;
+    }
+    *(struct sockaddr_in *)host = (struct sockaddr_in){
         .sin_family = AF_INET,
         .sin_addr = f->host,
         .sin_port = htons(f->host_port),
     };
+    return sizeof(struct sockaddr_in);
 }
 
 /* UDP sockets of libslirp share their port with whoever has it: see whether it is free. */
-static bool net_slirp_is_taken(const struct sockaddr_in *host)
+static bool net_slirp_is_taken(const struct sockaddr_storage *host, socklen_t size)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     bool taken;
@@ -223,7 +330,7 @@ static bool net_slirp_is_taken(const struct sockaddr_in *host)
     if (fd < 0) {
         return false;
     }
-    taken = bind(fd, (const struct sockaddr *)host, sizeof *host) < 0 && errno == EADDRINUSE;
+    taken = bind(fd, (const struct sockaddr *)host, size) < 0 && errno == EADDRINUSE;
     close(fd);
     if (taken) {
         errno = EADDRINUSE;
@@ -231,46 +338,74 @@ static bool net_slirp_is_taken(const struct sockaddr_in *host)
     return taken;
 }
 
-bool net_slirp_add_forward(struct net_slirp *n, const struct net_forward *f, GError **err)
+static bool net_slirp_listen(struct net_slirp *n, const struct net_forward *f)
 {
-    struct sockaddr_in host, guest = {
-                                 .sin_family = AF_INET,
-                                 .sin_addr = f->guest,
-                                 .sin_port = htons(f->guest_port),
-                             };
+    struct sockaddr_storage host;
+    struct sockaddr_in guest = {
+        .sin_family = AF_INET,
+        .sin_addr = f->guest,
+        .sin_port = htons(f->guest_port),
+    };
+    socklen_t size = net_slirp_host_address(f, &host);
     bool udp = f->kind == NET_FORWARD_UDP;
 
-    net_slirp_host_address(f, &host);
-    if ((udp && net_slirp_is_taken(&host)) ||
-        slirp_add_hostxfwd(n->slirp, (const struct sockaddr *)&host, sizeof host,
-                           (const struct sockaddr *)&guest, sizeof guest,
-                           udp ? SLIRP_HOSTFWD_UDP : 0) < 0) {
-        int error = errno;
-        g_autofree char *text = net_forward_text(f);
-
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: cannot listen there: %s%s", text,
-                    g_strerror(error), error == EACCES ? " (ports below 1024 are for root)" : "");
+    if (f->kind == NET_FORWARD_UNIX) {
+        chr_remove_stale_socket((const struct sockaddr_un *)&host);
+    } else if (udp && net_slirp_is_taken(&host, size)) {
         return false;
     }
-    g_array_append_val(n->forwards, *f);
-    return true;
+    return slirp_add_hostxfwd(n->slirp, (const struct sockaddr *)&host, size,
+                              (const struct sockaddr *)&guest, sizeof guest,
+                              udp ? SLIRP_HOSTFWD_UDP : 0) == 0;
+}
+
+bool net_slirp_add_forward(struct net_slirp *n, const struct net_forward *f, GError **err)
+{
+    int error = ENOSPC;
+
+    if (n->forwards->len < NIC_MAX_FORWARDS) {
+        if (net_slirp_listen(n, f)) {
+            n->backlog_due = true;
+            g_array_append_val(n->forwards, *f);
+            return true;
+        }
+        error = errno;
+    }
+    g_autofree char *text = net_forward_text(f);
+    const char *why =
+        error == EACCES && f->kind != NET_FORWARD_UNIX ? " (ports below 1024 are for root)" : "";
+
+    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "%s: cannot listen there: %s%s", text,
+                error == ENOSPC ? "there are too many forwards" : g_strerror(error), why);
+    return false;
+}
+
+static void net_slirp_unlisten(struct net_slirp *n, const struct net_forward *f)
+{
+    struct sockaddr_storage host;
+    socklen_t size = net_slirp_host_address(f, &host);
+
+    slirp_remove_hostxfwd(n->slirp, (const struct sockaddr *)&host, size,
+                          f->kind == NET_FORWARD_UDP ? SLIRP_HOSTFWD_UDP : 0);
+    if (f->kind == NET_FORWARD_UNIX) {
+        unlink(f->path);
+    }
 }
 
 bool net_slirp_remove_forward(struct net_slirp *n, const struct net_forward *f, GError **err)
 {
     for (unsigned i = 0; i < n->forwards->len; i++) {
         const struct net_forward *have = &g_array_index(n->forwards, struct net_forward, i);
-        struct sockaddr_in host;
 
         if (net_forward_same_host(have, f)) {
-            net_slirp_host_address(f, &host);
-            slirp_remove_hostxfwd(n->slirp, (const struct sockaddr *)&host, sizeof host,
-                                  f->kind == NET_FORWARD_UDP ? SLIRP_HOSTFWD_UDP : 0);
+            net_slirp_unlisten(n, f);
             g_array_remove_index(n->forwards, i);
             return true;
         }
     }
-    g_set_error_literal(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG, "there is no such forward");
+    g_autofree char *text = net_forward_host_text(f);
+
+    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG, "%s: there is no such forward", text);
     return false;
 }
 
@@ -283,6 +418,18 @@ static void slirp_log(const char *domain, GLogLevelFlags level, const char *text
     (void)level;
     (void)text;
     (void)data;
+}
+
+/* A part of the process's descriptors for each network, so that they all leave some. */
+static unsigned net_slirp_budget(const struct nets *s)
+{
+    unsigned parts = 2 * MAX(s->count, 1u);
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit)) {
+        return SOCKETS_MIN;
+    }
+    return (unsigned)CLAMP(limit.rlim_cur / parts, (rlim_t)SOCKETS_MIN, (rlim_t)SOCKETS_MAX);
 }
 
 static bool net_slirp_forward_all(struct net_slirp *n, const struct nic_user_config *c,
@@ -303,12 +450,18 @@ static void net_slirp_close(struct net_port *p)
 {
     struct net_slirp *n = p->peer;
 
+    while (n->forwards->len) {
+        net_slirp_unlisten(n, &g_array_index(n->forwards, struct net_forward, 0));
+        g_array_remove_index(n->forwards, 0);
+    }
     if (n->slirp) {
         slirp_cleanup(n->slirp);
         g_log_remove_handler("Slirp", n->log);
     }
     g_ptr_array_free(n->timers, TRUE);
     g_array_free(n->forwards, TRUE);
+    g_array_free(n->known, TRUE);
+    net_guard_fini(&n->guard);
     g_free(n);
     p->peer = NULL;
 }
@@ -355,6 +508,9 @@ static bool net_slirp_open(struct net_port *p, GError **err)
     n->port = p;
     n->timers = g_ptr_array_new_with_free_func(g_free);
     n->forwards = g_array_new(FALSE, FALSE, sizeof(struct net_forward));
+    n->known = g_array_new(FALSE, TRUE, sizeof(uint8_t));
+    n->sockets_max = net_slirp_budget(p->nets);
+    net_guard_init(&n->guard, &n->plan, c->tftp);
     p->peer = n;
     if (!net_plan_make(c, &n->plan, err)) {
         net_slirp_close(p);
@@ -395,8 +551,8 @@ static void net_slirp_info(struct net_port *p, GString *out)
 
         g_string_append_printf(out, "  forward %s\n", text);
     }
-    g_string_append_printf(out, "  %u sockets, %" G_GUINT64_FORMAT " errors of the guest\n",
-                           n->sockets, n->guest_errors);
+    g_string_append_printf(out, "  %u of %u sockets, %" G_GUINT64_FORMAT " errors of the guest\n",
+                           n->sockets, n->sockets_max, n->guest_errors);
 }
 
 const struct net_peer_ops net_slirp_ops = {
@@ -405,6 +561,7 @@ const struct net_peer_ops net_slirp_ops = {
     .prepare = net_slirp_prepare,
     .dispatch = net_slirp_dispatch,
     .send = net_slirp_send,
+    .flush = net_slirp_flush,
     .info = net_slirp_info,
     .close = net_slirp_close,
 };

@@ -4,7 +4,7 @@
 #ifndef CANDELA_UI_NET_SLIRP_H
 #define CANDELA_UI_NET_SLIRP_H
 
-#include "ui/net_forward.h"
+#include "ui/net_guard.h"
 #include "ui/net_int.h"
 
 /* A timer of libslirp's. */
@@ -19,14 +19,22 @@ struct net_slirp {
     struct net_port *port;
     struct Slirp *slirp;
     struct net_plan plan;
+    struct net_guard guard;
     GPtrArray *timers;
     GArray *forwards; /* struct net_forward */
     unsigned log;     /* glib's handler of libslirp's messages */
-    unsigned sockets;
+    GArray *known;    /* a byte per descriptor: it is one of libslirp's connections */
+    unsigned sockets, sockets_max;
     uint64_t guest_errors;
+    bool backlog_due;      /* there are new sockets that listen */
     bool has_room;         /* when the descriptors were chosen */
     struct net_poll *poll; /* while they are */
     const struct net_poll *polled;
+    bool sending; /* while the guest's frames come in */
+    /* The acknowledgement that waits for a better one. */
+    uint8_t ack[NET_HEADER + 60];
+    size_t ack_len;
+    unsigned acks;
 };
 
 /* Take connections on the host for the guest; FILE error with the address and the reason. */

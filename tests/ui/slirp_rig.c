@@ -159,9 +159,14 @@ static uint16_t sum_end(uint32_t sum)
 void slirp_rig_send(struct slirp_rig *r, const void *frame, size_t len)
 {
     net_slirp_ops.send(r->port, frame, len);
-    if (net_slirp_ops.flush) {
-        net_slirp_ops.flush(r->port);
+    if (!r->batch) {
+        slirp_rig_flush(r);
     }
+}
+
+void slirp_rig_flush(struct slirp_rig *r)
+{
+    net_slirp_ops.flush(r->port);
 }
 
 void slirp_rig_send_ip(struct slirp_rig *r, uint32_t to, unsigned proto, const void *data,
@@ -181,8 +186,9 @@ void slirp_rig_send_ip(struct slirp_rig *r, uint32_t to, unsigned proto, const v
     ip[0] = 0x45;
     st_be16(ip + 2, (uint16_t)(IP_HEADER + len));
     st_be16(ip + 4, r->ident++);
+    st_be16(ip + 6, r->fragment);
     ip[8] = 64;
-    ip[9] = (uint8_t)proto;
+    ip[9] = (uint8_t)(proto == 255 ? r->proto : proto);
     st_be32(ip + 12, to == 0xffffffff ? 0 : r->self);
     st_be32(ip + 16, to);
     st_be16(ip + 10, sum_end(sum_words(ip, IP_HEADER, 0)));
@@ -259,6 +265,7 @@ void guest_tcp_send(struct guest_tcp *t, unsigned flags, const void *data, size_
     b[12] = TCP_HEADER / 4 << 4;
     b[13] = (uint8_t)flags;
     st_be16(b + 14, t->window);
+    st_be16(b + 18, t->urgent);
     if (len) {
         memcpy(b + TCP_HEADER, data, len);
     }
@@ -279,6 +286,7 @@ bool guest_tcp_receive(struct guest_tcp *t)
         }
         cr_assert_geq(len, head);
         t->flags = b[13];
+        t->acked = ld_be32(b + 8);
         t->data = b + head;
         t->len = len - head;
         if (t->flags & SYN) {

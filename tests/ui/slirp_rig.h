@@ -13,6 +13,7 @@ enum {
     RST = 4,
     PSH = 8,
     ACK = 16,
+    URG = 32,
     FRAME_MAX = 2048,
     RIG_WAIT_MS = 20000, /* the host may be busy */
     IP_PROTO_ICMP = 1,
@@ -26,8 +27,10 @@ struct slirp_rig {
     struct nic_config config;
     uint8_t frame[FRAME_MAX]; /* what came last */
     uint32_t len;
-    uint32_t self; /* the guest's address */
-    uint16_t ident;
+    uint32_t self;            /* the guest's address */
+    uint16_t ident, fragment; /* fragment: flags and offset of what is sent */
+    unsigned proto;           /* of what is sent as protocol 255, unchanged */
+    bool batch;               /* no flush after each frame */
 };
 
 /* With r->config.user filled in, or not. */
@@ -46,6 +49,8 @@ uint8_t *slirp_rig_receive_ip(struct slirp_rig *r, unsigned proto, uint32_t *len
 bool slirp_rig_is_silent(struct slirp_rig *r, unsigned proto);
 
 void slirp_rig_send(struct slirp_rig *r, const void *frame, size_t len);
+/* The end of a batch. */
+void slirp_rig_flush(struct slirp_rig *r);
 /* Both checksums filled in, where there is one. */
 void slirp_rig_send_ip(struct slirp_rig *r, uint32_t to, unsigned proto, const void *data,
                        size_t len);
@@ -62,7 +67,8 @@ struct guest_tcp {
     uint32_t peer;
     uint16_t port, peer_port;
     uint32_t seq, ack;
-    uint16_t window;
+    uint16_t window, urgent;
+    uint32_t acked; /* by what came last */
     unsigned flags; /* of what came last */
     uint8_t *data;  /* its payload, in r->frame */
     uint32_t len;

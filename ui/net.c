@@ -15,6 +15,7 @@ static const struct net_peer_ops *const net_peers[] = {
     [NIC_PEER_NONE] = NULL,
     [NIC_PEER_USER] = &net_slirp_ops,
     [NIC_PEER_SWITCH] = &net_switch_ops,
+    [NIC_PEER_TAP] = &net_tap_ops,
 };
 
 /* A held machine takes and gives nothing; how often it is looked at meanwhile, in ms. */

@@ -24,7 +24,7 @@ enum {
     BUFFER_BYTES = 0x800,
     SLOTS = 32,
     MAX_STEPS = 400,
-    STEP_SECONDS = 5, /* of processor time, with sanitizers on a busy host */
+    INPUT_SECONDS = 20, /* of processor time, with sanitizers on a busy host */
 };
 #define MMIO_BASE 0xe0000000u
 #define ROM_BASE  0xf0000u

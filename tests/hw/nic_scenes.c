@@ -138,10 +138,10 @@ static void scene_empty(struct nic_fuzz *f)
 {
     uint8_t what = u8(f);
 
-    for (unsigned i = 0; i < RAM_BYTES / 2; i += 16) {
+    for (unsigned i = 0; i < BUFFERS; i += 16) {
         nic_put_desc(f, i, OWN, i / 16 & what ? FS | LS : 0, 0, 0);
     }
-    nic_begin_at(f, 0, RAM_BYTES / 4, 0x40);
+    nic_begin_at(f, 0, BUFFERS / 2, 0x40);
 }
 
 static void scene_bad_setup(struct nic_fuzz *f)

@@ -210,17 +210,32 @@ static uint64_t all_counted(const struct net *n)
 
 /* The carrier ---------------------------------------------------------------------------------- */
 
+static bool pull(struct nic_fuzz *f)
+{
+    struct dec21140 *d = (struct dec21140 *)f->dev;
+    bool loops = bits(d->s.csr[6], 11, 10) || dec_mii_is_loopback(&d->s.mii), more;
+    unsigned closed = 0;
+
+    f->batch.count = 0;
+    f->batch.used = 0;
+    memcpy(f->before, f->ram->host, BUFFERS);
+    f->in_front = true;
+    more = f->front->transmit(f->dev, &f->batch);
+    f->in_front = false;
+    for (unsigned i = 0; i < BUFFERS; i += 4) {
+        closed += ld_le32(f->before + i) != ld_le32(f->ram->host + i);
+    }
+    must(loops || closed <= MAX_CLOSED, "too many descriptors at once");
+    return more;
+}
+
 static void step_pull(struct nic_fuzz *f)
 {
     unsigned times = u8(f) % 4 + 1u;
     bool more = true;
 
     for (unsigned i = 0; i < times && more; i++) {
-        f->batch.count = 0;
-        f->batch.used = 0;
-        f->in_front = true;
-        more = f->front->transmit(f->dev, &f->batch);
-        f->in_front = false;
+        more = pull(f);
         check_batch(f);
     }
 }
@@ -513,10 +528,10 @@ void nic_fuzz_run(struct nic_fuzz *f, const uint8_t *data, size_t size)
         bool still = leaves_memory(f, *f->p);
 
         if (still) {
-            memcpy(f->before, f->ram->host, RAM_BYTES);
+            memcpy(f->still, f->ram->host, RAM_BYTES);
         }
         run_step(f);
-        must(!still || !memcmp(f->before, f->ram->host, RAM_BYTES),
+        must(!still || !memcmp(f->still, f->ram->host, RAM_BYTES),
              "DMA without bus mastering, or after a fatal error");
         check(f);
     }
@@ -568,7 +583,8 @@ struct nic_fuzz *nic_fuzz_new(bool connected, GError **err)
     vm_config_init(&c);
     f->m = machine_new(&c, NULL);
     vm_config_clear(&c);
-    f->before = g_malloc(RAM_BYTES);
+    f->before = g_malloc(BUFFERS);
+    f->still = g_malloc(RAM_BYTES);
     f->net.kick = fuzz_kick;
     f->net.m = f->m;
     f->net.id = g_strdup("nic0");
@@ -589,5 +605,6 @@ void nic_fuzz_free(struct nic_fuzz *f)
     machine_free(f->m);
     g_free(f->net.id);
     g_free(f->before);
+    g_free(f->still);
     g_free(f);
 }

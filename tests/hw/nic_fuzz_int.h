@@ -24,6 +24,7 @@ enum {
     BUFFER_BYTES = 0x800,
     SLOTS = 32,
     MAX_STEPS = 400,
+    MAX_CLOSED = 1024,  /* descriptors that one call may go through */
     INPUT_SECONDS = 20, /* of processor time, with sanitizers on a busy host */
 };
 #define MMIO_BASE 0xe0000000u
@@ -37,8 +38,10 @@ enum {
     LS = BIT(30),
     FS = BIT(29),
     SET = BIT(27),
+    AC = BIT(26),
     ER = BIT(25),
     CH = BIT(24),
+    DPD = BIT(23),
 };
 #define SIZES(one, two) ((uint32_t)(one) | (uint32_t)(two) << 11)
 
@@ -51,7 +54,8 @@ struct nic_fuzz {
     struct ram *ram, *top, *rom;
     struct region ram_region, top_region, rom_region;
     struct net_batch batch;
-    uint8_t *before; /* a copy of RAM, to see that nothing changes it */
+    uint8_t *before; /* what lies before BUFFERS, as it was before a call */
+    uint8_t *still;  /* all of RAM, where a step must not change it */
     bool in_front;   /* a call of net_front is under way: the card must not kick */
     unsigned kicks;
     const uint8_t *p, *end; /* the input's rest */

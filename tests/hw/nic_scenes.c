@@ -71,10 +71,12 @@ static void scene_rings(struct nic_fuzz *f, uint32_t csr6)
     nic_put_setup(f, SETUP, false, 3, 0);
     nic_put_desc(f, TX_RING, OWN, SET | IC | DEC_SETUP_BYTES, SETUP, 0);
     for (unsigned i = 0; i < 8; i++) {
-        uint32_t len = 60 + 180 * i;
+        uint32_t len = i == 3 ? 40 : 60 + 180 * i;
 
         if (i) {
-            nic_put_desc(f, TX_RING + 16 * i, OWN, FS | LS | IC | (i == 7 ? ER : 0) | SIZES(len, 0),
+            nic_put_desc(f, TX_RING + 16 * i, OWN,
+                         FS | LS | IC | (i == 7 ? ER : 0) | (i & 1 ? DPD : 0) | (i & 4 ? AC : 0) |
+                             SIZES(len, 0),
                          BUFFERS + BUFFER_BYTES * i, 0);
         }
         nic_put_desc(f, RX_RING + 16 * i, OWN, (i == 7 ? ER : 0) | SIZES(1024, 512),

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <slirp/libslirp.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -365,6 +366,9 @@ bool net_slirp_add_forward(struct net_slirp *n, const struct net_forward *f, GEr
 
     if (n->forwards->len < NIC_MAX_FORWARDS) {
         if (net_slirp_listen(n, f)) {
+            if (f->kind == NET_FORWARD_UNIX) {
+                chmod(f->path, 0600); /* as ui/chr_open.c does */
+            }
             n->backlog_due = true;
             g_array_append_val(n->forwards, *f);
             return true;
@@ -532,12 +536,22 @@ static bool net_slirp_open(struct net_port *p, GError **err)
     return true;
 }
 
+struct net_slirp *net_slirp_of(struct net *n)
+{
+    struct net_port *p = (struct net_port *)n;
+
+    return p && p->ops == &net_slirp_ops ? p->peer : NULL;
+}
+
 static void net_slirp_info(struct net_port *p, GString *out)
 {
     const struct net_slirp *n = p->peer;
     char network[INET_ADDRSTRLEN], host[INET_ADDRSTRLEN], dns[INET_ADDRSTRLEN];
     char dhcp[INET_ADDRSTRLEN];
 
+    if (!n) {
+        return;
+    }
     g_string_append_printf(out, "  network %s/%u, host %s, name server %s, DHCP from %s%s\n",
                            inet_ntop(AF_INET, &n->plan.network, network, sizeof network),
                            (unsigned)__builtin_popcount(n->plan.mask.s_addr),

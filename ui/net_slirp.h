@@ -37,6 +37,8 @@ struct net_slirp {
     unsigned acks;
 };
 
+/* The user network a card is connected to; NULL: it is none, or not open.  Machine lock held. */
+struct net_slirp *net_slirp_of(struct net *n);
 /* Take connections on the host for the guest; FILE error with the address and the reason. */
 bool net_slirp_add_forward(struct net_slirp *n, const struct net_forward *f, GError **err);
 /* Those made already go on. */

@@ -239,3 +239,75 @@ Test(net_slirp, counts_what_it_does_not_carry)
     cr_assert_eq(r.port->net.stats.drops[NET_DROP_MALFORMED], 1);
     slirp_rig_close(&r);
 }
+
+Test(net_slirp, waits_until_the_card_has_room)
+{
+    enum { BYTES = 200000 };
+    static uint8_t sent[BYTES], got[BYTES];
+    struct slirp_rig r = {0};
+    uint8_t frame[1000] = {0};
+    struct guest_tcp t;
+    uint32_t have = 0, waiting;
+    uint16_t port;
+    int listener, fd;
+
+    slirp_rig_open(&r);
+    listener = slirp_rig_listen(SOCK_STREAM, &port);
+    cr_assert(guest_tcp_connect(&t, &r, GUEST_PORT, HOST, port));
+    fd = accept(listener, NULL, NULL);
+    for (unsigned i = 0; i < BYTES; i++) {
+        sent[i] = (uint8_t)(i * 7 + (i >> 8));
+    }
+    while (net_port_has_room(r.port)) {
+        net_port_input(r.port, frame, sizeof frame);
+    }
+    waiting = r.port->in.frames;
+    cr_assert_eq(send(fd, sent, BYTES, 0), BYTES);
+    for (unsigned i = 0; i < 20; i++) {
+        slirp_rig_round(&r, 1);
+    }
+    cr_assert_eq(r.port->in.frames, waiting, "nothing was read");
+    guest_tcp_send(&t, ACK | PSH, "meanwhile", 9);
+    cr_assert_eq(recv(fd, got, sizeof got, 0), 9, "the other way goes on");
+    net_queue_clear(&r.port->in);
+    while (have < BYTES) {
+        cr_assert(guest_tcp_receive(&t));
+        cr_assert_leq(have + t.len, BYTES);
+        memcpy(got + have, t.data, t.len);
+        have += t.len;
+        if (t.len) {
+            guest_tcp_send(&t, ACK, NULL, 0);
+        }
+    }
+    cr_assert_eq(memcmp(got, sent, BYTES), 0);
+    cr_assert_eq(r.port->net.stats.drops[NET_DROP_MISSED], 0);
+    close(fd);
+    close(listener);
+    slirp_rig_close(&r);
+}
+
+Test(net_slirp, forwards_a_socket_in_the_file_system)
+{
+    g_autofree char *dir = g_dir_make_tmp("candela-fwd-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "ssh-of-it", NULL);
+    g_autofree char *rule = g_strdup_printf("unix:%s-:22", path);
+    struct slirp_rig r = {.config.user.forward = {rule}};
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    struct guest_tcp t;
+    char text[16];
+    int fd, stale = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    g_strlcpy(a.sun_path, path, sizeof a.sun_path);
+    cr_assert_eq(bind(stale, (struct sockaddr *)&a, sizeof a), 0);
+    close(stale);
+    slirp_rig_open(&r);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    cr_assert(guest_tcp_accept(&t, &r, 22));
+    guest_tcp_send(&t, ACK | PSH, "who?", 4);
+    cr_assert_eq(recv(fd, text, sizeof text, 0), 4);
+    close(fd);
+    slirp_rig_close(&r);
+    cr_assert_neq(access(path, F_OK), 0, "the socket is gone");
+    cr_assert_eq(rmdir(dir), 0);
+}

@@ -39,7 +39,9 @@ enum arg_kind {
     ARG_FILE,
     ARG_DEVICE,  /* num: index in machine.devices */
     ARG_DRIVE,   /* num: row of config.drives */
-    ARG_NIC,     /* num: index in machine.nics */
+    ARG_NIC,     /* num: index in machine.nics; if left out, what follows has a colon */
+    ARG_RULE,    /* a forward to be */
+    ARG_FORWARD, /* a forward there is */
     ARG_COMMAND, /* a command, or "info" and what */
 };
 enum { ARGS_MAX = 5 };
@@ -190,6 +192,13 @@ void monitor_print_value(GString *out, char format, unsigned size, uint64_t v);
 extern const char *const link_words[];
 bool cmd_link(struct call *c, GError **err);
 bool info_network(struct call *c, GError **err);
+
+/* monitor_hostfwd.c */
+bool cmd_hostfwd_add(struct call *c, GError **err);
+bool cmd_hostfwd_remove(struct call *c, GError **err);
+bool info_usernet(struct call *c, GError **err);
+/* Call `add` for each forward's host end.  Machine lock held. */
+void hostfwd_list(struct machine *m, void (*add)(void *opaque, const char *rule), void *opaque);
 /* monitor_pages.c */
 bool info_mem(struct call *c, GError **err);
 bool info_tlb(struct call *c, GError **err);

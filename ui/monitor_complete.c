@@ -92,6 +92,11 @@ static void offer_registers(struct completion *c)
     }
 }
 
+static void offer_rule(void *opaque, const char *rule)
+{
+    offer(opaque, "", rule, " ");
+}
+
 /* Files ---------------------------------------------------------------------------------------- */
 
 struct listing {
@@ -228,6 +233,9 @@ static void complete_argument(struct call *call, struct completion *c, const str
     case ARG_NIC:
         offer_nics(c, call->m);
         break;
+    case ARG_FORWARD:
+        hostfwd_list(call->m, offer_rule, c);
+        break;
     case ARG_COMMAND:
         offer_commands(c, monitor_commands);
         break;
@@ -239,7 +247,16 @@ static void complete_argument(struct call *call, struct completion *c, const str
 /* Whether the word could be the argument, so that the next one is for the next. */
 static bool takes_word(const struct arg_desc *a, const char *word)
 {
-    return a->kind == ARG_FORMAT ? *word == '/' : a->kind != ARG_FLAG || !strcmp(word, a->name);
+    switch (a->kind) {
+    case ARG_FORMAT:
+        return *word == '/';
+    case ARG_FLAG:
+        return !strcmp(word, a->name);
+    case ARG_NIC:
+        return !a->optional || !strchr(word, ':');
+    default:
+        return true;
+    }
 }
 
 /* `words`: those before, from the command's own on; NULL-ended. */
@@ -275,7 +292,8 @@ static void complete_in(struct call *call, struct completion *c, char **words)
     }
     while (!*words && at < ARGS_MAX && cmd->args[at].kind) {
         complete_argument(call, c, &cmd->args[at]);
-        if (cmd->args[at].kind != ARG_FLAG && cmd->args[at].kind != ARG_FORMAT) {
+        if (cmd->args[at].kind != ARG_FLAG && cmd->args[at].kind != ARG_FORMAT &&
+            (cmd->args[at].kind != ARG_NIC || !cmd->args[at].optional)) {
             break;
         }
         at++;

@@ -290,5 +290,7 @@ const struct command monitor_topics[] = {
     {"stats", NULL, NO_ARGS, "counters, as JSON", info_stats, NULL, false},
     {"status", NULL, NO_ARGS, "whether the machine runs", info_status, NULL, false},
     {"tlb", NULL, FROM, "linear pages and the physical ones behind them", info_tlb, NULL, true},
+    {"usernet", NULL, NO_ARGS, "connections and forwards of user networks", info_usernet, NULL,
+     false},
     {NULL, NULL, NO_ARGS, NULL, NULL, NULL, false},
 };

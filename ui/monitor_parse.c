@@ -201,13 +201,18 @@ static bool drive_parse_name(struct machine *m, struct arg_val *v, GError **err)
     return true;
 }
 
-static bool nic_parse_id(struct machine *m, struct arg_val *v, GError **err)
+static bool nic_parse_id(struct machine *m, const struct arg_desc *a, bool last, struct arg_val *v,
+                         GError **err)
 {
     for (unsigned i = 0; i < VM_MAX_NICS; i++) {
         if (m->nics[i] && !strcmp(m->nics[i]->id, v->text)) {
             v->num = i;
             return true;
         }
+    }
+    if (a->optional && !last && strchr(v->text, ':')) {
+        v->given = false;
+        return true;
     }
     return monitor_fail(err, MONITOR_ERROR_NOT_FOUND,
                         "no network card '%.64s'; 'info network' lists them", v->text);
@@ -225,7 +230,7 @@ static bool word_parse(struct session *s, const struct arg_desc *a, bool last, s
     case ARG_DRIVE:
         return drive_parse_name(s->m, v, err);
     case ARG_NIC:
-        return nic_parse_id(s->m, v, err);
+        return nic_parse_id(s->m, a, last, v, err);
     default:
         return true;
     }

@@ -5,7 +5,9 @@
  */
 #include "hw/core/net.h"
 #include "tests/ui/monitor_rig.h"
+#include "tests/ui/slirp_rig.h"
 #include <criterion/criterion.h>
+#include <sys/socket.h>
 
 Test(monitor_net, cables_are_pulled_out_and_plugged_in)
 {
@@ -48,5 +50,56 @@ Test(monitor_net, drops_are_shown_with_their_reason)
     net_drop(b->m->nics[1], NET_DROP_VLAN);
     net_drop(b->m->nics[1], NET_DROP_VLAN);
     mon_good(b, "info network", "  dropped, other VLAN: 2\n");
+    mon_free(b);
+}
+
+/* `wan` on a user network, which is open. */
+static struct mon *usernet_new(void)
+{
+    struct mon *b = mon_new();
+    struct net_port *p = (struct net_port *)b->m->nics[0];
+
+    p->ops = &net_slirp_ops;
+    cr_assert(net_slirp_ops.open(p, NULL));
+    return b;
+}
+
+Test(monitor_net, forwards_come_and_go)
+{
+    struct mon *b = usernet_new();
+    unsigned port = slirp_rig_free_port(SOCK_STREAM);
+    g_autofree char *add = g_strdup_printf("hostfwd_add tcp::%u-:22", port);
+    g_autofree char *take = g_strdup_printf("hostfwd_remove wan tcp::%u", port);
+    g_autofree char *shown = g_strdup_printf("tcp:127.0.0.1:%u-:22", port);
+
+    mon_good(b, add, "");
+    mon_good(b, "info network", shown);
+    mon_good(b, "info usernet", "HOST_FORWARD");
+    mon_run(b, add);
+    cr_assert(g_error_matches(b->err, CANDELA_ERROR, CANDELA_ERROR_FILE));
+    cr_assert(strstr(b->err->message, "in use"), "%s", b->err->message);
+    mon_good(b, take, "");
+    mon_run(b, take);
+    cr_assert(g_error_matches(b->err, CANDELA_ERROR, CANDELA_ERROR_CONFIG));
+    mon_good(b, "info network", "network 10.0.2.0/24, host 10.0.2.2");
+    cr_expect_null(strstr(b->text, "forward"));
+    mon_free(b);
+}
+
+Test(monitor_net, forwards_that_cannot_be)
+{
+    struct mon *b = usernet_new();
+
+    mon_bad(b, "hostfwd_add nic1 tcp::2222-:22", MONITOR_ERROR_STATE, "no user network at that");
+    mon_bad(b, "hostfwd_add lan tcp::2222-:22", MONITOR_ERROR_NOT_FOUND, "no network card 'lan'");
+    mon_bad(b, "hostfwd_add wan", MONITOR_ERROR_ARGUMENT, "RULE is missing");
+    mon_run(b, "hostfwd_add tcp::2222-10.0.3.1:22");
+    cr_assert(b->err && strstr(b->err->message, "not in 10.0.2.0/24"));
+    mon_run(b, "hostfwd_add tcp::2222");
+    cr_assert(b->err && strstr(b->err->message, "no forward"));
+    mon_free(b);
+    b = mon_new();
+    mon_bad(b, "hostfwd_remove tcp::2222", MONITOR_ERROR_STATE, "no card on a user network");
+    mon_good(b, "info usernet", "There is no card on a user network.");
     mon_free(b);
 }

@@ -214,9 +214,9 @@ static uint32_t dec_read_csr11(const struct dec21140 *d)
     uint32_t val = d->s.csr[11] & 0xffff0000, left = 0;
 
     if (d->s.gpt.armed) {
-        int64_t ns = d->s.gpt.deadline - clock_now(d->dev.m);
+        int64_t cycle = dec_cycle_ns(d), ns = d->s.gpt.deadline - clock_now(d->dev.m);
 
-        left = (uint32_t)MIN((ns > 0 ? ns : 0) / dec_cycle_ns(d) + 1, 0xffff);
+        left = (uint32_t)CLAMP((ns + cycle - 1) / cycle, 0, 0xffff);
     }
     return (val & CSR11_MITIGATION ? val : val | CSR11_MITIGATION) | left;
 }
@@ -356,7 +356,9 @@ static void dec_start_stop_rx(struct dec21140 *d, bool start)
             dec_raise(d, CSR5_RU);
         }
     } else {
-        if (d->s.rs != RS_STOPPED) {
+        /* As an interrupt it makes Linux's tulip count an error and start the receiver again, in
+         * the middle of stopping it; it is for those who wait for it. */
+        if (d->s.rs != RS_STOPPED && !(d->s.csr[7] & CSR5_RPS)) {
             dec_raise(d, CSR5_RPS);
         }
         d->s.rs = RS_STOPPED;

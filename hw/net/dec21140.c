@@ -331,6 +331,15 @@ static void dec_rx_retry(struct device *dev, unsigned n)
     }
 }
 
+/* A process stopped as it was told.  Drivers wait for the event or the state; as an interrupt it
+ * makes Linux's tulip start both processes again, in the middle of stopping them. */
+static void dec_raise_stopped(struct dec21140 *d, uint32_t event)
+{
+    if (!(d->s.csr[7] & event)) {
+        dec_raise(d, event);
+    }
+}
+
 static void dec_start_stop_tx(struct dec21140 *d, bool start)
 {
     if (start) {
@@ -339,7 +348,7 @@ static void dec_start_stop_tx(struct dec21140 *d, bool start)
         dec_kick(d, NET_KICK_TX);
     } else {
         if (d->s.ts != TS_STOPPED) {
-            dec_raise(d, CSR5_TPS);
+            dec_raise_stopped(d, CSR5_TPS);
         }
         d->s.ts = TS_STOPPED;
         timer_stop(&d->s.tap);
@@ -356,10 +365,8 @@ static void dec_start_stop_rx(struct dec21140 *d, bool start)
             dec_raise(d, CSR5_RU);
         }
     } else {
-        /* As an interrupt it makes Linux's tulip count an error and start the receiver again, in
-         * the middle of stopping it; it is for those who wait for it. */
-        if (d->s.rs != RS_STOPPED && !(d->s.csr[7] & CSR5_RPS)) {
-            dec_raise(d, CSR5_RPS);
+        if (d->s.rs != RS_STOPPED) {
+            dec_raise_stopped(d, CSR5_RPS);
         }
         d->s.rs = RS_STOPPED;
     }

@@ -211,6 +211,27 @@ small_disk()
     return $result
 }
 
+# tftp_linux FOLDER: what iPXE boots by TFTP: a script, the Debian installer's amd64 kernel and the
+# small initramfs.
+tftp_linux()
+{
+    rm -rf "$1" && mkdir "$1" && ln -s "$linux_amd64" "$1/linux" &&
+        ln -s "$initrd_amd64" "$1/initrd" &&
+        printf '%s\n' '#!ipxe' 'echo script-42' 'kernel linux console=ttyS0 by=${filename}' \
+            'initrd initrd' boot >"$1/boot.ipxe"
+}
+
+# pxelinux_installer FOLDER: the Debian installer's netboot folder, set to talk on COM1.
+pxelinux_installer()
+{
+    rm -rf "$1" && mkdir -p "$1/pxelinux.cfg" &&
+        ln -s "$installer/amd64/text/debian-installer" "$1" &&
+        cp -L "$installer/amd64/text/pxelinux.0" "$installer/amd64/text/ldlinux.c32" "$1" &&
+        printf '%s\n' 'DEFAULT install' 'LABEL install' 'KERNEL debian-installer/amd64/linux' \
+            'APPEND console=ttyS0 initrd=debian-installer/amd64/initrd.gz' \
+            >"$1/pxelinux.cfg/default"
+}
+
 # make_sector HEX FILE: a disk image with this boot sector.
 make_sector()
 {

@@ -70,6 +70,11 @@ if wanted ide; then
         echo "bench_ide.sh failed with status $?"
     echo
 fi
+if wanted net; then
+    sh "$here/bench_net.sh" --candela "$candela" --out "$out" ||
+        echo "bench_net.sh failed with status $?"
+    echo
+fi
 
 # ------------------------------------------------------------------------------------------------
 # The boot.

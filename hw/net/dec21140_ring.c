@@ -354,28 +354,30 @@ static bool dec_rx_chain(struct dec21140 *d, struct dec_incoming *in, struct dec
     }
 }
 
-/* Store a frame; `status`: bits for its RDES0.  False: there is no descriptor for it. */
-static bool dec_rx_frame(struct dec21140 *d, const uint8_t *frame, uint32_t len, uint32_t status)
+/* Store a frame; `status`: bits for its RDES0.  Lost: by a bus error. */
+static enum net_verdict dec_rx_frame(struct dec21140 *d, const uint8_t *frame, uint32_t len,
+                                     uint32_t status)
 {
     struct dec_incoming in = {.frame = frame, .len = len, .total = len + FCS_BYTES};
     struct dec_desc desc;
 
     if (!dec_desc_read(d, d->s.rx_at, &desc)) {
-        return true;
+        return NET_LOST;
     }
     if (!(desc.word[0] & DESC_OWN)) {
         dec_rx_suspend(d);
-        return false;
+        return NET_FULL;
     }
     d->s.rs = RS_WAITING;
     st_le32(in.fcs, dec_fcs(d, frame, len));
     status = dec_rx_status(d, &in, status);
-    if (dec_rx_chain(d, &in, &desc, &status)) {
-        trace(&d->dev, TR_DMA, "received %u bytes, RDES0 %#x", len, status);
-        d->counts.rx_frames++;
-        dec_frame_received(d);
+    if (!dec_rx_chain(d, &in, &desc, &status)) {
+        return NET_LOST;
     }
-    return true;
+    trace(&d->dev, TR_DMA, "received %u bytes, RDES0 %#x", len, status);
+    d->counts.rx_frames++;
+    dec_frame_received(d);
+    return NET_TAKEN;
 }
 
 static void dec_missed(struct device *dev)
@@ -386,6 +388,12 @@ static void dec_missed(struct device *dev)
     if (!++d->s.missed) {
         d->s.missed_over = true;
     }
+}
+
+/* RDES0 FF. */
+static uint32_t dec_rx_failed(enum dec_filter_verdict verdict)
+{
+    return verdict == DEC_FILTER_FAILED ? RDES0_FF : 0;
 }
 
 /* A frame of our own that came back; `type` is RDES0 DT. */
@@ -399,50 +407,55 @@ static void dec_rx_loop(struct dec21140 *d, const uint8_t *frame, uint32_t len, 
         return; /* runts are for those who pass bad frames */
     }
     verdict = dec_filter_check(&d->s.filter, d->s.csr[6], frame);
+    type <<= RDES0_DT_SHIFT;
     if (verdict != DEC_FILTER_REJECT &&
-        !dec_rx_frame(d, frame, len,
-                      type << RDES0_DT_SHIFT | (verdict == DEC_FILTER_FAILED ? RDES0_FF : 0))) {
+        dec_rx_frame(d, frame, len, type | dec_rx_failed(verdict)) == NET_FULL) {
         dec_missed(&d->dev);
     }
+}
+
+/* Why a frame from the wire is not for the guest; NET_DROPS: it is. */
+static enum net_drop dec_rx_refusal(const struct dec21140 *d, size_t len)
+{
+    if (!dec_mii_can_carry(&d->s.mii)) {
+        return NET_DROP_LINK;
+    }
+    if (d->s.rs == RS_STOPPED || bits(d->s.csr[6], CSR6_OM_SHIFT + 1, CSR6_OM_SHIFT)) {
+        return NET_DROP_STOPPED;
+    }
+    return len < NET_HEADER || len > NET_FRAME_MAX ? NET_DROP_MALFORMED : NET_DROPS;
 }
 
 static enum net_verdict dec_receive(struct device *dev, const uint8_t *frame, size_t len)
 {
     struct dec21140 *d = (struct dec21140 *)dev;
-    uint8_t padded[NET_FRAME_MIN];
-    enum dec_filter_verdict verdict;
-    bool stored;
+    enum net_drop why = dec_rx_refusal(d, len);
+    uint8_t padded[NET_FRAME_MIN] = {0};
+    enum dec_filter_verdict filter = DEC_FILTER_REJECT;
+    enum net_verdict verdict;
 
     d->s.rx_refused = false;
-    if (!dec_mii_can_carry(&d->s.mii)) {
-        net_drop(d->net, NET_DROP_LINK);
-        return NET_TAKEN;
+    if (why == NET_DROPS) {
+        filter = dec_filter_check(&d->s.filter, d->s.csr[6], frame);
+        why = filter == DEC_FILTER_REJECT ? NET_DROP_FILTERED : NET_DROPS;
     }
-    if (d->s.rs == RS_STOPPED || bits(d->s.csr[6], CSR6_OM_SHIFT + 1, CSR6_OM_SHIFT)) {
-        net_drop(d->net, NET_DROP_STOPPED);
-        return NET_TAKEN;
-    }
-    if (len < NET_HEADER || len > NET_FRAME_MAX) {
-        net_drop(d->net, NET_DROP_MALFORMED);
-        return NET_TAKEN;
-    }
-    verdict = dec_filter_check(&d->s.filter, d->s.csr[6], frame);
-    if (verdict == DEC_FILTER_REJECT) {
-        net_drop(d->net, NET_DROP_FILTERED);
-        return NET_TAKEN;
+    if (why != NET_DROPS) {
+        net_drop(d->net, why);
+        return NET_LOST;
     }
     if (len < NET_FRAME_MIN) { /* as its sender would have */
-        memset(padded, 0, sizeof padded);
         memcpy(padded, frame, len);
         frame = padded;
         len = sizeof padded;
     }
-    stored = dec_rx_frame(d, frame, (uint32_t)len, verdict == DEC_FILTER_FAILED ? RDES0_FF : 0);
-    if (!stored) {
+    verdict = dec_rx_frame(d, frame, (uint32_t)len, dec_rx_failed(filter));
+    if (verdict == NET_FULL) {
         dec_rx_refuse(d);
+    } else if (verdict == NET_LOST) {
+        net_drop(d->net, NET_DROP_STOPPED);
     }
     dec_update_irq(d);
-    return stored ? NET_TAKEN : NET_FULL;
+    return verdict;
 }
 
 /* Transmit ------------------------------------------------------------------------------------- */

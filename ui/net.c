@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Who is what: a row per kind of peer. */
@@ -16,6 +18,18 @@ static const struct net_peer_ops *const net_peers[] = {
     [NIC_PEER_USER] = &net_slirp_ops,
     [NIC_PEER_SWITCH] = &net_switch_ops,
     [NIC_PEER_TAP] = &net_tap_ops,
+};
+
+/*
+ * Pacing.  While frames come and go quickly and the guest has its hands full, cards are looked at
+ * in intervals: more frames a batch, fewer interrupts, fewer wake-ups of this thread.  A guest that
+ * waits is served at once.
+ */
+enum {
+    PACE_NS = 100000,
+    PACE_SLICE_NS = 25000, /* how often to see whether the guest waits */
+    PACE_WINDOW_NS = 1000000,
+    PACE_FRAMES = 20, /* in a window: quickly */
 };
 
 /* A held machine takes and gives nothing; how often it is looked at meanwhile, in ms. */
@@ -184,8 +198,8 @@ static bool net_port_offer(struct net_port *p, const uint8_t *frame, uint32_t le
 }
 
 /* Offer what waits until the card has no buffer left, a batch at most: the lock is wanted
- * elsewhere.  Lock held. */
-static void net_port_deliver(struct net_port *p)
+ * elsewhere.  Gives how many frames the card is through with.  Lock held. */
+static unsigned net_port_deliver(struct net_port *p)
 {
     const uint8_t *frame;
     unsigned n = 0;
@@ -202,6 +216,7 @@ static void net_port_deliver(struct net_port *p)
         net_port_lose(p);
     }
     net_port_tell_lost(p);
+    return n;
 }
 
 /* From the card -------------------------------------------------------------------------------- */
@@ -277,11 +292,49 @@ static bool net_port_can_send(struct net_port *p)
     return !p->ops || !p->ops->can_send || p->ops->can_send(p);
 }
 
+static int64_t net_now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * NS_PER_SEC + t.tv_nsec;
+}
+
+/* Frames were moved: keep count of them by windows of time. */
+static void nets_note_moved(struct nets *s, unsigned frames)
+{
+    struct net_pace *pace = &s->pace;
+
+    pace->exchanged_at = net_now_ns();
+    if (pace->exchanged_at - pace->window_at >= PACE_WINDOW_NS) {
+        pace->dense = pace->frames >= PACE_FRAMES &&
+                      pace->exchanged_at - pace->window_at < 2 * PACE_WINDOW_NS;
+        pace->window_at = pace->exchanged_at;
+        pace->frames = 0;
+    }
+    pace->frames += frames;
+}
+
+/* Let time pass until the next exchange is due. */
+static void nets_pace(struct nets *s)
+{
+    struct net_pace *pace = &s->pace;
+    int64_t left;
+
+    while (pace->dense && !atomic_load(&s->quit) && !machine_is_idle(s->m) &&
+           (left = pace->exchanged_at + PACE_NS - net_now_ns()) > 0) {
+        struct timespec t = {.tv_nsec = MIN(left, PACE_SLICE_NS)};
+
+        nanosleep(&t, NULL);
+    }
+}
+
 /* Frames both ways for all cards under one hold of the machine lock; nets.lock held before and
  * after, but not inside.  False: the machine is held, and its cards with it. */
 static bool nets_exchange(struct nets *s)
 {
     bool due[VM_MAX_NICS], can_send[VM_MAX_NICS], any = false, held;
+    unsigned moved = 0;
 
     for (unsigned i = 0; i < s->count; i++) {
         due[i] = net_port_look(s->ports[i]);
@@ -296,11 +349,15 @@ static bool nets_exchange(struct nets *s)
     held = machine_holds_vcpus(s->m);
     for (unsigned i = 0; i < s->count && !held; i++) {
         if (due[i]) {
-            net_port_deliver(s->ports[i]);
+            moved += net_port_deliver(s->ports[i]);
             net_port_collect(s->ports[i], can_send[i]);
+            moved += s->ports[i]->out->count;
         }
     }
     machine_unlock(s->m);
+    if (moved) {
+        nets_note_moved(s, moved);
+    }
     g_mutex_lock(&s->lock);
     for (unsigned i = 0; i < s->count; i++) {
         net_port_send(s->ports[i]);
@@ -373,8 +430,12 @@ static gpointer nets_thread(gpointer data)
     struct nets *s = data;
     bool moving = true;
 
+    prctl(PR_SET_TIMERSLACK, 1000);
     g_mutex_lock(&s->lock);
     while (!atomic_load(&s->quit)) {
+        g_mutex_unlock(&s->lock);
+        nets_pace(s);
+        g_mutex_lock(&s->lock);
         nets_wait(s, moving);
         for (unsigned i = 0; i < s->count; i++) {
             if (s->ports[i]->ops) {

@@ -112,6 +112,14 @@ bool net_port_has_room(const struct net_port *p);
 /* For switches: whether frames of VLAN `vid` (0: untagged) can go to the port's card at all. */
 bool net_port_is_member(const struct net_port *p, unsigned vid);
 
+/* How dense the traffic is: frames moved in the window of time that began at `window_at`, and
+ * whether the one before had many. */
+struct net_pace {
+    int64_t exchanged_at, window_at; /* ns */
+    unsigned frames;
+    bool dense;
+};
+
 struct nets {
     struct machine *m;
     void (*note)(const char *text); /* or NULL */
@@ -122,6 +130,7 @@ struct nets {
     int wake_fd;
     _Atomic bool asleep, quit;
     struct net_poll poll;
+    struct net_pace pace;
     GPtrArray *switches; /* ui/net_switch.c's, by name; NULL until there is one */
 };
 /* Let the thread look at everything soon, after a change.  Any thread. */

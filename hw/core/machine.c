@@ -144,6 +144,16 @@ bool machine_holds_vcpus(const struct machine *m)
     return m->paused || m->reset_pending;
 }
 
+bool machine_is_idle(const struct machine *m)
+{
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        if (!atomic_load_explicit(&m->vcpus[i]->idle, memory_order_relaxed)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void machine_pause(struct machine *m)
 {
     machine_assert_locked(m);

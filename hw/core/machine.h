@@ -175,6 +175,8 @@ void machine_pause(struct machine *m);
 void machine_resume(struct machine *m);
 /* vcpu.c: whether vCPUs have to stay out of guest code (a pause, a reset to come).  Lock held. */
 bool machine_holds_vcpus(const struct machine *m);
+/* Whether every vCPU is in HLT just now.  Any thread. */
+bool machine_is_idle(const struct machine *m);
 /* The vCPU whose thread this is, or NULL. */
 struct vcpu *machine_current_vcpu(struct machine *m);
 

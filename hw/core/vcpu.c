@@ -198,9 +198,11 @@ static void vcpu_wait_limited(struct vcpu *v, uint32_t mask, int64_t limit_us)
     }
     vcpu_leave(v);
     start = now_ns();
+    atomic_store(&v->idle, true);
     if (!v->short_wait || !vcpu_spin(v, mask, start + SPIN_NS)) {
         vcpu_sleep(v, mask, limit_us);
     }
+    atomic_store(&v->idle, false);
     v->short_wait = now_ns() - start < SHORT_NS;
     machine_lock(v->m); /* not past an exclusive section */
     machine_unlock(v->m);

@@ -59,6 +59,7 @@ struct vcpu {
     uint8_t sipi_vector;
     _Atomic unsigned nmis; /* come since the vCPU looked last: those close together do not merge */
     bool halted;           /* in HLT; written by the vCPU thread under `wake_lock` */
+    _Atomic bool idle;     /* in HLT, spinning or asleep */
     _Atomic bool parked;   /* out of guest code: see the head of machine.c */
     bool wait_sipi;        /* an application processor before its SIPI */
     pthread_t thread;

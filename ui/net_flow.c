@@ -36,7 +36,8 @@ struct net_flow {
     bool used, known;
     uint32_t used_at;
     uint32_t ack, edge; /* of the guest's sequence numbers */
-    unsigned unacked;
+    uint32_t top;       /* how far the segments reached that it may have queued */
+    unsigned unacked;   /* how many they are */
 };
 
 struct net_flow *net_flows_new(void)
@@ -157,8 +158,8 @@ static uint32_t net_flow_take(const struct net_flow *f, const struct guarded *p,
     int32_t room = (int32_t)(f->edge - seq);
 
     if (room < (int32_t)len) {
-        /* One byte beyond the window asks whether it is still closed. */
-        keep = room > 0 ? (uint32_t)room : len ? 1 : 0;
+        /* The first byte beyond the window asks whether it is still closed. */
+        keep = room > 0 ? (uint32_t)room : len && !room ? 1 : 0;
         *fin = false;
     }
     if ((keep || *fin) && seq + keep == net_flow_trap(p)) {
@@ -166,6 +167,21 @@ static uint32_t net_flow_take(const struct net_flow *f, const struct guarded *p,
         *fin = false;
     }
     return keep;
+}
+
+/* Whether libslirp may get a segment with data, which it queues if something before is missing. */
+static bool net_flow_may_queue(struct net_flow *f, uint32_t seq, uint32_t len)
+{
+    if ((int32_t)(seq - f->ack) <= 0 || (int32_t)(seq - f->edge) >= 0) {
+        return true;
+    }
+    if (f->unacked == FLOW_UNACKED_MAX) {
+        return false;
+    }
+    if (!f->unacked++ || (int32_t)(seq + len - f->top) > 0) {
+        f->top = seq + len;
+    }
+    return true;
 }
 
 bool net_flow_check(struct net_guard *g, struct guarded *p, bool may_open)
@@ -195,11 +211,10 @@ bool net_flow_check(struct net_guard *g, struct guarded *p, bool may_open)
         net_flow_calm(g, p);
     }
     if (f && f->known && !(flags & (TCP_SYN | TCP_RST))) {
-        if (len && f->unacked >= FLOW_UNACKED_MAX) {
+        if (len && !net_flow_may_queue(f, ld_be32(tcp + 4), len)) {
             return false;
         }
         keep = net_flow_take(f, p, len, &fin);
-        f->unacked += keep ? 1 : 0;
     } else {
         fin = false;
     }
@@ -232,6 +247,9 @@ void net_flow_learn(struct net_guard *g, const struct guarded *p)
     edge = ack + ld_be16(tcp + 14);
     if (!f->known || (int32_t)(ack - f->ack) > 0) {
         f->ack = ack;
+    }
+    /* It acknowledges all it has: short of the top, something is missing and the rest queued. */
+    if (!f->known || (int32_t)(ack - f->top) >= 0) {
         f->unacked = 0;
     }
     if (!f->known || (int32_t)(edge - f->edge) > 0) {

@@ -4,7 +4,8 @@
  * process, and is reached through the ports that are forwarded to it.
  *
  * Facts: libslirp's header.  libslirp keeps the clock of its last poll and the host's name servers
- * in globals of its own; machines of one process share those, and all give it one clock.
+ * in globals of its own; machines of one process share those, and all give it one clock.  It writes
+ * to sockets whose peer may be gone: the process has to ignore SIGPIPE.
  *
  * Not modelled: VLANs (tagged frames are counted and dropped), frames longer than an Ethernet
  * frame, answers to anything but ARP, IPv4 and IPv6.

@@ -9,6 +9,7 @@
  */
 #include "ui/net_slirp.h"
 #include <arpa/inet.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,6 +64,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
+    signal(SIGPIPE, SIG_IGN); /* as in ui/main.c */
     z.tcp = serve(SOCK_STREAM, &z.tcp_port);
     z.udp = serve(SOCK_DGRAM, &z.udp_port);
     z.nets.poll.fds = g_array_new(FALSE, TRUE, sizeof(struct pollfd));

@@ -4,6 +4,7 @@
 #include "tests/ui/slirp_rig.h"
 #include <criterion/criterion.h>
 #include <arpa/inet.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ static const uint8_t host_mac[6] = {0x52, 0x55, 10, 0, 2, 2};
 
 bool slirp_rig_try_open(struct slirp_rig *r, GError **err)
 {
+    signal(SIGPIPE, SIG_IGN); /* as in ui/main.c */
     r->port = g_new0(struct net_port, 1);
     r->port->nets = &r->nets;
     r->port->config = &r->config;

@@ -74,16 +74,30 @@ static void switch_seek_in(struct net_switch *sw, int64_t us)
     sw->seek_at = g_get_monotonic_time() + us;
 }
 
+/* After an attempt that led nowhere; at random, so that two do not disturb each other for ever. */
+static void switch_seek_later(struct net_switch *sw)
+{
+    sw->tries++;
+    switch_seek_in(sw, sw->tries < SWITCH_QUICK_TRIES
+                           ? SWITCH_RETRY_US + g_random_int_range(0, SWITCH_RETRY_US)
+                           : SWITCH_SLOW_US);
+}
+
 /* The connection is over; one that was to the process that listens leads to the search for
  * another. */
-static void peer_lose(struct switch_link *l, int64_t seek_in)
+static void peer_lose(struct switch_link *l)
 {
     struct net_switch *sw = l->sw;
+    bool greeted = l->greeted;
 
     peer_close(l);
-    if (sw->role == SWITCH_JOINS) {
-        sw->tries = 0;
-        switch_seek_in(sw, seek_in);
+    if (sw->role != SWITCH_JOINS) {
+        return;
+    }
+    if (greeted) {
+        switch_seek_in(sw, 0);
+    } else {
+        switch_seek_later(sw);
     }
 }
 
@@ -93,7 +107,10 @@ static void peer_refuse(struct switch_link *l, const char *why)
     if (switch_may_note(l->sw, NOTE_STRANGER)) {
         nets_note(l->sw->nets, "switch %s: process %d %s; disconnected", l->sw->name, l->pid, why);
     }
-    peer_lose(l, SWITCH_STRANGER_US);
+    peer_lose(l);
+    if (l->sw->role == SWITCH_SEEKS) {
+        switch_seek_in(l->sw, SWITCH_STRANGER_US);
+    }
 }
 
 static void peer_begin(struct switch_link *l, int fd, int pid)
@@ -187,7 +204,7 @@ static bool peer_send_some(struct switch_link *l)
             return false;
         }
         if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) {
-            peer_lose(l, 0);
+            peer_lose(l);
             return false;
         }
         /* The host has no memory for it, or such: the frame is lost, so that nothing turns. */
@@ -217,7 +234,7 @@ void switch_peers_flush(struct net_switch *sw)
 static bool peer_take(struct switch_link *l, const uint8_t *msg, size_t len)
 {
     if (!len) {
-        peer_lose(l, 0);
+        peer_lose(l);
         return false;
     }
     if (!l->greeted) {
@@ -257,7 +274,7 @@ static void peer_read(struct switch_link *l, bool gone)
         count = recvmmsg(l->fd, r->msg, SWITCH_READ, MSG_DONTWAIT, NULL);
         if (count < 0) {
             if (!would_block(errno)) {
-                peer_lose(l, 0);
+                peer_lose(l);
             }
             return;
         }
@@ -416,6 +433,18 @@ static struct switch_link *peer_free_link(struct net_switch *sw)
     return NULL;
 }
 
+/* A connection there is no link for is told so.  Its hello is read first, as the kernel would else
+ * report the end before our answer. */
+static void peer_turn_away(int fd)
+{
+    uint8_t hello[HELLO_BYTES];
+
+    if (recv(fd, hello, sizeof hello, MSG_DONTWAIT) > 0) {
+        peer_send_hello(fd, HELLO_NO_ROOM);
+    }
+    close(fd);
+}
+
 static void peers_accept(struct net_switch *sw)
 {
     for (unsigned i = 0; i < SWITCH_ACCEPTS; i++) {
@@ -429,14 +458,13 @@ static void peers_accept(struct net_switch *sw)
             return;
         }
         l = peer_free_link(sw);
-        if (!l || !peer_is_ours(fd, &pid)) {
-            if (!l) {
-                peer_send_hello(fd, HELLO_NO_ROOM);
-            }
+        if (!peer_is_ours(fd, &pid)) {
             close(fd);
-            continue;
+        } else if (!l) {
+            peer_turn_away(fd);
+        } else {
+            peer_begin(l, fd, pid);
         }
-        peer_begin(l, fd, pid);
     }
 }
 
@@ -480,10 +508,7 @@ static bool peers_seek(struct net_switch *sw, GError **err)
         return false;
     }
     if (!peers_join(sw)) {
-        sw->tries++;
-        switch_seek_in(sw, sw->tries < SWITCH_QUICK_TRIES
-                               ? SWITCH_RETRY_US + g_random_int_range(0, SWITCH_RETRY_US)
-                               : SWITCH_SLOW_US);
+        switch_seek_later(sw);
     }
     return true;
 }

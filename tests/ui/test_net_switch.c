@@ -179,6 +179,38 @@ Test(net_switch, a_card_that_takes_nothing_holds_nobody_up_for_long)
     place_end();
 }
 
+/* Its guest takes nothing, but its switch forwards for the others. */
+Test(net_switch, a_paused_machine_goes_on_forwarding)
+{
+    static uint8_t frame[1500];
+    struct node a, b, c;
+
+    place_begin();
+    node_begin(&a, "lab", 1);
+    node_begin(&b, "lab", 1);
+    cr_assert(nodes_meet(&a, &b));
+    node_begin(&c, "lab", 1);
+    cr_assert(nodes_meet(&a, &c));
+    machine_lock(a.r->m);
+    machine_pause(a.r->m);
+    machine_unlock(a.r->m);
+    c.card[0].keep = false;
+    make_frame(frame, EVERYBODY, 1, 'p', 0);
+    for (unsigned i = 0; i < 5000; i++) {
+        net_card_send(&b.card[0], frame, sizeof frame);
+    }
+    cr_assert(net_card_wait(&c.card[0], 5000));
+    cr_expect_eq(card_count(&a.card[0]), 0);
+    machine_lock(a.r->m);
+    machine_resume(a.r->m);
+    machine_unlock(a.r->m);
+    cr_expect(net_card_wait(&a.card[0], 100));
+    node_end(&c);
+    node_end(&b);
+    node_end(&a);
+    place_end();
+}
+
 Test(net_switch, nothing_is_lost_while_all_have_room)
 {
     static uint8_t frame[1500];

@@ -137,13 +137,47 @@ Test(net_switch_proc, a_process_that_does_not_read_holds_nobody_up_for_long)
     place_end();
 }
 
+/* Frames of any contents and length. */
+Test(net_switch_proc, random_frames_hurt_nobody)
+{
+    static const uint32_t tags[] = {0x08000000, 0x81000000, 0x81000005, 0x81000fff, 0x88a80005};
+    static uint8_t f[NET_FRAME_MAX + 4];
+    g_autoptr(GRand) rand = g_rand_new_with_seed(11);
+    struct node n;
+    int fd;
+
+    place_begin();
+    node_begin(&n, "lab", 2);
+    n.card[0].keep = n.card[1].keep = false;
+    fd = join_raw("lab");
+    for (unsigned i = 0; i < 20000; i++) {
+        size_t len = g_rand_int(rand) % 8 ? 14 + g_rand_int(rand) % 60
+                                          : 14 + g_rand_int(rand) % (sizeof f - 13);
+
+        for (unsigned j = 0; j < 12; j++) {
+            f[j] = (uint8_t)g_rand_int(rand);
+        }
+        st_be32(f + 12, tags[g_rand_int(rand) % ARRAY_LEN(tags)]);
+        cr_assert_eq(send(fd, f, len, 0), (ssize_t)len, "frame %u", i);
+    }
+    close(fd);
+    cr_expect(node_says(&n, "  process", false));
+    n.card[1].keep = true;
+    send_frame(&n.card[0], EVERYBODY, 1, 'e', 0);
+    while (!card_has(&n.card[1], 'e', 1)) {
+        cr_assert(net_card_wait(&n.card[1], card_count(&n.card[1]) + 1));
+    }
+    node_end(&n);
+    place_end();
+}
+
 /* More connections than there are links, and a storm of them. */
 Test(net_switch_proc, too_many_processes_are_told_so)
 {
     enum { MANY = 70 };
     uint8_t hello[HELLO_BYTES], answer[HELLO_BYTES];
     unsigned welcome = 0, full = 0;
-    struct node n;
+    struct node n, b;
     int fd[MANY];
 
     place_begin();
@@ -160,11 +194,18 @@ Test(net_switch_proc, too_many_processes_are_told_so)
     }
     cr_expect_eq(welcome, 60, "%u", welcome);
     cr_expect_geq(full, 1);
+    node_begin(&b, "lab", 1);
+    for (unsigned ms = 0; ms < 60000 && !was_noted("takes no more processes"); ms++) {
+        g_usleep(1000);
+    }
+    cr_expect(was_noted("takes no more processes"), "%s", all_notes());
     for (unsigned i = 0; i < MANY; i++) {
         close(fd[i]);
     }
-    cr_expect(node_says(&n, "  process", false));
-    close(join_raw("lab"));
+    cr_expect(nodes_meet(&n, &b), "when there is room again, it joins");
+    send_frame(&b.card[0], EVERYBODY, 1, 'j', 0);
+    cr_expect(net_card_wait(&n.card[1], 1));
+    node_end(&b);
     node_end(&n);
     place_end();
 }

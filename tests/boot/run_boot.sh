@@ -92,6 +92,8 @@ initrd_amd64=$out/initrd-amd64.cpio
 initrd_i386=$out/initrd-i386.cpio
 ata_linux=$out/ata/linux # Linux with IDE drivers: mkata.sh
 ata_initrd=$out/initrd-ata.cpio
+net_amd64=$out/initrd-net-amd64.cpio # with network tools: mknet.sh
+net_i386=$out/initrd-net-i386.cpio
 lab_img=$(cd "$(dirname "$candela")" && pwd)/pc-bios/lab/lab.img
 lab_md5=$(md5sum "$lab_img" 2>/dev/null | cut -d ' ' -f 1)
 
@@ -110,6 +112,18 @@ case " $names" in
     ;;
 esac
 
+rm -f "$net_amd64" "$net_i386"
+case " $names" in
+*" net-"*)
+    for a in amd64 i386; do
+        if ! sh "$here/mknet.sh" $a "$out/net-$a" ||
+            ! sh "$here/mkinitramfs.sh" $a "$out/initrd-net-$a.cpio" "$out/net-$a"; then
+            echo "(no initramfs with network tools for $a)"
+        fi
+    done
+    ;;
+esac
+
 # ------------------------------------------------------------------------------------------------
 # One test.
 
@@ -125,7 +139,24 @@ talk()
             sleep 0.2
         done
         seen=$(($(wc -c <"$2")))
-        printf '%s\r' "${rule#* => }" >&3  # what Enter sends
+        line=$(printf '%s\n' "${rule#* => }" | sed "s/\$port2/$port2/g; s/\$port/$port/g")
+        printf '%s\r' "$line" >&3  # what Enter sends
+    done
+}
+
+# Runs the commands of the host rows as COM1 asks for them.
+attend()
+{
+    seen=0
+    field "$1" host | while IFS= read -r rule; do
+        wait_for=${rule%% => *}
+        until tail -c +$((seen + 1)) "$2" | grep -qF -e "$wait_for"; do
+            [ -p "$out/$1.in" ] || exit 0
+            sleep 0.2
+        done
+        seen=$(($(wc -c <"$2")))
+        (eval "${rule#* => }") >>"$out/$1.host" 2>&1 ||
+            echo "failed: ${rule#* => }" >>"$out/$1.host"
     done
 }
 
@@ -146,6 +177,7 @@ verdict()
     field "$1" never | while IFS= read -r re; do
         tr -d '\r' <"$out/$1.serial" | grep -E -e "$re" | sed 's/^/COM1 has a line it must not: /'
     done
+    [ ! -f "$out/$1.host" ] || grep '^failed: ' "$out/$1.host"
     if [ "$2" = "${want:-0}" ]; then
         field "$1" after | while IFS= read -r words; do
             (eval "$words") >>"$out/$1.log" 2>&1 || echo "afterwards: $words failed"
@@ -174,6 +206,68 @@ echo_pipe()
     rm -f "$1.in" "$1.out"
     mkfifo "$1.in" "$1.out"
     timeout 900 sh -c 'cat <"$1.out" >"$1.in"' sh "$1" >/dev/null 2>&1 &
+}
+
+# free_port: a TCP port nobody listens at.
+free_port()
+{
+    while :; do
+        number=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 10000))
+        grep -qi ":$(printf %04X $number) " /proc/net/tcp /proc/net/tcp6 2>/dev/null || break
+    done
+    echo $number
+}
+
+# behind COMMAND...: in the background, until the row has ended.
+behind()
+{
+    timeout 3600 "$@" </dev/null >/dev/null 2>&1 3>&- &
+    echo $! >>"$out/$name.behind"
+}
+
+# web MIB...: a web server at 127.0.0.1:$port with files of random bytes of these sizes, N.data, and
+# their MD5 sums, N.sum.  It answers what is posted to cgi-bin/sum with the MD5 sum of it.
+web()
+{
+    (
+        flock 9
+        mkdir -p "$out/web/cgi-bin"
+        for mib in "$@"; do
+            [ ! -s "$out/web/$mib.sum" ] || continue
+            dd if=/dev/urandom of="$out/web/$mib.data" bs=1M count="$mib" status=none
+            md5sum <"$out/web/$mib.data" | cut -c 1-32 >"$out/web/$mib.sum"
+        done
+        cat >"$out/web/cgi-bin/sum.new" <<'END'
+#!/bin/sh
+printf 'Content-Type: text/plain\r\n\r\n'
+head -c "$CONTENT_LENGTH" | md5sum
+END
+        chmod +x "$out/web/cgi-bin/sum.new"
+        mv "$out/web/cgi-bin/sum.new" "$out/web/cgi-bin/sum"
+    ) 9>"$out/web.lock"
+    behind busybox httpd -f -p "127.0.0.1:$port" -h "$out/web"
+}
+
+# monitor_pipe: the pipe for -monitor pipe:$out/$name.monitor, and who reads the answers; `monitor
+# COMMAND` then tells the machine's monitor something.
+monitor_pipe()
+{
+    rm -f "$out/$name.monitor.in" "$out/$name.monitor.out"
+    mkfifo "$out/$name.monitor.in" "$out/$name.monitor.out"
+    behind sh -c 'exec cat <"$1" >"$2"' sh "$out/$name.monitor.out" "$out/$name.monitor.said"
+}
+monitor() { echo "$*" >"$out/$name.monitor.in"; }
+
+# name_found: a name that this machine's resolver knows, or "-".
+name_found()
+{
+    for word in deb.debian.org localhost; do
+        if timeout 5 busybox nslookup "$word" 2>/dev/null | grep -q '^Name:'; then
+            echo "$word"
+            return
+        fi
+    done
+    echo -
 }
 
 # to_vhd IMAGE VHD: a dynamic VHD with the same contents.
@@ -250,6 +344,14 @@ tail_of()
     tr -d '\r\033' <"$1" | grep -v '^ *$' | tail -n "$3" | sed 's/^/    | /'
 }
 
+# end_behind: ends what the row's functions started.
+end_behind()
+{
+    [ -f "$out/$name.behind" ] || return 0
+    kill $(cat "$out/$name.behind") 2>/dev/null
+    rm -f "$out/$name.behind"
+}
+
 # run_one NAME: appends pass, fail or skip to the counts and prints the report in one piece.
 run_one()
 {
@@ -266,12 +368,18 @@ run_one()
     limit=$((limit * scale))
     command=$(field "$name" command)
     command=${command:-run}
-    rm -f "$out/$name.serial" "$out/$name.screen.txt" "$out/$name.log" "$out/$name.in"
+    for f in serial screen.txt log in host behind; do
+        rm -f "$out/$name.$f"
+    done
     : >"$out/$name.serial"
     sector=$(field "$name" sector)
     if [ -n "$sector" ]; then
         make_sector "$sector" "$out/$name.img"
         sector=$out/$name.img
+    fi
+    port= port2=
+    if row "$name" | grep -q '\$port'; then
+        port=$(free_port) port2=$(free_port)
     fi
     # The table is ours, so its arguments may be evaluated.
     eval "set -- $(field "$name" args | tr '\n' ' ')"
@@ -281,6 +389,7 @@ run_one()
     fi
     field "$name" prepare >"$out/$name.prepare"
     if ! (set -e; . "$out/$name.prepare") >"$out/$name.log" 2>&1; then
+        end_behind
         echo fail >>"$out/counts"
         printf 'FAIL  %s: its disk could not be made\n' "$name"
         tail_of "$out/$name.log" messages 12
@@ -292,6 +401,8 @@ run_one()
     exec 3<>"$out/$name.in"
     talk "$name" "$out/$name.serial" &
     talker=$!
+    attend "$name" "$out/$name.serial" 3>&- &
+    attendant=$!
     # In the background, so that a signal is served at once (see the trap below).
     timeout -k 5 $((limit + 15)) "$candela" "$command" "$@" \
         <"$out/$name.in" >"$out/$name.serial" 2>"$out/$name.log" 3>&- &
@@ -301,7 +412,8 @@ run_one()
     runner=
     exec 3>&-
     rm -f "$out/$name.in"
-    wait $talker
+    wait $talker $attendant
+    end_behind
     seconds=$(($(date +%s) - start))
 
     wrong=$(verdict "$name" $status)
@@ -315,6 +427,7 @@ run_one()
         printf 'FAIL  %s (%d s)\n' "$name" $seconds
         printf '%s\n' "$wrong" | sed 's/^/    /'
         tail_of "$out/$name.log" messages 12
+        tail_of "$out/$name.host" 'host commands' 12
         tail_of "$out/$name.serial" COM1 12
         tail_of "$out/$name.screen.txt" screen 25
         printf '    -- run again: %s --candela %s --out %s %s\n' "$0" "$candela" "$out" "$name"
@@ -331,7 +444,7 @@ trap 'kill $workers; wait; exit 1' INT TERM HUP
 while [ $worker -lt "$jobs" ]; do
     (
         # When stopped, nothing stays behind: timeout passes the signal on.
-        trap '[ -z "$runner" ] || kill $runner; rm -f "$out"/*.in; exit 1' TERM
+        trap '[ -z "$runner" ] || kill $runner; end_behind; rm -f "$out"/*.in; exit 1' TERM
         number=0
         for n in $names; do
             [ $((number % jobs)) = $worker ] && run_one "$n"

@@ -2,7 +2,9 @@
 # Makes a small initramfs: busybox and a few links, one /init that says INIT-REACHED on ttyS0 and
 # gives a shell there.  Usage: mkinitramfs.sh amd64|i386 OUTPUT [FOLDER]
 #
-# The folder's modules (*.ko, see mkata.sh) are loaded first, in the order of their names.
+# The folder's modules (*.ko, see mkata.sh) are loaded first, in the order of their names; what is in
+# its folder root (see mknet.sh) is there, too.  A program named by run= on the kernel's command line
+# runs before the shell.
 #
 # The archive is plain cpio "newc" and is written here byte for byte, so that the device nodes need
 # no root and no cpio.  It is not compressed: unpacking would be part of what the benchmarks time.
@@ -66,6 +68,24 @@ add_file()
     pad "$size"
 }
 
+# add_tree FOLDER: the folders and files in it, and links to busybox for all of its other programs.
+add_tree()
+{
+    (cd "$1" && find . -mindepth 1 -type d | sort | sed 's/^..//') >"$work/list"
+    while IFS= read -r path; do
+        add_dir "$path"
+    done <"$work/list"
+    (cd "$1" && find . -type f | sort | sed 's/^..//') >"$work/list"
+    while IFS= read -r path; do
+        add_file "$path" "$1/$path"
+    done <"$work/list"
+    for applet in awk chmod cmp cp cut hostname id ifconfig kill ln mkdir mknod mv nc nsenter \
+        nslookup ping ping6 rm rmmod route sed seq sort tftp tr udhcpc unshare wget; do
+        add_link bin/$applet busybox
+    done
+    [ -f "$1/bin/ip" ] || add_link bin/ip busybox
+}
+
 # ------------------------------------------------------------------------------------------------
 
 images=/usr/lib/debian-installer/images/12/i386/text/debian-installer/i386
@@ -95,6 +115,7 @@ for module in /modules/*.ko; do
     [ ! -f "$module" ] || insmod "$module"
 done
 echo INIT-REACHED
+$run
 exec sh -i
 END
 
@@ -111,6 +132,9 @@ END
         sync grep dd md5sum ps wc head tail insmod; do
         add_link bin/$applet busybox
     done
+    if [ -n "$modules" ] && [ -d "$modules/root" ]; then
+        add_tree "$modules/root"
+    fi
     if [ "$arch" = i386 ]; then
         add_dir lib
         add_dir lib/i386-linux-gnu

@@ -225,6 +225,28 @@ behind()
     echo $! >>"$out/$name.behind"
 }
 
+# second ARGUMENTS...: another machine, whose COM1 is $out/$name.second.  second_ended: it has ended by
+# itself and in good order; waits for that.
+second()
+{
+    rm -f "$out/$name.second" "$out/$name.second.status"
+    behind sh -c 'status=$1; shift; "$@"; echo $? >"$status"' sh "$out/$name.second.status" \
+        "$candela" run --accel "$accel" -display none -serial "file:$out/$name.second" \
+        --max-time "$limit" "$@"
+}
+second_ended()
+{
+    tries=50
+    until [ -s "$out/$name.second.status" ]; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || { echo "the second machine runs on"; return 1; }
+        sleep 0.2
+    done
+    status=$(cat "$out/$name.second.status")
+    echo "the second machine ended with status $status"
+    [ "$status" = 0 ]
+}
+
 # web MIB...: a web server at 127.0.0.1:$port with files of random bytes of these sizes, N.data, and
 # their MD5 sums, N.sum.  It answers what is posted to cgi-bin/sum with the MD5 sum of it.
 web()
@@ -413,10 +435,10 @@ run_one()
     exec 3>&-
     rm -f "$out/$name.in"
     wait $talker $attendant
-    end_behind
     seconds=$(($(date +%s) - start))
 
     wrong=$(verdict "$name" $status)
+    end_behind
     if [ -z "$wrong" ]; then
         echo pass >>"$out/counts"
         printf 'PASS  %s (%d s)\n' "$name" $seconds

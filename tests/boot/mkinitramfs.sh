@@ -2,9 +2,9 @@
 # Makes a small initramfs: busybox and a few links, one /init that says INIT-REACHED on ttyS0 and
 # gives a shell there.  Usage: mkinitramfs.sh amd64|i386 OUTPUT [FOLDER]
 #
-# The folder's modules (*.ko, see mkata.sh) are loaded first, in the order of their names; what is in
-# its folder root (see mknet.sh) is there, too.  A program named by run= on the kernel's command line
-# runs before the shell.
+# The folder's modules (*.ko, see mkata.sh) are loaded first, in the order of their names; what is
+# in its folder root (see mknet.sh) is there, too.  A program named by run= on the kernel's command
+# line runs before the shell.
 #
 # The archive is plain cpio "newc" and is written here byte for byte, so that the device nodes need
 # no root and no cpio.  It is not compressed: unpacking would be part of what the benchmarks time.

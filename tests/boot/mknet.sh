@@ -1,8 +1,8 @@
 #!/bin/sh
 # What the initramfs of the network tests has besides busybox (see mkinitramfs.sh): the modules of
-# the tulip driver and of VLANs that go with the Debian installer's kernel, out of the installer's own
-# initrd; the programs of tests/boot/guest; on amd64 also this machine's ip and ethtool with their
-# libraries (busybox has no multicast addresses, no statistics).
+# the tulip driver and of VLANs that go with the Debian installer's kernel, out of the installer's
+# own initrd; the programs of tests/boot/guest; on amd64 also this machine's ip and ethtool with
+# their libraries (busybox has no multicast addresses, no statistics).
 #
 # usage: mknet.sh amd64|i386 FOLDER
 #

@@ -225,8 +225,8 @@ behind()
     echo $! >>"$out/$name.behind"
 }
 
-# second ARGUMENTS...: another machine, whose COM1 is $out/$name.second.  second_ended: it has ended by
-# itself and in good order; waits for that.
+# second ARGUMENTS...: another machine, whose COM1 is $out/$name.second.  second_ended: it has ended
+# by itself and in good order; waits for that.
 second()
 {
     rm -f "$out/$name.second" "$out/$name.second.status"

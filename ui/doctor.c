@@ -6,6 +6,7 @@
 #include "config.h"
 #include "hw/core/config.h"
 #include "ui/commands.h"
+#include "ui/net_switch.h"
 #include "ui/parse.h"
 #include "ui/run.h"
 #include <errno.h>
@@ -230,6 +231,18 @@ static void find_tap(struct finding *f)
     }
 }
 
+static void find_switches(struct finding *f)
+{
+    g_autofree char *folder = switch_folder();
+    const char *why = switch_folder_check(folder);
+
+    f->what = "switches";
+    f->verdict = why ? LIMITED : GOOD;
+    f->found = g_strdup_printf("%s%s%s%s", folder, why ? ": " : "", why ? why : "",
+                               why ? ": no -nic switch:NAME"
+                                   : ", where machines with -nic switch:NAME meet");
+}
+
 static void find_terminal(struct finding *f)
 {
     bool in = isatty(STDIN_FILENO), out = isatty(STDOUT_FILENO);
@@ -241,8 +254,8 @@ static void find_terminal(struct finding *f)
 }
 
 static void (*const finders[])(struct finding *f) = {
-    find_kvm, find_firmware, find_vga_bios, find_ipxe,
-    find_tap, find_cpu,      find_memory,   find_terminal,
+    find_kvm,      find_firmware, find_vga_bios, find_ipxe,     find_tap,
+    find_switches, find_cpu,      find_memory,   find_terminal,
 };
 
 static const char *const verdicts[] = {"ok", "limited", "missing"};

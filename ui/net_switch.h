@@ -97,6 +97,10 @@ bool switch_may_note(struct net_switch *sw, enum switch_note kind);
 
 /* ui/net_switch_link.c */
 
+/* The folder where the switches of this user meet; g_free. */
+char *switch_folder(void);
+/* Why it cannot be used, in words for people; NULL: it can, or is not there. */
+const char *switch_folder_check(const char *path);
 /* Find the place, and listen there or join who does.  FILE error. */
 bool switch_peers_open(struct net_switch *sw, GError **err);
 void switch_peers_prepare(struct net_switch *sw, struct net_poll *poll);

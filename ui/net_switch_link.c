@@ -529,45 +529,41 @@ static void peers_seek_again(struct net_switch *sw)
 
 /* The place ------------------------------------------------------------------------------------ */
 
-/* A folder of ours that nobody else can look into. */
-static bool place_make_folder(struct net_switch *sw, const char *path, GError **err)
+char *switch_folder(void)
+{
+    const char *runtime = g_getenv("XDG_RUNTIME_DIR");
+
+    if (runtime && g_path_is_absolute(runtime) && g_file_test(runtime, G_FILE_TEST_IS_DIR)) {
+        return g_build_filename(runtime, "candela", NULL);
+    }
+    return g_strdup_printf("/tmp/candela-%u", (unsigned)geteuid());
+}
+
+const char *switch_folder_check(const char *path)
 {
     struct stat st;
 
-    if (mkdir(path, 0700) && errno != EEXIST) {
-        return place_fail(sw, path, g_strerror(errno), err);
-    }
     if (lstat(path, &st)) {
-        return place_fail(sw, path, g_strerror(errno), err);
+        return errno == ENOENT ? NULL : g_strerror(errno);
     }
     if (!S_ISDIR(st.st_mode)) {
-        return place_fail(sw, path, "is no folder; remove it", err);
+        return "is no folder; remove it";
     }
     if (st.st_uid != geteuid()) {
-        return place_fail(sw, path,
-                          "belongs to another user; set XDG_RUNTIME_DIR to a folder of "
-                          "your own",
-                          err);
+        return "belongs to another user; set XDG_RUNTIME_DIR to a folder of your own";
     }
-    if (st.st_mode & 077) {
-        return place_fail(sw, path, "can be used by others; run chmod 700 on it", err);
-    }
-    return true;
+    return st.st_mode & 077 ? "can be used by others; run chmod 700 on it" : NULL;
 }
 
 static bool place_find(struct net_switch *sw, GError **err)
 {
-    const char *runtime = g_getenv("XDG_RUNTIME_DIR");
-    g_autofree char *folder = NULL, *file = g_strdup_printf("switch-%s", sw->name);
+    g_autofree char *folder = switch_folder(), *file = g_strdup_printf("switch-%s", sw->name);
+    bool made = !mkdir(folder, 0700) || errno == EEXIST;
+    const char *why = made ? switch_folder_check(folder) : g_strerror(errno);
     struct sockaddr_un a;
 
-    if (runtime && g_path_is_absolute(runtime) && g_file_test(runtime, G_FILE_TEST_IS_DIR)) {
-        folder = g_build_filename(runtime, "candela", NULL);
-    } else {
-        folder = g_strdup_printf("/tmp/candela-%u", (unsigned)geteuid());
-    }
-    if (!place_make_folder(sw, folder, err)) {
-        return false;
+    if (why) {
+        return place_fail(sw, folder, why, err);
     }
     sw->socket_path = g_build_filename(folder, file, NULL);
     sw->lock_path = g_strdup_printf("%s.lock", sw->socket_path);

@@ -2,7 +2,8 @@
  * IPv4 fragments put together (RFC 791), in bounded memory, so that libslirp sees whole datagrams
  * only.
  *
- * Fragments that overlap are no accident: their datagram is given up (as RFC 5722 has it for IPv6).
+ * Fragments that overlap, or lie behind the last one, are no accident: their datagram is given up
+ * (as RFC 5722 has it for IPv6).
  * Not modelled: options, fragments of IPv6.
  */
 #include "ui/net_guard.h"
@@ -23,6 +24,7 @@ struct net_frag {
     int64_t since;
     uint8_t key[12]; /* addresses, identification, protocol */
     uint32_t total;  /* bytes, 0: the last fragment has not come yet */
+    uint32_t end;    /* where the furthest fragment ends */
     uint32_t units;  /* that are here */
     uint8_t have[FRAG_DATA / FRAG_UNIT / 8];
     uint8_t *frame; /* FRAG_HEADER and data */
@@ -70,7 +72,7 @@ static struct net_frag *net_frags_find(struct net_frags *s, const uint8_t key[12
     best->used = true;
     best->since = now;
     memcpy(best->key, key, sizeof best->key);
-    best->total = best->units = 0;
+    best->total = best->end = best->units = 0;
     memset(best->have, 0, sizeof best->have);
     return best;
 }
@@ -125,11 +127,12 @@ const uint8_t *net_frags_add(struct net_frags *s, const uint8_t *frame, size_t *
     key[10] = ip[9];
     key[11] = 0;
     f = net_frags_find(s, key);
-    if ((!more && f->total) || (f->total && from + size > f->total) ||
+    if ((!more && (f->total || from + size < f->end)) || (f->total && from + size > f->total) ||
         !net_frag_cover(f, from, size)) {
         f->used = false;
         return NULL;
     }
+    f->end = MAX(f->end, from + size);
     memcpy(f->frame + FRAG_HEADER + from, ip + 20, size);
     if (!more) {
         f->total = from + size;

@@ -52,3 +52,36 @@ Test(net_hostile, random_inputs, .timeout = 240)
     g_rmdir(inner);
     cr_assert_eq(g_rmdir(folder), 0, "something is left behind in %s", folder);
 }
+
+/* A fragment of a datagram of UDP, with `size` bytes at `from`. */
+static const uint8_t *fragment(struct net_frags *s, unsigned from, unsigned size, bool more,
+                               size_t *len, bool *bad)
+{
+    uint8_t frame[NET_HEADER + 20 + 64] = {0}, *ip = frame + NET_HEADER;
+
+    st_be16(frame + 12, 0x0800);
+    ip[0] = 0x45;
+    st_be16(ip + 2, (uint16_t)(20 + size));
+    st_be16(ip + 6, (uint16_t)((more ? 0x2000 : 0) | from / 8));
+    ip[9] = GUARD_UDP;
+    st_be16(ip + 10, net_guard_sum_end(net_guard_sum(ip, 20, 0)));
+    return net_frags_add(s, frame, len, bad);
+}
+
+/* As many bytes as the datagram has, but some of them lie behind its end: the others would be
+ * whatever was in memory. */
+Test(net_hostile, fragments_behind_the_last_one)
+{
+    struct net_frags *s = net_frags_new();
+    size_t len;
+    bool bad;
+
+    cr_assert_null(fragment(s, 64, 8, true, &len, &bad));
+    cr_assert(!bad);
+    cr_assert_null(fragment(s, 8, 8, false, &len, &bad));
+    cr_assert(bad);
+    cr_assert_null(fragment(s, 0, 8, true, &len, &bad), "it was given up");
+    cr_assert_not_null(fragment(s, 8, 8, false, &len, &bad));
+    cr_assert_eq(len, NET_HEADER + 20 + 16);
+    net_frags_free(s);
+}

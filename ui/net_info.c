@@ -11,12 +11,33 @@ static uint64_t net_counter(_Atomic uint64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+/* The VLANs of a trunk as -nic has them: "10+20+30-40". */
+static void net_info_trunk(const struct nic_config *c, GString *out)
+{
+    const char *before = ", VLAN trunk:";
+
+    for (unsigned vid = 1, end; vid <= VLAN_MAX; vid = end + 1) {
+        end = vid;
+        if (!(c->trunk[vid / 8] & BIT(vid % 8))) {
+            continue;
+        }
+        while (end < VLAN_MAX && (c->trunk[(end + 1) / 8] & BIT((end + 1) % 8))) {
+            end++;
+        }
+        g_string_append_printf(out, "%s%u", before, vid);
+        if (end > vid) {
+            g_string_append_printf(out, "-%u", end);
+        }
+        before = "+";
+    }
+}
+
 static void net_info_vlan(const struct nic_config *c, GString *out)
 {
     if (c->vlan_mode == NIC_VLAN_ACCESS) {
         g_string_append_printf(out, ", VLAN %u", c->vlan);
     } else if (c->vlan_mode == NIC_VLAN_TRUNK) {
-        g_string_append(out, ", VLAN trunk");
+        net_info_trunk(c, out);
     }
 }
 

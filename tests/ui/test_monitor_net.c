@@ -41,6 +41,25 @@ Test(monitor_net, wrong_words_are_told)
     mon_free(b);
 }
 
+Test(monitor_net, the_vlans_of_a_port_are_shown)
+{
+    static const unsigned vids[] = {1, 7, 8, 9, 100, 4093, 4094};
+    struct mon *b = mon_new();
+    struct nic_config *c = b->m->config.nics;
+
+    c[0].vlan_mode = NIC_VLAN_ACCESS;
+    c[0].vlan = 10;
+    c[1].vlan_mode = NIC_VLAN_TRUNK;
+    for (unsigned i = 0; i < ARRAY_LEN(vids); i++) {
+        c[1].trunk[vids[i] / 8] |= (uint8_t)BIT(vids[i] % 8);
+    }
+    mon_good(b, "info network", "wan: 52:54:00:00:00:10, nothing, VLAN 10, link down\n");
+    mon_good(b, "info network", ", nothing, VLAN trunk:1+7-9+100+4093-4094, link down\n");
+    memset(c[1].trunk, 0xff, sizeof c[1].trunk);
+    mon_good(b, "info network", ", VLAN trunk:1-4094, link down\n");
+    mon_free(b);
+}
+
 Test(monitor_net, drops_are_shown_with_their_reason)
 {
     struct mon *b = mon_new();

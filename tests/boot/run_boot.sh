@@ -94,6 +94,8 @@ ata_linux=$out/ata/linux # Linux with IDE drivers: mkata.sh
 ata_initrd=$out/initrd-ata.cpio
 net_amd64=$out/initrd-net-amd64.cpio # with network tools: mknet.sh
 net_i386=$out/initrd-net-i386.cpio
+tun=/dev/net/tun
+[ "$(id -u)" = 0 ] || tun=$tun-and-root # TAP interfaces are made and set up
 lab_img=$(cd "$(dirname "$candela")" && pwd)/pc-bios/lab/lab.img
 lab_md5=$(md5sum "$lab_img" 2>/dev/null | cut -d ' ' -f 1)
 
@@ -279,6 +281,27 @@ monitor_pipe()
     behind sh -c 'exec cat <"$1" >"$2"' sh "$out/$name.monitor.out" "$out/$name.monitor.said"
 }
 monitor() { echo "$*" >"$out/$name.monitor.in"; }
+
+# tap_ask INTERFACE NETWORK: gives the interface the network's address .1 and talks to the guest,
+# which is .2.
+tap_ask()
+{
+    ip addr add "$2.1/24" dev "$1" && ip link set "$1" up &&
+        busybox ping -c 3 -W 10 "$2.2" &&
+        busybox ping -c 3 -W 10 -s 8000 "$2.2" &&
+        [ "$(busybox nc "$2.2" 7002 </dev/null | md5sum | cut -c 1-32)" = \
+            "$(busybox nc "$2.2" 7003 </dev/null)" ] &&
+        [ "$(head -c 16M /dev/zero | busybox nc "$2.2" 7001 | cut -c 1-32)" = \
+            "$(head -c 16M /dev/zero | md5sum | cut -c 1-32)" ] &&
+        busybox nc "$2.2" 7009 </dev/null
+}
+
+# has_captured FILE FILTER N: tcpdump, if there is one, finds N frames or more in a capture.
+has_captured()
+{
+    command -v tcpdump >/dev/null || return 0
+    [ "$(tcpdump -n -r "$1" "$2" | wc -l)" -ge "$3" ]
+}
 
 # name_found: a name that this machine's resolver knows, or "-".
 name_found()

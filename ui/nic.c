@@ -1,8 +1,8 @@
 /*
  * The value of -nic: what a card's cable leads to, and keys.
  *
- * Spellings of QEMU that mean the same are taken as well: model=tulip, ifname=, domainname=,
- * -net none.
+ * Spellings of QEMU that mean the same are taken as well: model=tulip, macaddr=, ifname=,
+ * domainname=, script=no, -net none.
  *
  * Not here yet: cards but the DEC 21140.
  */
@@ -187,6 +187,17 @@ static bool key_ifname(struct nic_config *n, const char *val, GError **err)
     return true;
 }
 
+/* QEMU runs a program that sets the interface up unless told not to; here nothing is run. */
+static bool key_script(struct nic_config *n, const char *val, GError **err)
+{
+    (void)n;
+    return !strcmp(val, "no") ||
+           parse_fail(err,
+                      "script=%s: nothing is run for an interface; set it up beforehand (ip "
+                      "link set tap0 up)",
+                      val);
+}
+
 /* Keys of user --------------------------------------------------------------------------------- */
 
 static bool key_hostfwd(struct nic_config *n, const char *val, GError **err)
@@ -240,20 +251,21 @@ USER_TEXT(tftp, tftp)
 USER_TEXT(bootfile, bootfile)
 
 static const struct nic_key {
-    const char *name, *values, *help;
+    const char *name, *values, *help; /* help NULL: not shown */
     bool (*set)(struct nic_config *n, const char *val, GError **err);
     bool user;         /* only for -nic user */
     const char *alias; /* QEMU's word for it, or NULL */
 } nic_keys[] = {
     {"model", "dec21140", "the card; QEMU's word for it is tulip", .set = key_model},
     {"mac", "XX:XX:XX:XX:XX:XX", "its address; made up, the same at every start, by default",
-     .set = key_mac},
+     .set = key_mac, .alias = "macaddr"},
     {"id", "NAME", "its name in the monitor; nic0 to nic3 by default", .set = key_id},
     {"link", "on|off", "whether the cable is plugged in; on by default", .set = key_link},
-    {"vlan", "N|all|trunk[:LIST]",
-     "switch and tap: VLAN of the guest's untagged frames, or those it tags", .set = key_vlan},
+    {"vlan", "N|all|trunk[:LIST]", "switch, tap: VLAN of untagged frames, or those tagged",
+     .set = key_vlan},
     {"pcap", "FILE", "write the card's frames to a capture file", .set = key_pcap},
     {"ifname", "NAME", "tap: the interface, the same as tap:NAME", .set = key_ifname},
+    {"script", "no", NULL, .set = key_script, .alias = "downscript"},
     {"hostfwd", "PROTO:[ADDR]:PORT-[ADDR]:PORT",
      "tcp, udp: a port of the host leads to the guest; up to 16 times", .set = key_hostfwd,
      .user = true},
@@ -286,7 +298,7 @@ void nic_help(GString *out)
         for (unsigned i = 0; i < ARRAY_LEN(nic_keys); i++) {
             const struct nic_key *k = &nic_keys[i];
 
-            if (k->user == (user == 1)) {
+            if (k->help && k->user == (user == 1)) {
                 g_autofree char *left = g_strdup_printf("%s=%s", k->name, k->values);
 
                 g_string_append_printf(out, "  %-39s %s\n", left, k->help);

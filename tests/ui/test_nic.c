@@ -85,7 +85,8 @@ Test(nic, every_key_of_a_card_sets_its_field)
     parse_good(&o, "-nic switch:lab,model=tulip,mac=52:54:00:aB:cD:eF,id=wan,link=off,vlan=10,"
                    "pcap=a,,b.pcap "
                    "-nic tap:tap0,mac=52-54-00-00-00-01,vlan=trunk:10+20+30-40,link=on "
-                   "-nic tap,ifname=tap1,vlan=trunk -nic open,model=dec21140,vlan=all");
+                   "-nic tap,ifname=tap1,script=no,downscript=no,vlan=trunk -nic "
+                   "open,model=dec21140,vlan=all");
     cr_expect_eq(count_cards(&o), 4);
     cr_expect_eq(n[0].peer, NIC_PEER_SWITCH);
     cr_expect_str_eq(n[0].name, "lab");
@@ -161,6 +162,7 @@ static const struct {
     {"-nic tap:1234567890123456", "1 to 15"},
     {"-nic user,ifname=tap0", "for -nic tap"},
     {"-nic user,foo", "KEY=VALUE"},
+    {"-nic tap:t0,script=/etc/qemu-ifup", "nothing is run"},
     {"-nic user,hostfw=x", "nearest: hostfwd"},
     {"-nic user,zzzzzzzzzzzz=x", "-nic help"},
     {"-nic user,model=e1000", "dec21140"},

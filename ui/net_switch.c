@@ -54,6 +54,17 @@ static int64_t switch_patience(const struct switch_link *l)
     return uplink ? 2 * SWITCH_STUCK_US : SWITCH_STUCK_US;
 }
 
+/* It was full for too long: from now on it loses frames. */
+static void switch_give_up(struct switch_link *l)
+{
+    if (!l->lossy && !l->port && switch_may_note(l->sw, NOTE_STUCK)) {
+        nets_note(l->sw->nets, "switch %s: process %d takes no frames; what is for it is lost",
+                  l->sw->name, l->pid);
+    }
+    l->lossy = true;
+    l->lossy_at = l->sw->now;
+}
+
 /* Whether others have to wait for the link. */
 static bool switch_link_holds(struct switch_link *l)
 {
@@ -70,8 +81,7 @@ static bool switch_link_holds(struct switch_link *l)
         l->full_since = now;
     }
     if (l->lossy || now - l->full_since > switch_patience(l)) {
-        l->lossy = true;
-        l->lossy_at = now;
+        switch_give_up(l);
         return false;
     }
     return true;

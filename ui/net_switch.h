@@ -61,7 +61,7 @@ enum switch_role {
 };
 
 /* One note of a kind a minute. */
-enum switch_note { NOTE_TWICE, NOTE_STRANGER, NOTE_PLACE, NOTES };
+enum switch_note { NOTE_TWICE, NOTE_STRANGER, NOTE_PLACE, NOTE_STUCK, NOTES };
 
 struct net_switch {
     struct nets *nets;

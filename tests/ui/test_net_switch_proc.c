@@ -118,6 +118,7 @@ Test(net_switch_proc, a_process_that_does_not_read_holds_nobody_up_for_long)
     }
     cr_assert(net_card_wait(&n.card[1], 5000));
     cr_expect(node_says(&n, "lost (it did not take them)", true));
+    cr_expect(was_noted("takes no frames"), "%s", all_notes());
     cr_expect_eq(net_card_drops(&n.card[0], NET_DROP_HOST), 0, "another got them");
     /* What is for it alone is counted at the sender. */
     make_frame(frame, EVERYBODY, 9, 'h', 0);

@@ -1,13 +1,15 @@
 #!/bin/sh
 # Installs a Debian 12 system onto a disk image: partition table, ext4, GRUB, kernel, systemd, and
-# the tools the tests use in it (fio, stress-ng, smartctl, hdparm, ...).  The guest has no network
-# yet, so that the installation runs here, with mmdebstrap, from the mirror this machine uses.
+# the tools the tests use in it (fio, stress-ng, smartctl, hdparm, ...).  The installation runs
+# here, with mmdebstrap, from the mirror this machine uses.
 #
 # usage: mkinstalled.sh amd64|i386 IMAGE
 #
 # IMAGE becomes a sparse raw image of 3 GiB (see mkdisk.sh).  It boots to a root shell on ttyS0 (a
-# login without password) and has the programs of tests/boot/guest in it.  Takes minutes and some
-# 300 MB from the mirror ($MIRROR).  As root or, where user namespaces are allowed, as anybody.
+# login without password) and has the programs of tests/boot/guest in it.  Its cards get their
+# addresses by DHCP, from systemd-networkd; root may come in by ssh, without password.  Takes
+# minutes and some 300 MB from the mirror ($MIRROR).  As root or, where user namespaces are allowed,
+# as anybody.
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -57,6 +59,17 @@ cat >"$work/autologin.conf" <<'END'
 ExecStart=
 ExecStart=-/sbin/agetty --autologin root --keep-baud 115200 %I vt100
 END
+cat >"$work/wired.network" <<'END'
+[Match]
+Type=ether
+[Network]
+DHCP=yes
+END
+cat >"$work/sshd.conf" <<'END'
+PermitRootLogin yes
+PermitEmptyPasswords yes
+UseDNS no
+END
 cat >"$work/setup.sh" <<END
 set -e
 echo lab >"\$1/etc/hostname"
@@ -71,6 +84,12 @@ cp "$work/autologin.conf" "\$d/"
 cp "$work/grub.cfg" "\$1/boot/grub/"
 cp "$work/grub.default" "\$1/etc/default/grub"
 cp "$here"/guest/* "\$1/usr/local/bin/"
+cp "$work/wired.network" "\$1/etc/systemd/network/"
+cp "$work/sshd.conf" "\$1/etc/ssh/sshd_config.d/lab.conf"
+rm -f "\$1/etc/resolv.conf"
+echo 'nameserver 10.0.2.3' >"\$1/etc/resolv.conf"
+chroot "\$1" systemctl -q enable systemd-networkd
+chroot "\$1" systemctl -q disable systemd-networkd-wait-online
 # Without what is mounted in it.
 mkdir "$work/mnt"
 mount --bind "\$1" "$work/mnt"
@@ -81,6 +100,7 @@ END
 mmdebstrap --quiet --variant=minbase --format=null --architectures=$arch \
     --include=$kernel,systemd-sysv,dbus,udev,kmod,procps,util-linux-extra,e2fsprogs,grub-pc \
     --include=fio,stress-ng,smartmontools,hdparm,eject,pciutils,fdutils,dosfstools \
+    --include=iproute2,iputils-ping,openssh-server,ethtool,net-tools,tcpdump,iperf3,wget \
     --customize-hook="sh '$work/setup.sh' \"\$1\"" \
     bookworm /dev/null "${MIRROR:-http://deb.debian.org/debian}" >"$work/log" 2>&1 || {
     grep -v '^I:' "$work/log" | tail -30 >&2

@@ -272,6 +272,39 @@ END
     behind busybox httpd -f -p "127.0.0.1:$port" -h "$out/web"
 }
 
+# repository: after web, a Debian repository on it with one package, lab-sample, of this run.
+repository()
+{
+    to=$out/web/repository-$port
+    mkdir -p "$to/sample/DEBIAN" "$to/sample/usr/share"
+    echo "sample $port" >"$to/sample/usr/share/lab-sample"
+    printf '%s\n' 'Package: lab-sample' 'Version: 1' 'Architecture: all' \
+        'Maintainer: lab <root@localhost>' 'Description: a sample' >"$to/sample/DEBIAN/control"
+    dpkg-deb --root-owner-group -b "$to/sample" "$to/lab-sample.deb"
+    {
+        cat "$to/sample/DEBIAN/control"
+        echo 'Filename: ./lab-sample.deb'
+        echo "Size: $(stat -c %s "$to/lab-sample.deb")"
+        echo "SHA256: $(sha256sum <"$to/lab-sample.deb" | cut -d ' ' -f 1)"
+    } >"$to/Packages"
+}
+
+# by_ssh COMMAND: in the guest, as root, through the forwarded port $port2.
+by_ssh()
+{
+    ssh -q -p "$port2" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+        -o ConnectTimeout=60 -o BatchMode=no root@127.0.0.1 "$1"
+}
+
+# through_ssh: 8 MiB to the guest and back are the same; the guest finds their sum in /tmp/came.
+through_ssh()
+{
+    by_ssh 'cat >/tmp/8.data' <"$out/web/8.data" &&
+        [ "$(by_ssh 'cat /tmp/8.data' </dev/null | md5sum | cut -c 1-32)" = \
+            "$(cat "$out/web/8.sum")" ] &&
+        by_ssh 'md5sum </tmp/8.data >/tmp/came.new && mv /tmp/came.new /tmp/came' </dev/null
+}
+
 # monitor_pipe: the pipe for -monitor pipe:$out/$name.monitor, and who reads the answers; `monitor
 # COMMAND` then tells the machine's monitor something.
 monitor_pipe()

@@ -31,6 +31,7 @@ enum {
     CSR8_OVER = BIT(16),
     CFDD = 0x40,
     CFIT_MIN_GNT = 0x3e,
+    TX_UNAVAILABLE_NS = 100000, /* most of a long frame's time on the wire */
     RX_RETRY_US = 100,
     RX_RETRY_MAX_US = 12800,
 };
@@ -60,6 +61,7 @@ static const struct dec_register {
 #define F(m, ...) STATE(struct dec21140, s.m, __VA_ARGS__)
 static const struct state_field dec21140_state[] = {
     F(gpt),
+    F(unavailable),
     F(tap),
     F(rx_retry),
     F(rx_mitigate),
@@ -70,6 +72,7 @@ static const struct state_field dec21140_state[] = {
     STATE_HOLE(struct dec21140, s.filter_hole),
     STATE_STRUCT(struct dec21140, s.mii, dec_mii_state),
     STATE_ARRAY(struct dec21140, s.csr),
+    F(tx_idle_at, .max = INT64_MAX / 2),
     F(rx_at),
     F(tx_at),
     F(tx_len, .max = NET_FRAME_MAX),
@@ -85,6 +88,7 @@ static const struct state_field dec21140_state[] = {
     F(missed_over),
     F(tx_open),
     F(tx_over),
+    F(tx_told, .reset = true),
     F(tx_polled),
     F(rx_refused),
     STATE_HOLE(struct dec21140, s.hole),
@@ -264,12 +268,38 @@ static void dec_arm_tap(struct dec21140 *d)
     }
 }
 
+/*
+ * The end of the list is told when the wire would be through with what is on its way: a driver that
+ * keeps sending has added more by then, and needs no interrupt for each frame.
+ */
+static void dec_tx_unavailable(struct device *dev, unsigned n)
+{
+    struct dec21140 *d = (struct dec21140 *)dev;
+    int64_t due = (int64_t)d->s.tx_idle_at + TX_UNAVAILABLE_NS;
+
+    (void)n;
+    if (d->s.ts != TS_SUSPENDED || d->s.tx_told) {
+        return;
+    }
+    if (clock_now(dev->m) < due) {
+        timer_at(&d->s.unavailable, due);
+        return;
+    }
+    d->s.tx_told = true;
+    dec_raise(d, CSR5_TU);
+    dec_update_irq(d);
+}
+
 /* A poll demand says nothing when it finds nothing (3.2.2.2). */
 void dec_tx_suspend(struct dec21140 *d)
 {
     d->s.ts = TS_SUSPENDED;
     if (!d->s.tx_polled) {
-        dec_raise(d, CSR5_TU);
+        d->s.tx_told = false;
+        d->s.tx_idle_at = (uint64_t)clock_now(d->dev.m);
+        if (!d->s.unavailable.armed) {
+            timer_at(&d->s.unavailable, (int64_t)d->s.tx_idle_at + TX_UNAVAILABLE_NS);
+        }
     }
     d->s.tx_polled = false;
     dec_arm_tap(d);
@@ -351,6 +381,7 @@ static void dec_start_stop_tx(struct dec21140 *d, bool start)
             dec_raise_stopped(d, CSR5_TPS);
         }
         d->s.ts = TS_STOPPED;
+        d->s.tx_told = true;
         timer_stop(&d->s.tap);
     }
     trace(&d->dev, TR_STATE, "transmitter %s", start ? "on" : "off");
@@ -552,6 +583,7 @@ static bool dec21140_attach(struct device *dev, GError **err)
 
     (void)err;
     timer_init(&d->s.gpt, dev, dec_gpt_expired, 0);
+    timer_init(&d->s.unavailable, dev, dec_tx_unavailable, 0);
     timer_init(&d->s.tap, dev, dec_tap_expired, 0);
     timer_init(&d->s.rx_retry, dev, dec_rx_retry, 0);
     timer_init(&d->s.rx_mitigate, dev, dec_mitigated, CSR5_RI);

@@ -70,9 +70,10 @@ enum { DEC_WATCHDOG_BYTES = 2560 };
 struct dec21140 {
     struct device dev;
     struct dec21140_state {
-        struct timer gpt;      /* CSR11 */
-        struct timer tap;      /* CSR0 TAP: look for frames to transmit */
-        struct timer rx_retry; /* a frame waits: look for buffers */
+        struct timer gpt;         /* CSR11 */
+        struct timer unavailable; /* CSR5 TU is due */
+        struct timer tap;         /* CSR0 TAP: look for frames to transmit */
+        struct timer rx_retry;    /* a frame waits: look for buffers */
         struct timer rx_mitigate, tx_mitigate;
         struct timer idle; /* nothing is connected: transmit by ourselves */
         struct dec_srom srom;
@@ -80,6 +81,7 @@ struct dec21140 {
         uint8_t filter_hole[2];
         struct dec_mii mii;
         uint32_t csr[16];      /* what can be written; CSR5: the events */
+        uint64_t tx_idle_at;   /* when the transmit list was at its end */
         uint32_t rx_at, tx_at; /* current descriptors */
         uint32_t tx_len;       /* of the frame being put together */
         uint32_t tx_control;   /* its first TDES1 */
@@ -91,9 +93,10 @@ struct dec21140 {
         bool missed_over;
         bool tx_open;    /* in the middle of a frame */
         bool tx_over;    /* it is too long */
+        bool tx_told;    /* that it is at its end, or nobody needs to know */
         bool tx_polled;  /* a poll demand: finding nothing is no event */
         bool rx_refused; /* a frame is kept waiting */
-        uint8_t hole[7];
+        uint8_t hole[6];
         uint8_t tx_fifo[NET_FRAME_MAX]; /* a frame in the making, while nobody asks for it */
     } s;
     struct net *net;

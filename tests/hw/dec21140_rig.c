@@ -117,7 +117,12 @@ void dec_start_tx(struct dec_rig *x, uint32_t csr6)
 
 bool dec_collect(struct dec_rig *x)
 {
-    return x->net.front->transmit(x->dev, &x->batch);
+    bool more = x->net.front->transmit(x->dev, &x->batch);
+
+    if (!more) {
+        rig_step(x->r, 100 * NS_PER_US);
+    }
+    return more;
 }
 
 enum net_verdict dec_offer(struct dec_rig *x, unsigned len)

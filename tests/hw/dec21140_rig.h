@@ -68,7 +68,8 @@ void dec_start_rx(struct dec_rig *x, unsigned n, unsigned size, uint32_t csr6);
 void dec_put_frame(struct dec_rig *x, unsigned n, unsigned len, uint32_t control);
 /* Start the transmitter on its list. */
 void dec_start_tx(struct dec_rig *x, uint32_t csr6);
-/* Let the carrier take what there is; gives whether there is more. */
+/* Let the carrier take what there is, and the wire be through with it; gives whether there is more.
+ */
 bool dec_collect(struct dec_rig *x);
 /* A frame from the wire, of counting bytes behind the addresses. */
 enum net_verdict dec_offer(struct dec_rig *x, unsigned len);

@@ -96,6 +96,31 @@ Test(dec21140_tx, poll_demand_goes_on_and_says_nothing_when_there_is_nothing)
     dec_end(x);
 }
 
+Test(dec21140_tx, the_end_of_the_list_is_not_told_while_more_comes)
+{
+    struct dec_rig *x = dec_begin();
+
+    for (unsigned i = 0; i < 20; i++) {
+        dec_put_frame(x, i, 60, 0);
+        stop_at(x, i + 1);
+        if (i) {
+            dec_out(x, 1, 0);
+        } else {
+            dec_start_tx(x, CSR6_PS);
+        }
+        cr_assert(!x->net.front->transmit(x->dev, &x->batch));
+        cr_assert_eq(ts(x), TS_SUSPENDED);
+        rig_step(x->r, 99 * NS_PER_US);
+        cr_assert(!(dec_in(x, 5) & CSR5_TU), "after frame %u", i);
+    }
+    rig_step(x->r, NS_PER_US);
+    cr_assert(dec_in(x, 5) & CSR5_TU);
+    dec_out(x, 5, CSR5_TU);
+    rig_step(x->r, NS_PER_SEC);
+    cr_assert(!(dec_in(x, 5) & CSR5_TU), "once");
+    dec_end(x);
+}
+
 Test(dec21140_tx, automatic_polling_finds_frames)
 {
     struct dec_rig *x = dec_begin();
@@ -323,7 +348,7 @@ Test(dec21140_tx, interrupts_can_be_held_back)
     dec_collect(x);
     cr_assert(dec_in(x, 5) & CSR5_TI, "three are through");
     dec_out(x, 5, CSR5_TI);
-    rig_step(x->r, 32 * 5120 - 1);
+    rig_step(x->r, 32 * 5120 - 100 * NS_PER_US - 1);
     cr_assert(!(dec_in(x, 5) & CSR5_TI));
     rig_step(x->r, 1);
     cr_assert(dec_in(x, 5) & CSR5_TI, "the fourth waited long enough");

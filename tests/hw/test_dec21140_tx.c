@@ -605,11 +605,13 @@ Test(dec21140_tx, beginnings_and_ends_that_do_not_match)
     dec_put_desc(x, DEC_TX_LIST, 0, DES0_OWN, TD1_LS | 60, DEC_TX_BUFFERS, 0);  /* no beginning */
     dec_put_desc(x, DEC_TX_LIST, 1, DES0_OWN, TD1_FS | 200, DEC_TX_BUFFERS, 0); /* no end */
     dec_put_frame(x, 2, 61, 0);
-    stop_at(x, 3);
+    dec_put_desc(x, DEC_TX_LIST, 3, DES0_OWN, 0, 0, 0); /* nothing: fine */
+    stop_at(x, 4);
     dec_start_tx(x, CSR6_PS);
     dec_collect(x);
     cr_assert_eq(x->batch.count, 1);
     cr_assert_eq(x->batch.frame[0].len, 61);
     cr_assert_eq(x->dev->guest_errors, 2);
+    cr_assert_eq(status(x, 3), 0);
     dec_end(x);
 }

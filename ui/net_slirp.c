@@ -13,6 +13,7 @@
 #include "ui/net_slirp.h"
 #include "ui/chr_int.h"
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <slirp/libslirp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,7 +24,7 @@ enum {
     TYPE_IPV4 = 0x0800,
     TYPE_IPV6 = 0x86dd,
     ACKS_MERGED = 8,
-    TCP_ACK = 16,
+    BARE_ACK = 16,
     BACKLOG = 128, /* connections that wait for the guest */
     SOCKETS_MIN = 64,
     SOCKETS_MAX = 1024,
@@ -43,7 +44,7 @@ static size_t slirp_bare_ack(const uint8_t *f, size_t len)
     } else if (len == NET_HEADER + 60 && ld_be16(f + 12) == TYPE_IPV6 && f[20] == GUARD_TCP) {
         at = NET_HEADER + 40;
     }
-    return at && f[at + 12] >> 4 == 5 && f[at + 13] == TCP_ACK ? at : 0;
+    return at && f[at + 12] >> 4 == 5 && f[at + 13] == BARE_ACK ? at : 0;
 }
 
 /* Whether the later of two bare acknowledgements says all that the earlier does. */
@@ -137,6 +138,43 @@ static void slirp_cb_timer_mod(void *timer, int64_t due, void *opaque)
     t->due = due;
 }
 
+/*
+ * libslirp writes each of the guest's segments to the socket on its own, which then leaves as a
+ * packet and wakes whoever reads it: dear where that is a process of this host.  So the kernel is
+ * told to hold partial packets back until the guest's batch is over.  Which sockets have something
+ * is not known; so it is done for a few, and those are all told to go on.
+ */
+static void net_slirp_cork(struct net_slirp *n, int fd)
+{
+    int protocol = 0, on = 1;
+    socklen_t size = sizeof protocol;
+
+    if (n->corked < CORKED_MAX && !getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) &&
+        protocol == IPPROTO_TCP && !setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on)) {
+        n->cork[n->corked++] = fd;
+    }
+}
+
+static void net_slirp_uncork(struct net_slirp *n, int fd)
+{
+    for (unsigned i = 0; i < n->corked; i++) {
+        if (n->cork[i] == fd) {
+            n->cork[i] = n->cork[--n->corked];
+        }
+    }
+}
+
+/* Let go what is held back; the cork stays. */
+static void net_slirp_push(struct net_slirp *n)
+{
+    int on = 1;
+
+    for (unsigned i = 0; i < n->corked && n->written; i++) {
+        setsockopt(n->cork[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    n->written = false;
+}
+
 /* Sockets are counted, so that a guest cannot use up the process's descriptors.  libslirp does not
  * tell of those that listen, but of their end. */
 static void slirp_cb_register(int fd, void *opaque)
@@ -147,7 +185,10 @@ static void slirp_cb_register(int fd, void *opaque)
         if ((unsigned)fd >= n->known->len) {
             g_array_set_size(n->known, (unsigned)fd + 1);
         }
-        n->sockets += !g_array_index(n->known, uint8_t, fd);
+        if (!g_array_index(n->known, uint8_t, fd)) {
+            n->sockets++;
+            net_slirp_cork(n, fd);
+        }
         g_array_index(n->known, uint8_t, fd) = 1;
     }
 }
@@ -163,6 +204,7 @@ static void slirp_cb_unregister(int fd, void *opaque)
 
     if (net_slirp_knows(n, fd)) {
         g_array_index(n->known, uint8_t, fd) = 0;
+        net_slirp_uncork(n, fd);
         n->sockets--;
     }
 }
@@ -223,9 +265,10 @@ static int slirp_add_poll(int fd, int events, void *opaque)
 
 static int slirp_get_revents(int index, void *opaque)
 {
-    const struct net_slirp *n = opaque;
+    struct net_slirp *n = opaque;
     short got = index < 0 ? 0 : net_poll_revents(n->polled, (unsigned)index);
 
+    n->written |= (got & POLLOUT) != 0;
     if (!n->has_room) {
         /* Errors are found by writing; they would not let the thread sleep else. */
         return got ? SLIRP_POLL_OUT : 0;
@@ -268,6 +311,7 @@ static void net_slirp_dispatch(struct net_port *p, const struct net_poll *poll)
     n->polled = poll;
     slirp_pollfds_poll(n->slirp, 0, slirp_get_revents, n);
     n->polled = NULL;
+    net_slirp_push(n);
     for (unsigned i = 0; i < n->timers->len; i++) {
         struct net_slirp_timer *t = g_ptr_array_index(n->timers, i);
 
@@ -290,6 +334,7 @@ static void net_slirp_send(struct net_port *p, const uint8_t *frame, size_t len)
         net_drop(&p->net, NET_DROP_MALFORMED);
     } else if (net_guard_check(&n->guard, frame, len, net_slirp_may_open(n), &pass, &waits)) {
         n->sending = true;
+        n->written |= pass.proto == GUARD_TCP;
         slirp_input(n->slirp, pass.frame, (int)pass.len);
         n->sending = false;
     } else if (!waits) {
@@ -300,6 +345,7 @@ static void net_slirp_send(struct net_port *p, const uint8_t *frame, size_t len)
 static void net_slirp_flush(struct net_port *p)
 {
     net_slirp_release_ack(p->peer);
+    net_slirp_push(p->peer);
 }
 
 /* Forwards ------------------------------------------------------------------------------------- */

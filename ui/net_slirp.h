@@ -14,6 +14,8 @@ struct net_slirp_timer {
     int64_t due; /* ms; below 0: not set */
 };
 
+enum { CORKED_MAX = 8 };
+
 /* All under nets.lock. */
 struct net_slirp {
     struct net_port *port;
@@ -25,6 +27,9 @@ struct net_slirp {
     unsigned log;     /* glib's handler of libslirp's messages */
     GArray *known;    /* a byte per descriptor: it is one of libslirp's connections */
     unsigned sockets, sockets_max;
+    int cork[CORKED_MAX]; /* sockets that hold partial packets back */
+    unsigned corked;
+    bool written; /* something may be held back */
     uint64_t guest_errors;
     bool backlog_due;      /* there are new sockets that listen */
     bool has_room;         /* when the descriptors were chosen */

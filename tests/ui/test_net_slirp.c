@@ -4,6 +4,8 @@
 #include "tests/ui/slirp_rig.h"
 #include <criterion/criterion.h>
 #include <arpa/inet.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -126,6 +128,41 @@ Test(net_slirp, carries_tcp)
     do {
         cr_assert(guest_tcp_receive(&t));
     } while (!(t.flags & FIN));
+    close(listener);
+    slirp_rig_close(&r);
+}
+
+/* What the socket of the only connection has not sent yet. */
+static int held_back(const struct slirp_rig *r)
+{
+    const struct net_slirp *n = r->port->peer;
+    int bytes = -1;
+
+    cr_assert_eq(n->corked, 1);
+    cr_assert_eq(ioctl(n->cork[0], SIOCOUTQNSD, &bytes), 0);
+    return bytes;
+}
+
+Test(net_slirp, sends_on_what_a_batch_brings_in_one_go)
+{
+    struct slirp_rig r = {.batch = true};
+    struct guest_tcp t;
+    char text[8192];
+    uint16_t port;
+    int listener, fd;
+
+    slirp_rig_open(&r);
+    listener = slirp_rig_listen(SOCK_STREAM, &port);
+    cr_assert(guest_tcp_connect(&t, &r, GUEST_PORT, HOST, port));
+    fd = accept(listener, NULL, NULL);
+    for (unsigned i = 0; i < 4; i++) {
+        guest_tcp_send(&t, ACK, text, 1000);
+    }
+    cr_assert_eq(held_back(&r), 4000);
+    slirp_rig_flush(&r);
+    cr_assert_eq(held_back(&r), 0);
+    cr_assert_eq(recv(fd, text, sizeof text, 0), 4000);
+    close(fd);
     close(listener);
     slirp_rig_close(&r);
 }

@@ -105,6 +105,7 @@ static void configure(struct vm_config *c)
         .used = true, .file = g_strdup("cd"), .media = DRIVE_CDROM, .index = 2};
     c->drives[2] =
         (struct drive_config){.used = true, .file = g_strdup("floppy"), .interface = DRIVE_FLOPPY};
+    c->nics[0].used = true;
     c->no_shutdown = true;
 }
 

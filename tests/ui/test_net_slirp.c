@@ -348,3 +348,59 @@ Test(net_slirp, forwards_a_socket_in_the_file_system)
     cr_assert_neq(access(path, F_OK), 0, "the socket is gone");
     cr_assert_eq(rmdir(dir), 0);
 }
+
+Test(net_slirp, many_may_wait_at_a_forward)
+{
+    uint16_t port = slirp_rig_free_port(SOCK_STREAM);
+    g_autofree char *rule = g_strdup_printf("tcp::%u-:22", port);
+    struct slirp_rig r = {.config.user.forward = {rule}};
+    struct guest_tcp t;
+    int fd[10];
+
+    slirp_rig_open(&r);
+    slirp_rig_round(&r, 0);
+    for (unsigned i = 0; i < ARRAY_LEN(fd); i++) {
+        fd[i] = host_connect(port);
+    }
+    cr_assert(guest_tcp_accept(&t, &r, 22));
+    for (unsigned i = 0; i < ARRAY_LEN(fd); i++) {
+        close(fd[i]);
+    }
+    slirp_rig_close(&r);
+}
+
+/* Ask for a router as IPv6 guests do; whether one answers. */
+static bool has_router(struct slirp_rig *r)
+{
+    static const uint8_t guest[16] = {0xfe, 0x80, [15] = 1}, routers[16] = {0xff, 2, [15] = 2};
+    uint8_t f[NET_HEADER + 40 + 8] = {0x33, 0x33, 0, 0, 0, 2}, *ip = f + NET_HEADER;
+    bool found = false;
+
+    memcpy(f + 6, mac, 6);
+    st_be16(f + 12, 0x86dd);
+    ip[0] = 0x60;
+    st_be16(ip + 4, 8);
+    ip[6] = GUARD_ICMP6;
+    ip[7] = 255;
+    memcpy(ip + 8, guest, 16);
+    memcpy(ip + 24, routers, 16);
+    ip[40] = 133;
+    st_be16(ip + 42, net_guard_sum_end(net_guard_sum(ip + 8, 40, GUARD_ICMP6 + 8)));
+    slirp_rig_send(r, f, sizeof f);
+    while (slirp_rig_receive(r, 0)) {
+        found |= ld_be16(r->frame + 12) == 0x86dd && r->frame[NET_HEADER + 40] == 134;
+    }
+    return found;
+}
+
+Test(net_slirp, ipv6_is_there_unless_it_is_off)
+{
+    struct slirp_rig on = {0}, off = {.config.user.no_ipv6 = true};
+
+    slirp_rig_open(&on);
+    cr_assert(has_router(&on));
+    slirp_rig_close(&on);
+    slirp_rig_open(&off);
+    cr_assert_not(has_router(&off));
+    slirp_rig_close(&off);
+}

@@ -682,7 +682,7 @@ static const struct pci_desc dec21140_pci = {
     .subsystem_vendor = DEC_SUBSYSTEM_VENDOR,
     .subsystem = DEC_SUBSYSTEM,
     .class_code = 0x020000,
-    .revision = 0x22,
+    .revision = 0x20, /* with the ids of the subsystem, what Windows goes by */
     .interrupt_pin = 1,
     .bars[0] = {.kind = PCI_BAR_IO, .size = CSR_BYTES, .ports = &dec_ports},
     .bars[1] = {.kind = PCI_BAR_MEM, .size = CSR_BYTES, .mmio = &dec_mmio},

@@ -20,7 +20,7 @@ Test(dec21140, configuration_space_says_21140a)
 
     cr_assert_eq(config_read(x, 0x00), 0x00091011);
     cr_assert_eq(config_read(x, 0x04) >> 16, 0x0280);
-    cr_assert_eq(config_read(x, 0x08), 0x02000022);
+    cr_assert_eq(config_read(x, 0x08), 0x02000020);
     cr_assert_eq(config_read(x, 0x2c), 0x21140a00);
     cr_assert_eq(config_read(x, 0x3c), 0x28140100);
     rig_config_write(x->r, DEC_DEVFN, 0x0c, 0xff08, 2);

@@ -175,6 +175,20 @@ static void check(struct nic_fuzz *f)
     must(pci_func(f->dev)->s->irq == !!(on & (CSR5_NIS | CSR5_AIS)), "the interrupt line");
 }
 
+/* What people are told changes nothing. */
+static void check_info(struct nic_fuzz *f)
+{
+    const struct device_ops *ops = f->dev->ops;
+    const uint8_t *state = (const uint8_t *)f->dev + ops->s_offset;
+    g_autofree void *before = g_memdup2(state, ops->s_size);
+    GString *out = g_string_new(NULL);
+
+    ops->info(f->dev, out);
+    must(out->len && g_str_has_suffix(out->str, "\n"), "no information");
+    must(!memcmp(before, state, ops->s_size), "looking changes the card");
+    g_string_free(out, true);
+}
+
 static void check_batch(struct nic_fuzz *f)
 {
     const struct net_batch *b = &f->batch;
@@ -534,6 +548,7 @@ void nic_fuzz_run(struct nic_fuzz *f, const uint8_t *data, size_t size)
              "DMA without bus mastering, or after a fatal error");
         check(f);
     }
+    check_info(f);
     must(cpu_ns() - begin < INPUT_SECONDS * NS_PER_SEC, "an input that takes too long");
     machine_unlock(f->m);
 }

@@ -102,6 +102,7 @@ struct dec21140 {
     struct net *net;
     struct net_batch *batch; /* nothing is connected: where frames go */
     uint64_t index;          /* property */
+    unsigned work;           /* descriptors this call has been through */
     uint8_t mac[6], rom[DEC_SROM_BYTES];
     uint32_t crc[8][256]; /* CRC-32, eight bytes at a time */
     struct dec_counts {

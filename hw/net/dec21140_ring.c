@@ -59,7 +59,7 @@ enum {
     FCS_BYTES = 4,
     FRAME_TOO_LONG = 1518, /* with check sequence */
     TYPE_FIRST = 1501,     /* what is longer than a length is a type */
-    TX_BUDGET = 512,       /* descriptors a call */
+    TX_BUDGET = 512,       /* descriptors a call, with those of frames looped back */
     RX_BUDGET = 8192,      /* descriptors a frame */
     BUFFER_MAX = 2047,
 };
@@ -329,6 +329,7 @@ static bool dec_rx_chain(struct dec21140 *d, struct dec_incoming *in, struct dec
         uint32_t at = d->s.rx_at;
         struct dec_desc next = {0};
 
+        d->work++;
         if (!dec_rx_fill(d, in, desc)) {
             return false;
         }
@@ -644,7 +645,7 @@ static bool dec_transmit(struct device *dev, struct net_batch *b)
     if (d->s.tx_open) {
         memcpy(b->data + b->used, d->s.tx_fifo, d->s.tx_len);
     }
-    for (unsigned n = 0; n < TX_BUDGET && more && net_batch_has_room(b); n++) {
+    for (d->work = 0; d->work < TX_BUDGET && more && net_batch_has_room(b); d->work++) {
         dec_tx_step(d, b);
         more = d->s.ts == TS_FETCHING;
     }

@@ -556,6 +556,30 @@ Test(dec21140_tx, endless_lists_do_not_hold_the_carrier)
     dec_end(x);
 }
 
+Test(dec21140_tx, looped_frames_over_many_descriptors_take_many_calls)
+{
+    struct dec_rig *x = dec_begin();
+    unsigned calls = 1;
+
+    for (unsigned i = 0; i < 65536; i++) {
+        dec_put_desc(x, 0x400000, i, DES0_OWN, 4, DEC_RX_BUFFERS, 0);
+    }
+    for (unsigned i = 0; i < 40; i++) {
+        dec_put_frame(x, i, 1500, 0);
+    }
+    stop_at(x, 40);
+    dec_out(x, 3, 0x400000);
+    dec_out(x, 6, CSR6_PS | CSR6_SR | DEC_CSR6_PR | 1 << 10);
+    dec_start_tx(x, CSR6_PS | CSR6_SR | DEC_CSR6_PR | 1 << 10);
+    while (dec_collect(x)) {
+        calls++;
+    }
+    cr_assert(calls >= 20, "%u calls", calls); /* two frames are more than a call's budget */
+    cr_assert_eq(x->card->counts.tx_looped, 40);
+    cr_assert_eq(x->card->counts.rx_frames, 40);
+    dec_end(x);
+}
+
 Test(dec21140_tx, a_full_batch_is_continued)
 {
     struct dec_rig *x = dec_begin();

@@ -402,7 +402,7 @@ static void step_serial(struct nic_fuzz *f)
 
     for (unsigned i = 0; i < count; i++) {
         uint8_t bits = u8(f);
-        uint32_t val = srom ? 0x4801u | (bits & 1 ? 4 : 0) | (bits & 16 ? 1 : 0)
+        uint32_t val = srom ? 0x4800u | (bits & 1 ? 4 : 0) | (bits & 16 ? 1 : 0)
                             : (bits & 1 ? BIT(17) : 0) | (bits & 2 ? BIT(18) : 0);
 
         nic_csr_write(f, 9, val);

@@ -143,6 +143,13 @@ static void send_frame(const uint8_t *op, size_t len)
     if (op[8] & 1) {
         z.f[12 + op[9] % (len - 12)] = op[10];
     }
+    /* Nothing is to leave this host. */
+    if (ld_be16(z.f + 12) == 0x0800) {
+        st_be16(z.f + IP + 16, HOST >> 16);
+        z.f[IP + 18] = HOST >> 8 & 0xff;
+    } else {
+        memcpy(z.f + IP + 24, host6, 12);
+    }
     if (!(op[8] & 6)) {
         mend(len);
     }

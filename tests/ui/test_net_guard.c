@@ -352,6 +352,13 @@ static void send_changed(struct slirp_rig *r, const uint8_t *frame, size_t len, 
     for (unsigned i = 0; i < changes; i++) {
         f[12 + next_random(seed) % MIN(len - 12, 60)] = (uint8_t)next_random(seed);
     }
+    /* Nothing is to leave this host. */
+    if (f[12] == 8) {
+        st_be16(f + 30, HOST >> 16);
+        f[32] = HOST >> 8 & 0xff;
+    } else {
+        memcpy(f + 38, "\xfe\xc0\0\0\0\0\0\0\0\0\0", 12);
+    }
     if (f[12] == 8 && f[13] == 0 && next_random(seed) % 4) {
         st_be16(f + 24, 0);
         st_be16(f + 24, net_guard_sum_end(net_guard_sum(f + 14, 20, 0)));

@@ -134,6 +134,7 @@ printf 'DEC 21140 on NAT, iperf3 in Debian amd64, %s s each, median of %s\n' "$s
 printf '%-32s %10s %10s %8s\n' "" candela qemu-tcg ratio
 line 'guest to host, MB/s' 1 "$(result candela out)" "$(result qemu out)"
 line 'host to guest, MB/s' 1 "$(result candela in)" "$(result qemu in)"
+line 'inside the guest (lo), MB/s' 1 "$(result candela lo)" "$(result qemu lo)"
 line 'ping of the gateway, ms' 0 "$(result candela rtt)" "$(result qemu rtt)"
 for job in out in; do
     what='guest to host'

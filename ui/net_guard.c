@@ -125,9 +125,10 @@ static bool net_guard_parse_ipv6(struct guarded *p)
     p->proto = ip[6];
     p->at = NET_HEADER + IPV6_HEADER;
     p->size = size;
-    /* An answer to nobody, or to many, would be one that libslirp cannot send. */
+    /* An answer to nobody, or to many, would be one that libslirp cannot send.  What has other
+     * headers in front, as the reports of multicast listeners have, goes no further than here. */
     if (p->at + size > p->len || ip[8] == 0xff || !memcmp(ip + 24, none, 16) ||
-        (p->proto != GUARD_ICMP6 && !memcmp(ip + 8, none, 16))) {
+        ((p->proto == GUARD_TCP || p->proto == GUARD_UDP) && !memcmp(ip + 8, none, 16))) {
         return refuse(p, NET_DROP_MALFORMED);
     }
     p->len = p->at + size;

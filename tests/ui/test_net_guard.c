@@ -264,6 +264,31 @@ Test(net_guard, fragments_that_overlap_or_never_end)
     slirp_rig_close(&r);
 }
 
+/* What every Linux sends when its card comes up is not for libslirp, and no mistake either. */
+Test(net_guard, reports_of_multicast_listeners_are_not_malformed)
+{
+    uint8_t report[NET_HEADER + 40 + 36] = {0x33, 0x33, 0,    0,    0,    0x16, 0x52,
+                                            0x54, 0,    0x12, 0x34, 0x56, 0x86, 0xdd};
+    struct net_plan plan = {0};
+    struct net_guard g;
+    struct guarded p;
+    bool waits;
+
+    report[14] = 0x60;
+    report[19] = 36;                    /* payload; next header 0, hop by hop */
+    report[21] = 1;                     /* hops; from nobody */
+    memcpy(report + 38, "\xff\x02", 2); /* to ff02::16 */
+    report[53] = 0x16;
+    memcpy(report + 54, "\x3a\0\x05\x02\0\0\1\0\x8f", 9); /* router alert; ICMPv6 */
+    net_guard_init(&g, &plan, NULL);
+    cr_expect_not(net_guard_check(&g, report, sizeof report, true, &p, &waits));
+    cr_expect_eq(p.why, NET_DROP_HOST);
+    report[20] = GUARD_UDP;
+    cr_expect_not(net_guard_check(&g, report, sizeof report, true, &p, &waits));
+    cr_expect_eq(p.why, NET_DROP_MALFORMED);
+    net_guard_fini(&g);
+}
+
 /* DHCP and TFTP -------------------------------------------------------------------------------- */
 
 Test(net_guard, dhcp_has_an_end)

@@ -92,7 +92,7 @@ static const struct state_field dec21140_state[] = {
     F(tx_polled),
     F(rx_refused),
     STATE_HOLE(struct dec21140, s.hole),
-    STATE_ARRAY(struct dec21140, s.tx_fifo),
+    STATE_ARRAY(struct dec21140, s.tx_fifo, .keep = true),
     STATE_END,
 };
 #undef F

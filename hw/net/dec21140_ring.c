@@ -110,7 +110,7 @@ static uint32_t dec_fcs(const struct dec21140 *d, const uint8_t *p, size_t len)
 
 /* The bus -------------------------------------------------------------------------------------- */
 
-/* Nothing answered: both processes end, and nothing goes over the bus until CSR5 FBE is cleared. */
+/* Nothing answered: both processes end, until the driver stops and starts them. */
 static void dec_bus_error(struct dec21140 *d, const char *what, uint32_t at)
 {
     guest_error(&d->dev, "%s at %#x: no memory, or no bus mastering", what, at);

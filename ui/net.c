@@ -163,11 +163,13 @@ static bool net_port_is_late(const struct net_port *p)
     return p->full && g_get_monotonic_time() - p->full_since > NET_STUCK_MS * 1000;
 }
 
-/* Whether net_port_deliver would get anywhere. */
+/* Whether net_port_deliver would get anywhere: a card that is full it can only give up, and free of
+ * what waits too long. */
 static bool net_port_has_input(const struct net_port *p)
 {
-    return p->lost || (p->in.frames &&
-                       (!p->full || !net_port_has_room(p) || (!p->stuck && net_port_is_late(p))));
+    bool some = p->in.tail - p->in.head > NET_QUEUE_LOW;
+
+    return p->lost || (p->in.frames && (!p->full || ((some || !p->stuck) && net_port_is_late(p))));
 }
 
 /* Offer the card the head of the queue; false: it keeps it waiting. */
@@ -374,8 +376,8 @@ static bool nets_is_busy(struct nets *s)
     for (unsigned i = 0; i < s->count; i++) {
         struct net_port *p = s->ports[i];
 
-        busy |= atomic_load(&p->kicks) || net_port_has_input(p) ||
-                (p->wants_tx && net_port_can_send(p));
+        busy |= atomic_load(&p->kicks) ||
+                (p->net.front && (net_port_has_input(p) || (p->wants_tx && net_port_can_send(p))));
         if (p->full && p->in.frames && !p->stuck) {
             net_poll_within(&s->poll, NET_STUCK_MS);
         }

@@ -256,6 +256,22 @@ Test(net, holds_the_peer_back_while_the_card_is_full)
     bench_end(&b);
 }
 
+/* While nothing can move the thread sleeps. */
+Test(net, sleeps_while_the_card_is_full)
+{
+    struct bench b;
+    uint64_t rounds;
+
+    bench_begin(&b, NULL);
+    b.card.buffers = 0;
+    give(&b, 2000);
+    cr_assert(wait_for(&b.peer.held_back, 1));
+    rounds = b.peer.held_back;
+    g_usleep(200000);
+    cr_assert_lt(b.peer.held_back - rounds, 20);
+    bench_end(&b);
+}
+
 /* A card that takes nothing for long loses frames, and is told of each. */
 Test(net, loses_frames_of_a_card_that_is_stuck)
 {

@@ -126,6 +126,19 @@ case " $names" in
     ;;
 esac
 
+for a in amd64 i386; do
+    case " $names " in
+    *" net-de4x5-$a "*)
+        rm -rf "$out/initrd-de4x5-$a.cpio" "$out/de4x5-$a/root"
+        if ! sh "$here/mkde4x5.sh" $a "$out/de4x5-$a" ||
+            ! cp -r "$out/net-$a/root" "$out/de4x5-$a/" ||
+            ! sh "$here/mkinitramfs.sh" $a "$out/initrd-de4x5-$a.cpio" "$out/de4x5-$a"; then
+            echo "(no kernel with de4x5 for $a)"
+        fi
+        ;;
+    esac
+done
+
 # ------------------------------------------------------------------------------------------------
 # One test.
 

@@ -322,6 +322,18 @@ bool guest_tcp_connect(struct guest_tcp *t, struct slirp_rig *r, uint16_t port, 
     return true;
 }
 
+int guest_tcp_to_host(struct guest_tcp *t, struct slirp_rig *r)
+{
+    uint16_t port;
+    int listener = slirp_rig_listen(SOCK_STREAM, &port), fd;
+
+    cr_assert(guest_tcp_connect(t, r, GUEST_PORT, HOST, port));
+    fd = accept(listener, NULL, NULL);
+    close(listener);
+    cr_assert_geq(fd, 0);
+    return fd;
+}
+
 bool guest_tcp_accept(struct guest_tcp *t, struct slirp_rig *r, uint16_t port)
 {
     *t = (struct guest_tcp){.r = r, .port = port, .seq = 0x2000, .window = 0xffff};

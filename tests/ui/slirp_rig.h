@@ -19,6 +19,8 @@ enum {
     IP_PROTO_ICMP = 1,
     IP_PROTO_TCP = 6,
     IP_PROTO_UDP = 17,
+    HOST = 0x0a000202,
+    GUEST_PORT = 5000,
 };
 
 struct slirp_rig {
@@ -78,6 +80,8 @@ void guest_tcp_send(struct guest_tcp *t, unsigned flags, const void *data, size_
 bool guest_tcp_receive(struct guest_tcp *t);
 bool guest_tcp_connect(struct guest_tcp *t, struct slirp_rig *r, uint16_t port, uint32_t peer,
                        uint16_t peer_port);
+/* From GUEST_PORT to a server on 127.0.0.1 made for it: the server's end, open. */
+int guest_tcp_to_host(struct guest_tcp *t, struct slirp_rig *r);
 /* Wait for somebody to connect to `port`. */
 bool guest_tcp_accept(struct guest_tcp *t, struct slirp_rig *r, uint16_t port);
 

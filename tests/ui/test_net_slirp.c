@@ -9,8 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HOST = 0x0a000202, GUEST_PORT = 5000 };
-
 static const uint8_t mac[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
 
 /* The host's end of a connection that the guest made or takes. */
@@ -107,13 +105,10 @@ Test(net_slirp, carries_tcp)
     struct slirp_rig r = {0};
     struct guest_tcp t;
     char text[16];
-    uint16_t port;
-    int listener, fd;
+    int fd;
 
     slirp_rig_open(&r);
-    listener = slirp_rig_listen(SOCK_STREAM, &port);
-    cr_assert(guest_tcp_connect(&t, &r, GUEST_PORT, HOST, port));
-    fd = accept(listener, NULL, NULL);
+    fd = guest_tcp_to_host(&t, &r);
     guest_tcp_send(&t, ACK | PSH, "hello", 5);
     cr_assert_eq(recv(fd, text, sizeof text, 0), 5);
     cr_assert_arr_eq(text, "hello", 5);
@@ -128,7 +123,6 @@ Test(net_slirp, carries_tcp)
     do {
         cr_assert(guest_tcp_receive(&t));
     } while (!(t.flags & FIN));
-    close(listener);
     slirp_rig_close(&r);
 }
 
@@ -148,13 +142,10 @@ Test(net_slirp, sends_on_what_a_batch_brings_in_one_go)
     struct slirp_rig r = {.batch = true};
     struct guest_tcp t;
     char text[8192];
-    uint16_t port;
-    int listener, fd;
+    int fd;
 
     slirp_rig_open(&r);
-    listener = slirp_rig_listen(SOCK_STREAM, &port);
-    cr_assert(guest_tcp_connect(&t, &r, GUEST_PORT, HOST, port));
-    fd = accept(listener, NULL, NULL);
+    fd = guest_tcp_to_host(&t, &r);
     for (unsigned i = 0; i < 4; i++) {
         guest_tcp_send(&t, ACK, text, 1000);
     }
@@ -163,7 +154,6 @@ Test(net_slirp, sends_on_what_a_batch_brings_in_one_go)
     cr_assert_eq(held_back(&r), 0);
     cr_assert_eq(recv(fd, text, sizeof text, 0), 4000);
     close(fd);
-    close(listener);
     slirp_rig_close(&r);
 }
 
@@ -285,13 +275,10 @@ Test(net_slirp, waits_until_the_card_has_room)
     uint8_t frame[1000] = {0};
     struct guest_tcp t;
     uint32_t have = 0, waiting;
-    uint16_t port;
-    int listener, fd;
+    int fd;
 
     slirp_rig_open(&r);
-    listener = slirp_rig_listen(SOCK_STREAM, &port);
-    cr_assert(guest_tcp_connect(&t, &r, GUEST_PORT, HOST, port));
-    fd = accept(listener, NULL, NULL);
+    fd = guest_tcp_to_host(&t, &r);
     for (unsigned i = 0; i < BYTES; i++) {
         sent[i] = (uint8_t)(i * 7 + (i >> 8));
     }
@@ -319,7 +306,6 @@ Test(net_slirp, waits_until_the_card_has_room)
     cr_assert_eq(memcmp(got, sent, BYTES), 0);
     cr_assert_eq(r.port->net.stats.drops[NET_DROP_MISSED], 0);
     close(fd);
-    close(listener);
     slirp_rig_close(&r);
 }
 

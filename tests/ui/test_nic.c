@@ -2,28 +2,12 @@
  * -nic: what each word sets, what is refused and how, the cards a machine has when nothing is said,
  * and the addresses of those that were given none.
  */
+#include "tests/ui/options_rig.h"
 #include "ui/nic.h"
 #include "ui/drive.h"
 #include <criterion/criterion.h>
 #include <glib/gstdio.h>
 #include <unistd.h>
-
-static bool parse_words(struct options *o, const char *line, GError **err)
-{
-    g_auto(GStrv) words = g_strsplit(line, " ", -1);
-    int n = *line ? (int)g_strv_length(words) : 0;
-
-    options_init(o);
-    return options_parse(o, n, words, err);
-}
-
-static void parse_good(struct options *o, const char *line)
-{
-    GError *err = NULL;
-
-    cr_assert(parse_words(o, line, &err), "'%s': %s", line, err ? err->message : "?");
-    cr_assert_null(err);
-}
 
 static unsigned count_cards(const struct options *o)
 {

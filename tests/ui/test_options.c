@@ -1,28 +1,9 @@
 /*
  * The options of `candela run`: what each sets, what is refused and how, drives' places.
  */
+#include "tests/ui/options_rig.h"
 #include "ui/drive.h"
-#include "ui/options.h"
 #include <criterion/criterion.h>
-
-/* Parse words separated by blanks ('_' in a word stands for a blank). */
-static bool parse_words(struct options *o, const char *line, GError **err)
-{
-    g_auto(GStrv) words = g_strsplit(line, " ", -1);
-    int n = *line ? (int)g_strv_length(words) : 0;
-
-    options_init(o);
-    return options_parse(o, n, words, err);
-}
-
-static void parse_good(struct options *o, const char *line)
-{
-    GError *err = NULL;
-
-    cr_assert(parse_words(o, line, &err), "'%s': %s", line, err ? err->message : "?");
-    cr_assert_null(err);
-    cr_assert_eq(o->answer->len, 0, "'%s' printed: %s", line, o->answer->str);
-}
 
 Test(options, defaults_are_those_of_the_manual)
 {

@@ -227,6 +227,7 @@ static unsigned net_port_deliver(struct net_port *p)
 static void net_port_collect(struct net_port *p, bool can_send)
 {
     if (p->wants_tx && can_send) {
+        p->plugged = p->net.link;
         p->wants_tx = p->net.front->transmit(p->net.dev, p->out);
     }
 }
@@ -239,7 +240,7 @@ static void net_port_send_one(struct net_port *p, const uint8_t *frame, size_t l
     if (p->pcap) {
         net_pcap_write(p->pcap, p->nets, frame, len);
     }
-    if (!p->net.link || !p->ops) {
+    if (!p->plugged || !p->ops) {
         net_drop(&p->net, NET_DROP_LINK);
         return;
     }

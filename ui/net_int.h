@@ -94,6 +94,7 @@ struct net_port {
     /* The net thread's. */
     struct net_queue in;   /* for the card */
     struct net_batch *out; /* from the card, on its way to the peer */
+    bool plugged;          /* the cable was in when `out` was filled */
     bool wants_tx;         /* the card has, or may have, something to send */
     bool full;             /* the card took the head of `in` not, and has not kicked since */
     int64_t full_since;    /* µs of g_get_monotonic_time */

@@ -324,6 +324,30 @@ Test(net, a_cable_that_is_out_carries_nothing)
     bench_end(&b);
 }
 
+/* Each frame arrives or is counted, whenever the cable is pulled out. */
+Test(net, a_cable_moves_while_frames_do)
+{
+    enum { FRAMES = 400 };
+    uint8_t frame[60] = {0};
+    uint64_t drops = 0;
+    struct bench b;
+
+    bench_begin(&b, NULL);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        net_card_send(&b.card, frame, sizeof frame);
+        machine_lock(b.r->m);
+        net_set_link(b.card.n, i & 1);
+        machine_unlock(b.r->m);
+    }
+    cr_assert(net_card_wait_sent(&b.card));
+    for (unsigned ms = 0; ms < 60000 && b.peer.got + drops < FRAMES; ms++) {
+        g_usleep(1000);
+        drops = net_card_drops(&b.card, NET_DROP_LINK);
+    }
+    cr_assert_eq(b.peer.got + drops, FRAMES);
+    bench_end(&b);
+}
+
 /* Nothing moves in a machine that is held; all of it moves when it goes on. */
 Test(net, a_paused_machine_gets_nothing)
 {

@@ -318,13 +318,14 @@ static void nets_note_moved(struct nets *s, unsigned frames)
     pace->frames += frames;
 }
 
-/* Let time pass until the next exchange is due. */
+/* Let time pass until the next exchange is due.  A list of descriptors that goes on without a frame
+ * in it leads nowhere: whoever waits for the machine lock comes first. */
 static void nets_pace(struct nets *s)
 {
     struct net_pace *pace = &s->pace;
     int64_t left;
 
-    while (pace->dense && !atomic_load(&s->quit) && !machine_is_idle(s->m) &&
+    while ((pace->fruitless || (pace->dense && !machine_is_idle(s->m))) && !atomic_load(&s->quit) &&
            (left = pace->exchanged_at + PACE_NS - net_now_ns()) > 0) {
         struct timespec t = {.tv_nsec = MIN(left, PACE_SLICE_NS)};
 
@@ -339,6 +340,7 @@ static bool nets_exchange(struct nets *s)
     bool due[VM_MAX_NICS], can_send[VM_MAX_NICS], any = false, held;
     unsigned moved = 0;
 
+    s->pace.fruitless = false;
     for (unsigned i = 0; i < s->count; i++) {
         due[i] = net_port_look(s->ports[i]);
         can_send[i] = due[i] && s->ports[i]->wants_tx && net_port_can_send(s->ports[i]);
@@ -355,10 +357,11 @@ static bool nets_exchange(struct nets *s)
             moved += net_port_deliver(s->ports[i]);
             net_port_collect(s->ports[i], can_send[i]);
             moved += s->ports[i]->out->count;
+            s->pace.fruitless |= can_send[i] && s->ports[i]->wants_tx && !s->ports[i]->out->count;
         }
     }
     machine_unlock(s->m);
-    if (moved) {
+    if (moved || s->pace.fruitless) {
         nets_note_moved(s, moved);
     }
     g_mutex_lock(&s->lock);

@@ -114,11 +114,11 @@ bool net_port_has_room(const struct net_port *p);
 bool net_port_is_member(const struct net_port *p, unsigned vid);
 
 /* How dense the traffic is: frames moved in the window of time that began at `window_at`, and
- * whether the one before had many. */
+ * whether the one before had many; and whether a card had much to do last, but no frame. */
 struct net_pace {
     int64_t exchanged_at, window_at; /* ns */
     unsigned frames;
-    bool dense;
+    bool dense, fruitless;
 };
 
 struct nets {

@@ -272,6 +272,35 @@ Test(net, sleeps_while_the_card_is_full)
     bench_end(&b);
 }
 
+static bool transmit_nothing(struct device *dev, G_GNUC_UNUSED struct net_batch *b)
+{
+    ((struct net_card *)dev)->transmits++;
+    return true;
+}
+
+static const struct net_front endless_front = {.transmit = transmit_nothing};
+
+/* A guest can make a list that has no end and no frame in it; others get the lock meanwhile. */
+Test(net, takes_its_time_with_a_list_that_leads_nowhere)
+{
+    struct bench b;
+    int64_t begun;
+    uint64_t calls;
+
+    bench_begin(&b, NULL);
+    begun = g_get_monotonic_time();
+    machine_lock(b.r->m);
+    b.card.n->front = &endless_front;
+    net_kick(b.card.n, NET_KICK_TX);
+    machine_unlock(b.r->m);
+    g_usleep(100000);
+    machine_lock(b.r->m);
+    calls = b.card.transmits;
+    machine_unlock(b.r->m);
+    cr_assert_lt((int64_t)calls, (g_get_monotonic_time() - begun) / 50);
+    bench_end(&b);
+}
+
 /* A card that takes nothing for long loses frames, and is told of each. */
 Test(net, loses_frames_of_a_card_that_is_stuck)
 {

@@ -352,8 +352,10 @@ static bool nets_exchange(struct nets *s)
     g_mutex_unlock(&s->lock);
     machine_lock(s->m);
     held = machine_holds_vcpus(s->m);
-    for (unsigned i = 0; i < s->count && !held; i++) {
-        if (due[i]) {
+    for (unsigned i = 0; i < s->count; i++) {
+        if (held) {
+            s->ports[i]->full_since = g_get_monotonic_time(); /* the guest cannot take any */
+        } else if (due[i]) {
             moved += net_port_deliver(s->ports[i]);
             net_port_collect(s->ports[i], can_send[i]);
             moved += s->ports[i]->out->count;

@@ -400,6 +400,40 @@ Test(net, a_paused_machine_gets_nothing)
     bench_end(&b);
 }
 
+/* A guest that could not take frames as its machine was held has its time afterwards. */
+Test(net, a_paused_machine_is_not_stuck)
+{
+    struct net_port *p;
+    struct bench b;
+    int64_t paused, since;
+    bool stuck;
+
+    bench_begin(&b, NULL);
+    p = b.s->ports[0];
+    b.card.buffers = 0;
+    give(&b, 2000);
+    cr_assert(wait_for(&b.peer.held_back, 1));
+    machine_lock(b.r->m);
+    machine_pause(b.r->m);
+    paused = since = g_get_monotonic_time();
+    stuck = p->stuck; /* already, on a busy host */
+    machine_unlock(b.r->m);
+    for (unsigned ms = 0; ms < 60000 && !stuck && since <= paused; ms++) {
+        g_usleep(1000);
+        machine_lock(b.r->m);
+        since = p->full_since;
+        machine_unlock(b.r->m);
+    }
+    cr_assert(stuck || since > paused);
+    cr_assert(stuck || !net_card_drops(&b.card, NET_DROP_MISSED));
+    machine_lock(b.r->m);
+    machine_resume(b.r->m);
+    machine_unlock(b.r->m);
+    net_card_add_buffers(&b.card, UINT64_MAX);
+    cr_assert(net_card_wait(&b.card, 1));
+    bench_end(&b);
+}
+
 Test(net, malformed_frames_are_counted)
 {
     struct bench b;

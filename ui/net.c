@@ -192,7 +192,7 @@ static bool net_port_offer(struct net_port *p, const uint8_t *frame, uint32_t le
         net_count(&p->net.stats.rx_bytes, len);
     }
     if (p->pcap && p->net.link) {
-        net_pcap_write(p->pcap, p->nets, frame, len);
+        net_pcap_write(p->pcap, frame, len);
     }
     net_queue_pop(&p->in);
     p->stuck = false;
@@ -238,7 +238,7 @@ static void net_port_send_one(struct net_port *p, const uint8_t *frame, size_t l
     const uint8_t *out = frame;
 
     if (p->pcap) {
-        net_pcap_write(p->pcap, p->nets, frame, len);
+        net_pcap_write(p->pcap, frame, len);
     }
     if (!p->plugged || !p->ops) {
         net_drop(&p->net, NET_DROP_LINK);

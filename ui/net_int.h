@@ -156,10 +156,10 @@ unsigned net_vlan_of(const uint8_t *frame, size_t len);
 /* ui/net_pcap.c: a capture file in the libpcap format (microseconds, Ethernet), written by the net
  * thread.  NULL with a FILE error. */
 struct net_pcap *net_pcap_open(const char *path, GError **err);
-/* A frame as the card sees it.  When the file cannot be written on, the capture ends with a note.
- */
-void net_pcap_write(struct net_pcap *c, struct nets *s, const uint8_t *frame, size_t len);
-/* Hand what is buffered to the file: before the thread sleeps. */
+/* A frame as the card sees it, for the next flush. */
+void net_pcap_write(struct net_pcap *c, const uint8_t *frame, size_t len);
+/* Hand what is gathered to the file: every round, without the machine lock.  When it cannot be
+ * written on, the capture ends with a note. */
 void net_pcap_flush(struct net_pcap *c, struct nets *s);
 void net_pcap_close(struct net_pcap *c);
 

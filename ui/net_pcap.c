@@ -3,8 +3,9 @@
  * 0xa1b2c3d4, version 2.4, microseconds, link type 1 for Ethernet, no check sequences), in the
  * host's byte order, little-endian.  Every tool reads it.
  *
- * Frames are gathered in memory and written in whole records before the net thread sleeps, so that
- * the file can be read at any moment.  What is overwritten is an empty file or another capture and
+ * Frames are gathered in memory, a round's at most, and written in whole records before the net
+ * thread sleeps, so that the file can be read at any moment and nobody who waits for the machine
+ * lock waits for a disk.  What is overwritten is an empty file or another capture and
  * nothing else: a slip of the keyboard costs no disk image.  Two captures into one file are
  * refused.
  *
@@ -22,7 +23,6 @@ enum {
     PCAP_HEADER = 24,
     PCAP_RECORD = 16, /* before each frame */
     PCAP_SNAP = 65535,
-    PCAP_BUFFER = 64 * 1024,
     PCAP_ETHERNET = 1,
 };
 #define PCAP_MAGIC    0xa1b2c3d4u
@@ -30,10 +30,9 @@ enum {
 
 struct net_pcap {
     char *path;
-    int fd;      /* -1: the capture has ended */
-    off_t size;  /* of the file, up to which it is whole */
-    size_t used; /* of buf */
-    uint8_t buf[PCAP_BUFFER];
+    int fd;     /* -1: the capture has ended */
+    off_t size; /* of the file, up to which it is whole */
+    GByteArray *buf;
 };
 
 static struct net_pcap *pcap_fail(struct net_pcap *c, const char *why, GError **err)
@@ -76,7 +75,7 @@ static const char *pcap_object_to(int fd)
 
 static void pcap_put_header(struct net_pcap *c)
 {
-    uint8_t *h = c->buf;
+    uint8_t h[PCAP_HEADER] = {0};
 
     st_le32(h, PCAP_MAGIC);
     st_le16(h + 4, 2);
@@ -85,7 +84,7 @@ static void pcap_put_header(struct net_pcap *c)
     st_le32(h + 12, 0);
     st_le32(h + 16, PCAP_SNAP);
     st_le32(h + 20, PCAP_ETHERNET);
-    c->used = PCAP_HEADER;
+    g_byte_array_append(c->buf, h, sizeof h);
 }
 
 /* Write all of the buffer; false and errno. */
@@ -93,8 +92,8 @@ static bool pcap_put_out(struct net_pcap *c)
 {
     size_t done = 0;
 
-    while (done < c->used) {
-        ssize_t n = pwrite(c->fd, c->buf + done, c->used - done, c->size + (off_t)done);
+    while (done < c->buf->len) {
+        ssize_t n = pwrite(c->fd, c->buf->data + done, c->buf->len - done, c->size + (off_t)done);
 
         if (n < 0 && errno == EINTR) {
             continue;
@@ -105,8 +104,8 @@ static bool pcap_put_out(struct net_pcap *c)
         }
         done += (size_t)n;
     }
-    c->size += (off_t)c->used;
-    c->used = 0;
+    c->size += (off_t)c->buf->len;
+    g_byte_array_set_size(c->buf, 0);
     return true;
 }
 
@@ -116,6 +115,7 @@ struct net_pcap *net_pcap_open(const char *path, GError **err)
     const char *objection;
 
     c->path = g_strdup(path);
+    c->buf = g_byte_array_new();
     /* Without O_NONBLOCK the opening of a named pipe would wait. */
     c->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
     if (c->fd < 0) {
@@ -152,7 +152,7 @@ static void pcap_give_up(struct net_pcap *c, struct nets *s)
     }
     close(c->fd);
     c->fd = -1;
-    c->used = 0;
+    g_byte_array_set_size(c->buf, 0);
     if (s) {
         nets_note(s, "capture file %s: %s; the capture ends here", c->path, why);
     }
@@ -160,30 +160,26 @@ static void pcap_give_up(struct net_pcap *c, struct nets *s)
 
 void net_pcap_flush(struct net_pcap *c, struct nets *s)
 {
-    if (c->fd >= 0 && c->used && !pcap_put_out(c)) {
+    if (c->fd >= 0 && c->buf->len && !pcap_put_out(c)) {
         pcap_give_up(c, s);
     }
 }
 
-void net_pcap_write(struct net_pcap *c, struct nets *s, const uint8_t *frame, size_t len)
+void net_pcap_write(struct net_pcap *c, const uint8_t *frame, size_t len)
 {
     size_t kept = MIN(len, (size_t)PCAP_SNAP - PCAP_RECORD);
     int64_t now = g_get_real_time();
-    uint8_t *r;
+    uint8_t r[PCAP_RECORD];
 
-    if (sizeof c->buf - c->used < PCAP_RECORD + kept) {
-        net_pcap_flush(c, s);
-    }
     if (c->fd < 0) {
         return;
     }
-    r = c->buf + c->used;
     st_le32(r, (uint32_t)(now / G_USEC_PER_SEC));
     st_le32(r + 4, (uint32_t)(now % G_USEC_PER_SEC));
     st_le32(r + 8, (uint32_t)kept);
     st_le32(r + 12, (uint32_t)len);
-    memcpy(r + PCAP_RECORD, frame, kept);
-    c->used += PCAP_RECORD + kept;
+    g_byte_array_append(c->buf, r, sizeof r);
+    g_byte_array_append(c->buf, frame, (guint)kept);
 }
 
 void net_pcap_close(struct net_pcap *c)
@@ -192,12 +188,13 @@ void net_pcap_close(struct net_pcap *c)
         return;
     }
     if (c->fd >= 0) {
-        if (c->used && !pcap_put_out(c)) {
+        if (c->buf->len && !pcap_put_out(c)) {
             pcap_give_up(c, NULL);
         } else {
             close(c->fd);
         }
     }
+    g_byte_array_unref(c->buf);
     g_free(c->path);
     g_free(c);
 }

@@ -13,11 +13,11 @@ static bool net_queue_make_room(struct net_queue *q, size_t want)
 {
     size_t used = q->tail - q->head, size = q->size ? q->size : QUEUE_BEGIN;
 
-    if (q->tail + want <= q->size) {
-        return true;
-    }
     if (used + want > NET_QUEUE_MAX) {
         return false;
+    }
+    if (q->tail + want <= q->size) {
+        return true;
     }
     if (q->head) {
         memmove(q->data, q->data + q->head, used);

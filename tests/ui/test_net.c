@@ -272,6 +272,25 @@ Test(net, sleeps_while_the_card_is_full)
     bench_end(&b);
 }
 
+Test(net, a_queue_keeps_its_limit)
+{
+    static uint8_t frame[1000];
+    struct net_queue q = {0};
+    unsigned pushed = 0;
+
+    while (pushed < 2 * NET_QUEUE_MAX / sizeof frame && net_queue_push(&q, frame, sizeof frame)) {
+        if (++pushed == 1000) { /* of the megabyte it has; it grows to two, then to eight */
+            for (unsigned i = 0; i < 500; i++) {
+                net_queue_pop(&q);
+            }
+        }
+    }
+    cr_assert_leq(q.tail - q.head, NET_QUEUE_MAX);
+    cr_assert_gt(q.tail - q.head, NET_QUEUE_MAX - 2 * sizeof frame);
+    cr_assert_eq(q.frames, pushed - 500);
+    net_queue_clear(&q);
+}
+
 static bool transmit_nothing(struct device *dev, G_GNUC_UNUSED struct net_batch *b)
 {
     ((struct net_card *)dev)->transmits++;

@@ -32,6 +32,8 @@ enum {
     PACE_FRAMES = 20, /* in a window: quickly */
 };
 
+enum { LOST_AT_ONCE = 65536 };
+
 /* A held machine takes and gives nothing; how often it is looked at meanwhile, in ms. */
 enum { HELD_POLL_MS = 50 };
 
@@ -147,10 +149,11 @@ static void net_port_lose(struct net_port *p)
     }
 }
 
-/* Let the card count what it never saw.  Lock held. */
+/* Let the card count what it never saw, some of it: a flood adds up while the machine is held. Lock
+ * held. */
 static void net_port_tell_lost(struct net_port *p)
 {
-    for (; p->lost; p->lost--) {
+    for (unsigned n = 0; p->lost && n < LOST_AT_ONCE; n++, p->lost--) {
         if (p->net.front->missed) {
             p->net.front->missed(p->net.dev);
         }

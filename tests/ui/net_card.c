@@ -20,7 +20,7 @@ static bool card_transmit(struct device *dev, struct net_batch *b)
         memcpy(net_batch_add(b, (uint32_t)len), data, len);
         g_bytes_unref(frame);
     }
-    return !g_queue_is_empty(c->out);
+    return c->endless || !g_queue_is_empty(c->out);
 }
 
 static enum net_verdict card_receive(struct device *dev, const uint8_t *frame, size_t len)

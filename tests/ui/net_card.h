@@ -23,7 +23,8 @@ struct net_card {
     GPtrArray *in;    /* GBytes received */
     uint64_t buffers; /* frames it still takes; UINT64_MAX: any number */
     unsigned missed, transmits;
-    bool keep; /* keep what comes in `in`; else only count it */
+    bool endless; /* it has more to send, always, but no frame */
+    bool keep;    /* keep what comes in `in`; else only count it */
     uint64_t count, bytes;
 };
 

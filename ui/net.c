@@ -298,20 +298,12 @@ static bool net_port_can_send(struct net_port *p)
     return !p->ops || !p->ops->can_send || p->ops->can_send(p);
 }
 
-static int64_t net_now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * NS_PER_SEC + t.tv_nsec;
-}
-
 /* Frames were moved: keep count of them by windows of time. */
 static void nets_note_moved(struct nets *s, unsigned frames)
 {
     struct net_pace *pace = &s->pace;
 
-    pace->exchanged_at = net_now_ns();
+    pace->exchanged_at = clock_host_now();
     if (pace->exchanged_at - pace->window_at >= PACE_WINDOW_NS) {
         pace->dense = pace->frames >= PACE_FRAMES &&
                       pace->exchanged_at - pace->window_at < 2 * PACE_WINDOW_NS;
@@ -329,7 +321,7 @@ static void nets_pace(struct nets *s)
     int64_t left;
 
     while ((pace->fruitless || (pace->dense && !machine_is_idle(s->m))) && !atomic_load(&s->quit) &&
-           (left = pace->exchanged_at + PACE_NS - net_now_ns()) > 0) {
+           (left = pace->exchanged_at + PACE_NS - clock_host_now()) > 0) {
         struct timespec t = {.tv_nsec = MIN(left, PACE_SLICE_NS)};
 
         nanosleep(&t, NULL);

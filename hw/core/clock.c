@@ -15,7 +15,7 @@
  * their deadlines. */
 #define RETRIES_MAX 16
 
-static int64_t host_now(void)
+int64_t clock_host_now(void)
 {
     struct timespec ts;
 
@@ -36,7 +36,7 @@ void clock_fini(struct machine *m)
 int64_t clock_now(const struct machine *m)
 {
     if (atomic_load_explicit(&m->clock_running, memory_order_acquire)) {
-        return host_now() + atomic_load_explicit(&m->clock_offset, memory_order_relaxed);
+        return clock_host_now() + atomic_load_explicit(&m->clock_offset, memory_order_relaxed);
     }
     return atomic_load_explicit(&m->clock_stepped_now, memory_order_relaxed);
 }
@@ -57,7 +57,7 @@ void clock_start(struct machine *m)
     if (m->clock_stepped || m->clock_running) {
         return;
     }
-    atomic_store(&m->clock_offset, atomic_load(&m->clock_stepped_now) - host_now());
+    atomic_store(&m->clock_offset, atomic_load(&m->clock_stepped_now) - clock_host_now());
     atomic_store(&m->clock_running, true);
     loop_wake(m);
 }

@@ -45,6 +45,8 @@ void timer_stop(struct timer *t);
 
 /* Virtual nanoseconds since power-on.  Any thread, no lock needed. */
 int64_t clock_now(const struct machine *m);
+/* The host's monotonic clock, ns.  Any thread. */
+int64_t clock_host_now(void);
 
 /* The host's clock, in ns since 1970.  In stepped mode it follows virtual time, plus
  * m->clock_stepped_real.  Any thread. */

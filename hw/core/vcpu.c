@@ -148,14 +148,6 @@ static bool vcpu_enter(struct vcpu *v)
 
 /* HLT --------------------------------------------------------------------------------------- */
 
-static int64_t now_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
-}
-
 static bool vcpu_spin(struct vcpu *v, uint32_t mask, int64_t until)
 {
     do {
@@ -165,7 +157,7 @@ static bool vcpu_spin(struct vcpu *v, uint32_t mask, int64_t until)
             }
             __builtin_ia32_pause();
         }
-    } while (now_ns() < until);
+    } while (clock_host_now() < until);
     return false;
 }
 
@@ -197,13 +189,13 @@ static void vcpu_wait_limited(struct vcpu *v, uint32_t mask, int64_t limit_us)
         return;
     }
     vcpu_leave(v);
-    start = now_ns();
+    start = clock_host_now();
     atomic_store(&v->idle, true);
     if (!v->short_wait || !vcpu_spin(v, mask, start + SPIN_NS)) {
         vcpu_sleep(v, mask, limit_us);
     }
     atomic_store(&v->idle, false);
-    v->short_wait = now_ns() - start < SHORT_NS;
+    v->short_wait = clock_host_now() - start < SHORT_NS;
     machine_lock(v->m); /* not past an exclusive section */
     machine_unlock(v->m);
 }

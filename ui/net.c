@@ -5,6 +5,7 @@
  * Not modelled: the speed of the wire.  Frames go as fast as both ends take them.
  */
 #include "ui/net_int.h"
+#include "hw/core/eventfd.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/eventfd.h>
@@ -76,12 +77,8 @@ short net_poll_revents(const struct net_poll *poll, unsigned index)
 
 void nets_wake(struct nets *s)
 {
-    uint64_t one = 1;
-
     if (atomic_load(&s->asleep)) {
-        /* Fails only when the counter is full, and then the thread is awake anyway. */
-        while (write(s->wake_fd, &one, sizeof one) < 0 && errno == EINTR) {
-        }
+        fd_signal(s->wake_fd);
     }
 }
 
@@ -386,16 +383,6 @@ static bool nets_is_busy(struct nets *s)
     return busy;
 }
 
-static void nets_clear_wake(struct nets *s)
-{
-    uint64_t n;
-
-    if (net_poll_revents(&s->poll, 0)) {
-        while (read(s->wake_fd, &n, sizeof n) < 0 && errno == EINTR) {
-        }
-    }
-}
-
 /* Sleep until something happens; nets.lock held before and after. */
 static void nets_wait(struct nets *s, bool moving)
 {
@@ -425,7 +412,9 @@ static void nets_wait(struct nets *s, bool moving)
     }
     atomic_store(&s->asleep, false);
     g_mutex_lock(&s->lock);
-    nets_clear_wake(s);
+    if (net_poll_revents(&s->poll, 0)) {
+        fd_clear(s->wake_fd);
+    }
 }
 
 static gpointer nets_thread(gpointer data)

@@ -8,6 +8,7 @@
  *
  * Not modelled: anything of the guest.
  */
+#include "hw/core/eventfd.h"
 #include "hw/core/machine.h"
 #include <errno.h>
 #include <glib-unix.h>
@@ -52,23 +53,6 @@ struct io_loop {
 static struct io_loop *loop_of(struct machine *m)
 {
     return m->loop;
-}
-
-static void fd_signal(int fd)
-{
-    uint64_t one = 1;
-
-    /* Fails only when the counter is full, and then the reader is awake anyway. */
-    while (write(fd, &one, sizeof one) < 0 && errno == EINTR) {
-    }
-}
-
-static void fd_clear(int fd)
-{
-    uint64_t n;
-
-    while (read(fd, &n, sizeof n) < 0 && errno == EINTR) {
-    }
 }
 
 /* Posts and work ---------------------------------------------------------------------------- */

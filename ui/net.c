@@ -99,20 +99,6 @@ bool net_port_has_room(const struct net_port *p)
     return p->stuck || p->in.tail - p->in.head < NET_QUEUE_LOW;
 }
 
-bool net_port_is_member(const struct net_port *p, unsigned vid)
-{
-    const struct nic_config *c = p->config;
-
-    switch (c->vlan_mode) {
-    case NIC_VLAN_ACCESS:
-        return vid == c->vlan;
-    case NIC_VLAN_TRUNK:
-        return vid && vid <= VLAN_MAX && (c->trunk[vid / 8] & BIT(vid % 8));
-    default:
-        return true;
-    }
-}
-
 void net_port_input(struct net_port *p, const uint8_t *frame, size_t len)
 {
     uint8_t untagged[NET_FRAME_MAX + 4];

@@ -18,10 +18,10 @@ static void net_info_trunk(const struct nic_config *c, GString *out)
 
     for (unsigned vid = 1, end; vid <= VLAN_MAX; vid = end + 1) {
         end = vid;
-        if (!(c->trunk[vid / 8] & BIT(vid % 8))) {
+        if (!net_vlan_is_listed(c, vid)) {
             continue;
         }
-        while (end < VLAN_MAX && (c->trunk[(end + 1) / 8] & BIT((end + 1) % 8))) {
+        while (net_vlan_is_listed(c, end + 1)) {
             end++;
         }
         g_string_append_printf(out, "%s%u", before, vid);

@@ -110,8 +110,6 @@ struct net_port {
 void net_port_input(struct net_port *p, const uint8_t *frame, size_t len);
 /* Whether a peer should read more that may go to this port.  Net thread. */
 bool net_port_has_room(const struct net_port *p);
-/* For switches: whether frames of VLAN `vid` (0: untagged) can go to the port's card at all. */
-bool net_port_is_member(const struct net_port *p, unsigned vid);
 
 /* How dense the traffic is: frames moved in the window of time that began at `window_at`, and
  * whether the one before had many; and whether a card had much to do last, but no frame. */
@@ -150,6 +148,10 @@ size_t net_vlan_to_wire(const struct nic_config *c, const uint8_t *frame, size_t
                         const uint8_t **out);
 size_t net_vlan_to_card(const struct nic_config *c, const uint8_t *frame, size_t len, uint8_t *to,
                         const uint8_t **out);
+/* Whether frames that are of VLAN `vid` on the wire (0: untagged) can come from or go to the card
+ * at all; and whether a trunk's list has it. */
+bool net_vlan_is_member(const struct nic_config *c, unsigned vid);
+bool net_vlan_is_listed(const struct nic_config *c, unsigned vid);
 /* The VLAN of a frame on the wire, 0: untagged (or priority-tagged).  `len` at least NET_HEADER. */
 unsigned net_vlan_of(const uint8_t *frame, size_t len);
 

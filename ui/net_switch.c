@@ -152,7 +152,8 @@ static bool switch_flood(struct net_switch *sw, unsigned from, unsigned vid, con
     for (unsigned i = 0; i < SWITCH_LINKS; i++) {
         struct switch_link *l = &sw->link[i];
 
-        if (i == from || !switch_link_is_up(l) || (l->port && !net_port_is_member(l->port, vid))) {
+        if (i == from || !switch_link_is_up(l) ||
+            (l->port && !net_vlan_is_member(l->port->config, vid))) {
             continue;
         }
         if (switch_give(l, frame, len)) {

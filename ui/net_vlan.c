@@ -48,9 +48,21 @@ unsigned net_vlan_of(const uint8_t *frame, size_t len)
     return vlan_has_tag(frame) && vlan_is_whole(len) ? vlan_tag(frame) & TAG_VID : 0;
 }
 
-static bool vlan_is_listed(const struct nic_config *c, unsigned vid)
+bool net_vlan_is_listed(const struct nic_config *c, unsigned vid)
 {
     return vid && vid <= VLAN_MAX && (c->trunk[vid / 8] & BIT(vid % 8));
+}
+
+bool net_vlan_is_member(const struct nic_config *c, unsigned vid)
+{
+    switch (c->vlan_mode) {
+    case NIC_VLAN_ACCESS:
+        return vid && vid == c->vlan;
+    case NIC_VLAN_TRUNK:
+        return net_vlan_is_listed(c, vid);
+    default:
+        return true;
+    }
 }
 
 /* The frame with a tag before its type. */
@@ -106,14 +118,10 @@ size_t net_vlan_to_wire(const struct nic_config *c, const uint8_t *frame, size_t
     if (len < NET_HEADER || len > NET_FRAME_MAX) {
         return 0;
     }
-    switch (c->vlan_mode) {
-    case NIC_VLAN_ACCESS:
+    if (c->vlan_mode == NIC_VLAN_ACCESS) {
         return vlan_access(c, frame, len, to, out);
-    case NIC_VLAN_TRUNK:
-        return vlan_is_listed(c, net_vlan_of(frame, len)) ? len : 0;
-    default:
-        return len;
     }
+    return net_vlan_is_member(c, net_vlan_of(frame, len)) ? len : 0;
 }
 
 size_t net_vlan_to_card(const struct nic_config *c, const uint8_t *frame, size_t len, uint8_t *to,
@@ -126,16 +134,12 @@ size_t net_vlan_to_card(const struct nic_config *c, const uint8_t *frame, size_t
         return 0;
     }
     vid = net_vlan_of(frame, len);
-    switch (c->vlan_mode) {
-    case NIC_VLAN_ACCESS:
-        if (!vid || vid != c->vlan) {
-            return 0;
-        }
-        *out = to;
-        return vlan_strip(frame, len, to);
-    case NIC_VLAN_TRUNK:
-        return vlan_is_listed(c, vid) ? len : 0;
-    default:
+    if (!net_vlan_is_member(c, vid)) {
+        return 0;
+    }
+    if (c->vlan_mode != NIC_VLAN_ACCESS) {
         return len;
     }
+    *out = to;
+    return vlan_strip(frame, len, to);
 }

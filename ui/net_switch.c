@@ -15,18 +15,12 @@
  * VLANs of links to other processes (they carry all).
  */
 #include "ui/net_switch.h"
+#include "ui/nic.h"
 
 /* A link that was given up on is trusted again after so long without losses. */
 #define SWITCH_TRUST_US (5 * G_TIME_SPAN_SECOND)
 #define SWITCH_STUCK_US (NET_STUCK_MS * G_TIME_SPAN_MILLISECOND)
 #define SWITCH_NOTE_US  (60 * G_TIME_SPAN_SECOND)
-
-static bool switch_name_is_valid(const char *name)
-{
-    size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-    return len && len <= SWITCH_NAME_MAX && !name[len];
-}
 
 bool switch_may_note(struct net_switch *sw, enum switch_note kind)
 {
@@ -241,10 +235,10 @@ static bool switch_open(struct net_port *p, GError **err)
     struct net_switch *sw;
     unsigned i = 0;
 
-    if (!switch_name_is_valid(name)) {
+    if (!nic_name_is_valid(name)) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
                     "switch '%s': the name is not 1 to %d of the characters A-Z a-z 0-9 . _ -",
-                    name, SWITCH_NAME_MAX);
+                    name, NIC_NAME_MAX);
         return false;
     }
     sw = switch_find(p->nets, name);

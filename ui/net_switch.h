@@ -26,7 +26,6 @@ enum {
      * beyond the second they are lost. */
     SWITCH_QUEUE_LOW = 192 * 1024,
     SWITCH_QUEUE_MAX = 768 * 1024,
-    SWITCH_NAME_MAX = 32,
 };
 static_assert(SWITCH_QUEUE_MAX - SWITCH_QUEUE_LOW >= SWITCH_READ * (SWITCH_FRAME_MAX + 4),
               "what is read at once has room");

@@ -15,6 +15,7 @@
  */
 #define _GNU_SOURCE
 #include "ui/net_int.h"
+#include "ui/nic.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -57,12 +58,6 @@ static bool tap_fail(const char *name, GError **err, const char *format, ...)
     va_end(args);
     g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_FILE, "tap %s: %s", name, why);
     return false;
-}
-
-static bool tap_name_is_valid(const char *name)
-{
-    return *name && strlen(name) < IFNAMSIZ && strcmp(name, ".") && strcmp(name, "..") &&
-           !strpbrk(name, "/:% \t\n\v\f\r");
 }
 
 /* Why there is no /dev/net/tun for us. */
@@ -160,7 +155,7 @@ static bool tap_open(struct net_port *p, GError **err)
     struct tap *t;
     int flags;
 
-    if (!tap_name_is_valid(name)) {
+    if (!nic_ifname_is_valid(name)) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
                     "tap '%s': the name of an interface has 1 to %d characters, none of them '/', "
                     "':', '%%' or a blank",

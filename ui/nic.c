@@ -11,8 +11,6 @@
 #include "ui/parse.h"
 #include <net/if.h>
 
-enum { NIC_NAME_MAX = 32 };
-
 static const char *const peer_words[] = {
     [NIC_PEER_NONE] = "open",
     [NIC_PEER_USER] = "user",
@@ -63,22 +61,27 @@ static bool key_mac(struct nic_config *n, const char *val, GError **err)
     return memcmp(n->mac, zero, 6) || parse_fail(err, "mac=%s: a card cannot have address 0", val);
 }
 
-/* Letters, digits, and `also`; not empty, not longer than `max`, the first a letter or digit. */
-static bool is_name(const char *text, size_t max, const char *also)
+bool nic_name_is_valid(const char *text)
 {
     size_t len = strlen(text);
 
     for (const char *p = text; *p; p++) {
-        if (!g_ascii_isalnum(*p) && (p == text || !strchr(also, *p))) {
+        if (!g_ascii_isalnum(*p) && (p == text || !strchr("._-", *p))) {
             return false;
         }
     }
-    return len && len <= max;
+    return len && len <= NIC_NAME_MAX;
+}
+
+bool nic_ifname_is_valid(const char *text)
+{
+    return *text && strlen(text) < IFNAMSIZ && strcmp(text, ".") && strcmp(text, "..") &&
+           !strpbrk(text, "/:% \t\n\v\f\r");
 }
 
 static bool key_id(struct nic_config *n, const char *val, GError **err)
 {
-    if (!is_name(val, NIC_NAME_MAX, "._-")) {
+    if (!nic_name_is_valid(val)) {
         return parse_fail(err, "id=%s: a name has 1 to %d letters, digits and '._-'", val,
                           NIC_NAME_MAX);
     }
@@ -171,13 +174,10 @@ static bool key_pcap(struct nic_config *n, const char *val, GError **err)
 
 static bool key_ifname(struct nic_config *n, const char *val, GError **err)
 {
-    size_t len = strlen(val);
-
     if (n->peer != NIC_PEER_TAP) {
         return parse_fail(err, "ifname=%s is for -nic tap", val);
     }
-    if (!len || len >= IFNAMSIZ || !strcmp(val, ".") || !strcmp(val, "..") ||
-        strpbrk(val, "/:% \t\n\v\f\r")) {
+    if (!nic_ifname_is_valid(val)) {
         return parse_fail(err,
                           "'%s' is no name of an interface: it has 1 to %d characters, none of "
                           "them '/', ':', '%%' or a blank",
@@ -367,7 +367,7 @@ static bool nic_set_peer(struct nic_config *n, const char *word, GError **err)
     if (n->peer != NIC_PEER_SWITCH) {
         return !colon || parse_fail(err, "'%s': %s has no name", word, kind);
     }
-    if (!colon || !is_name(colon + 1, NIC_NAME_MAX, "._-")) {
+    if (!colon || !nic_name_is_valid(colon + 1)) {
         return parse_fail(err,
                           "'%s': give the switch a name of 1 to %d letters, digits and '._-', as "
                           "in switch:lab",

@@ -6,6 +6,13 @@
 
 #include "ui/options.h"
 
+enum { NIC_NAME_MAX = 32 };
+
+/* Whether a card or switch can be called so: 1 to NIC_NAME_MAX letters, digits and '._-', the first
+ * a letter or digit; and an interface of the host. */
+bool nic_name_is_valid(const char *text);
+bool nic_ifname_is_valid(const char *text);
+
 /* Take one -nic into o->vm.nics; false with a CONFIG error. */
 bool nic_parse(struct options *o, const char *option, const char *text, GError **err);
 /* What only all options together tell: the card of a machine that was given none, names, and what

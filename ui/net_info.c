@@ -4,8 +4,6 @@
 #include "ui/net_int.h"
 #include <inttypes.h>
 
-static const char *const net_peer_words[] = {"nothing", "user", "switch", "tap"};
-
 static uint64_t net_counter(_Atomic uint64_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);
@@ -62,10 +60,8 @@ static void net_info_counters(struct net *n, GString *out)
 
 static void net_info_port(struct net_port *p, GString *out)
 {
-    const uint8_t *mac = p->net.mac;
-
-    g_string_append_printf(out, "%s: %02x:%02x:%02x:%02x:%02x:%02x, %s", p->net.id, mac[0], mac[1],
-                           mac[2], mac[3], mac[4], mac[5], net_peer_words[p->config->peer]);
+    g_string_append_printf(out, "%s: " NET_MAC_FORMAT ", %s", p->net.id, NET_MAC_ARGS(p->net.mac),
+                           p->ops ? p->ops->name : "nothing");
     if (p->config->name) {
         g_string_append_printf(out, " %s", p->config->name);
     }

@@ -109,9 +109,9 @@ static void switch_note_twice(struct net_switch *sw, const uint8_t *mac, unsigne
         g_autofree char *other = switch_link_name(&sw->link[b]);
 
         nets_note(sw->nets,
-                  "switch %s: %s and %s both send from address %02x:%02x:%02x:%02x:%02x:%02x; give "
+                  "switch %s: %s and %s both send from address " NET_MAC_FORMAT "; give "
                   "one of them another (mac=)",
-                  sw->name, one, other, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+                  sw->name, one, other, NET_MAC_ARGS(mac));
     }
 }
 

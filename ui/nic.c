@@ -7,6 +7,7 @@
  * Not here yet: cards but the DEC 21140.
  */
 #include "ui/nic.h"
+#include "hw/core/net.h"
 #include "ui/net_forward.h"
 #include "ui/parse.h"
 #include <net/if.h>
@@ -464,12 +465,10 @@ static bool nic_check_pair(const struct nic_config *a, const struct nic_config *
         return parse_fail(err, "-nic: two cards have id=%s", a->id);
     }
     if (a->has_mac && b->has_mac && !memcmp(a->mac, b->mac, 6)) {
-        const uint8_t *mac = a->mac;
-
         return parse_fail(err,
                           "-nic: %s and %s have the same address, "
-                          "mac=%02x:%02x:%02x:%02x:%02x:%02x",
-                          a->id, b->id, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+                          "mac=" NET_MAC_FORMAT,
+                          a->id, b->id, NET_MAC_ARGS(a->mac));
     }
     if (a->pcap && b->pcap && !strcmp(a->pcap, b->pcap)) {
         return parse_fail(err, "-nic: %s and %s have the same file, pcap=%s", a->id, b->id,

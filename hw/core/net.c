@@ -21,17 +21,12 @@ void net_set_link(struct net *n, bool up)
 
 const char *net_drop_name(enum net_drop why)
 {
-    static const char *const words[NET_DROPS] = NET_DROP_WORDS;
+    static const char *const words[NET_DROPS] = {
+        [NET_DROP_LINK] = "link down",           [NET_DROP_VLAN] = "other VLAN",
+        [NET_DROP_MALFORMED] = "malformed",      [NET_DROP_STOPPED] = "receiver off",
+        [NET_DROP_FILTERED] = "other address",   [NET_DROP_MISSED] = "no receive buffer",
+        [NET_DROP_HOST] = "refused by the host",
+    };
 
     return why < NET_DROPS ? words[why] : "?";
-}
-
-struct net *net_find(struct machine *m, const char *id)
-{
-    for (unsigned i = 0; i < VM_MAX_NICS; i++) {
-        if (m->nics[i] && g_str_equal(m->nics[i]->id, id)) {
-            return m->nics[i];
-        }
-    }
-    return NULL;
 }

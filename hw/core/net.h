@@ -54,7 +54,7 @@ static inline bool net_batch_has_room(const struct net_batch *b)
     return b->count < NET_BATCH_FRAMES && NET_BATCH_BYTES - b->used >= NET_FRAME_MAX;
 }
 
-/* Why a frame did not arrive; NET_DROP_WORDS has the words. */
+/* Why a frame did not arrive; net_drop_name has the words. */
 enum net_drop {
     NET_DROP_LINK,      /* either way: the cable is out */
     NET_DROP_VLAN,      /* either way: of a VLAN the port is not in */
@@ -65,11 +65,6 @@ enum net_drop {
     NET_DROP_HOST,      /* from the guest: the host took it no more */
     NET_DROPS,
 };
-#define NET_DROP_WORDS                                                                             \
-    {                                                                                              \
-        "link down", "other VLAN", "malformed", "receiver off", "other address",                   \
-            "no receive buffer", "refused by the host"                                             \
-    }
 
 /* Frames that the peer or the guest got, and those that they did not.  Written by whoever counts,
  * with relaxed atomics; read by anyone. */
@@ -142,7 +137,8 @@ static inline void net_drop(struct net *n, enum net_drop why)
 void net_set_link(struct net *n, bool up);
 /* Words for a reason. */
 const char *net_drop_name(enum net_drop why);
-/* A port by its id, or NULL. */
-struct net *net_find(struct machine *m, const char *id);
+/* An address for people: arguments for the format. */
+#define NET_MAC_FORMAT    "%02x:%02x:%02x:%02x:%02x:%02x"
+#define NET_MAC_ARGS(mac) (mac)[0], (mac)[1], (mac)[2], (mac)[3], (mac)[4], (mac)[5]
 
 #endif

@@ -136,8 +136,7 @@ static void json_counter(GString *out, const char *name, const _Atomic uint64_t 
 /* Frames of a card; "tx" is what its guest sent. */
 static void stats_nic(const struct net *n, GString *out)
 {
-    g_autofree char *mac = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", n->mac[0], n->mac[1],
-                                           n->mac[2], n->mac[3], n->mac[4], n->mac[5]);
+    g_autofree char *mac = g_strdup_printf(NET_MAC_FORMAT, NET_MAC_ARGS(n->mac));
     const struct net_stats *st = &n->stats;
 
     json_name(out, "id", n->id);

@@ -639,8 +639,7 @@ static void dec21140_info(struct device *dev, GString *out)
     unsigned mbits = 0;
     bool full = false;
 
-    g_string_append_printf(out, "address %02x:%02x:%02x:%02x:%02x:%02x, %s\n", d->mac[0], d->mac[1],
-                           d->mac[2], d->mac[3], d->mac[4], d->mac[5],
+    g_string_append_printf(out, "address " NET_MAC_FORMAT ", %s\n", NET_MAC_ARGS(d->mac),
                            d->net ? d->net->id : "not connected");
     if (dec_mii_has_link(&d->s.mii, &mbits, &full)) {
         g_string_append_printf(out, "link up, %u Mb/s, %s duplex\n", mbits, full ? "full" : "half");

@@ -36,10 +36,7 @@ uint32_t dec_crc32(const uint8_t *data, size_t len)
     uint32_t crc = ~0u;
 
     for (size_t i = 0; i < len; i++) {
-        crc ^= data[i];
-        for (unsigned bit = 0; bit < 8; bit++) {
-            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
-        }
+        crc = dec_crc32_byte(crc, data[i]);
     }
     return crc;
 }

@@ -68,6 +68,15 @@ enum dec_filter_verdict dec_filter_check(const struct dec_filter *f, uint32_t cs
 
 /* The chip's hash of an address: 0..511. */
 unsigned dec_filter_hash(const uint8_t address[6]);
+/* One byte more in a CRC-32 of Ethernet. */
+static inline uint32_t dec_crc32_byte(uint32_t crc, uint8_t byte)
+{
+    crc ^= byte;
+    for (unsigned bit = 0; bit < 8; bit++) {
+        crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+    }
+    return crc;
+}
 /* The CRC-32 of Ethernet, not inverted at the end. */
 uint32_t dec_crc32(const uint8_t *data, size_t len);
 

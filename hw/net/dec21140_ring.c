@@ -74,12 +74,7 @@ struct dec_desc {
 void dec_crc_init(struct dec21140 *d)
 {
     for (unsigned i = 0; i < 256; i++) {
-        uint32_t c = i;
-
-        for (unsigned n = 0; n < 8; n++) {
-            c = c >> 1 ^ (c & 1 ? 0xedb88320 : 0);
-        }
-        d->crc[0][i] = c;
+        d->crc[0][i] = dec_crc32_byte(0, (uint8_t)i);
     }
     for (unsigned i = 0; i < 256; i++) {
         for (unsigned n = 1; n < 8; n++) {

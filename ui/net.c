@@ -96,7 +96,7 @@ static void net_port_kick(struct net *n, unsigned kicks)
 
 bool net_port_has_room(const struct net_port *p)
 {
-    return p->stuck || p->in.tail - p->in.head < NET_QUEUE_LOW;
+    return p->stuck || net_queue_bytes(&p->in) < NET_QUEUE_LOW;
 }
 
 void net_port_input(struct net_port *p, const uint8_t *frame, size_t len)
@@ -125,7 +125,7 @@ static void net_port_lose(struct net_port *p)
 {
     uint32_t len;
 
-    while (p->in.tail - p->in.head > NET_QUEUE_LOW / 2 && net_queue_head(&p->in, &len)) {
+    while (net_queue_bytes(&p->in) > NET_QUEUE_LOW / 2 && net_queue_head(&p->in, &len)) {
         net_drop(&p->net, NET_DROP_MISSED);
         p->lost++;
         net_queue_pop(&p->in);
@@ -153,7 +153,7 @@ static bool net_port_is_late(const struct net_port *p)
  * what waits too long. */
 static bool net_port_has_input(const struct net_port *p)
 {
-    bool some = p->in.tail - p->in.head > NET_QUEUE_LOW;
+    bool some = net_queue_bytes(&p->in) > NET_QUEUE_LOW;
 
     return p->lost || (p->in.frames && (!p->full || ((some || !p->stuck) && net_port_is_late(p))));
 }
@@ -209,13 +209,11 @@ static unsigned net_port_deliver(struct net_port *p)
 
 /* From the card -------------------------------------------------------------------------------- */
 
-/* Ask for frames, when the peer takes them.  Lock held. */
-static void net_port_collect(struct net_port *p, bool can_send)
+/* Ask for frames, which the peer takes.  Lock held. */
+static void net_port_collect(struct net_port *p)
 {
-    if (p->wants_tx && can_send) {
-        p->plugged = p->net.link;
-        p->wants_tx = p->net.front->transmit(p->net.dev, p->out);
-    }
+    p->plugged = p->net.link;
+    p->wants_tx = p->net.front->transmit(p->net.dev, p->out);
 }
 
 static void net_port_send_one(struct net_port *p, const uint8_t *frame, size_t len)
@@ -264,8 +262,7 @@ static void net_port_send(struct net_port *p)
 
 /* The thread ----------------------------------------------------------------------------------- */
 
-/* Take the kicks; whether the port has anything to do with its card now. */
-static bool net_port_look(struct net_port *p)
+static void net_port_take_kicks(struct net_port *p)
 {
     unsigned kicks = atomic_exchange(&p->kicks, 0);
 
@@ -273,12 +270,13 @@ static bool net_port_look(struct net_port *p)
     if (kicks & NET_KICK_RX) {
         p->full = false;
     }
-    return p->net.front && (p->wants_tx || net_port_has_input(p));
 }
 
-static bool net_port_can_send(struct net_port *p)
+/* Whether there is anything to do with the card now; *sends: to ask it for frames. */
+static bool net_port_is_due(struct net_port *p, bool *sends)
 {
-    return !p->ops || !p->ops->can_send || p->ops->can_send(p);
+    *sends = p->net.front && p->wants_tx && (!p->ops || !p->ops->can_send || p->ops->can_send(p));
+    return *sends || (p->net.front && net_port_has_input(p));
 }
 
 /* Frames were moved: keep count of them by windows of time. */
@@ -315,14 +313,14 @@ static void nets_pace(struct nets *s)
  * after, but not inside.  False: the machine is held, and its cards with it. */
 static bool nets_exchange(struct nets *s)
 {
-    bool due[VM_MAX_NICS], can_send[VM_MAX_NICS], any = false, held;
+    bool due[VM_MAX_NICS], sends[VM_MAX_NICS], any = false, held;
     unsigned moved = 0;
 
     s->pace.fruitless = false;
     for (unsigned i = 0; i < s->count; i++) {
-        due[i] = net_port_look(s->ports[i]);
-        can_send[i] = due[i] && s->ports[i]->wants_tx && net_port_can_send(s->ports[i]);
-        any |= due[i] && (can_send[i] || net_port_has_input(s->ports[i]));
+        net_port_take_kicks(s->ports[i]);
+        due[i] = net_port_is_due(s->ports[i], &sends[i]);
+        any |= due[i];
     }
     if (!any) {
         return true;
@@ -335,9 +333,11 @@ static bool nets_exchange(struct nets *s)
             s->ports[i]->full_since = g_get_monotonic_time(); /* the guest cannot take any */
         } else if (due[i]) {
             moved += net_port_deliver(s->ports[i]);
-            net_port_collect(s->ports[i], can_send[i]);
+            if (sends[i]) {
+                net_port_collect(s->ports[i]);
+            }
             moved += s->ports[i]->out->count;
-            s->pace.fruitless |= can_send[i] && s->ports[i]->wants_tx && !s->ports[i]->out->count;
+            s->pace.fruitless |= sends[i] && s->ports[i]->wants_tx && !s->ports[i]->out->count;
         }
     }
     machine_unlock(s->m);
@@ -355,13 +355,12 @@ static bool nets_exchange(struct nets *s)
  * see to it that its time is up some day. */
 static bool nets_is_busy(struct nets *s)
 {
-    bool busy = atomic_load(&s->quit);
+    bool busy = atomic_load(&s->quit), sends;
 
     for (unsigned i = 0; i < s->count; i++) {
         struct net_port *p = s->ports[i];
 
-        busy |= atomic_load(&p->kicks) ||
-                (p->net.front && (net_port_has_input(p) || (p->wants_tx && net_port_can_send(p))));
+        busy |= atomic_load(&p->kicks) || net_port_is_due(p, &sends);
         if (p->full && p->in.frames && !p->stuck) {
             net_poll_within(&s->poll, NET_STUCK_MS);
         }

@@ -74,6 +74,11 @@ struct net_queue {
     unsigned frames;
 };
 
+/* What waits in it, with the lengths. */
+static inline size_t net_queue_bytes(const struct net_queue *q)
+{
+    return q->tail - q->head;
+}
 /* ui/net_queue.c.  Append a frame; false: the queue is at its limit. */
 bool net_queue_push(struct net_queue *q, const uint8_t *frame, uint32_t len);
 /* The oldest frame, in the queue until net_queue_pop or the next push; NULL: none. */

@@ -11,7 +11,7 @@ enum { QUEUE_BEGIN = 64 * 1024, QUEUE_KEEP = 512 * 1024 };
 /* Room for `want` more bytes at the end; false: more than the limit. */
 static bool net_queue_make_room(struct net_queue *q, size_t want)
 {
-    size_t used = q->tail - q->head, size = q->size ? q->size : QUEUE_BEGIN;
+    size_t used = net_queue_bytes(q), size = q->size ? q->size : QUEUE_BEGIN;
 
     if (used + want > NET_QUEUE_MAX) {
         return false;

@@ -37,7 +37,7 @@ bool switch_may_note(struct net_switch *sw, enum switch_note kind)
 
 static bool switch_link_has_room(const struct switch_link *l)
 {
-    return l->port ? net_port_has_room(l->port) : l->out.tail - l->out.head <= SWITCH_QUEUE_LOW;
+    return l->port ? net_port_has_room(l->port) : net_queue_bytes(&l->out) <= SWITCH_QUEUE_LOW;
 }
 
 /* A process that forwards for others gets twice the time: it may be waiting for one of them. */
@@ -129,7 +129,7 @@ static bool switch_give(struct switch_link *l, const uint8_t *frame, size_t len)
         net_port_input(l->port, frame, len);
         return true;
     }
-    if (l->out.tail - l->out.head + len > SWITCH_QUEUE_MAX ||
+    if (net_queue_bytes(&l->out) + len > SWITCH_QUEUE_MAX ||
         !net_queue_push(&l->out, frame, (uint32_t)len)) {
         l->lost++;
         return false;

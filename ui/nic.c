@@ -19,12 +19,6 @@ static const char *const peer_words[] = {
     [NIC_PEER_TAP] = "tap",
 };
 
-static void string_put(char **to, const char *val)
-{
-    g_free(*to);
-    *to = g_strdup(val);
-}
-
 /* Keys ----------------------------------------------------------------------------------------- */
 
 static bool key_model(struct nic_config *n, const char *val, GError **err)
@@ -86,20 +80,26 @@ static bool key_id(struct nic_config *n, const char *val, GError **err)
         return parse_fail(err, "id=%s: a name has 1 to %d letters, digits and '._-'", val,
                           NIC_NAME_MAX);
     }
-    string_put(&n->id, val);
+    parse_put(&n->id, val);
+    return true;
+}
+
+/* "on" and "off"; `invert`: `to` is true for off. */
+static bool set_switch(const char *key, const char *val, bool invert, bool *to, GError **err)
+{
+    bool on = true;
+
+    if (!parse_switch(val, &on, err)) {
+        g_prefix_error(err, "%s=", key);
+        return false;
+    }
+    *to = on != invert;
     return true;
 }
 
 static bool key_link(struct nic_config *n, const char *val, GError **err)
 {
-    bool up = true;
-
-    if (!parse_switch(val, &up, err)) {
-        g_prefix_error(err, "link=");
-        return false;
-    }
-    n->link_down = !up;
-    return true;
+    return set_switch("link", val, true, &n->link_down, err);
 }
 
 static bool vlan_number(const char *text, unsigned *vid)
@@ -169,7 +169,7 @@ static bool key_vlan(struct nic_config *n, const char *val, GError **err)
 
 static bool key_pcap(struct nic_config *n, const char *val, GError **err)
 {
-    string_put(&n->pcap, val);
+    parse_put(&n->pcap, val);
     return *val || parse_fail(err, "pcap= needs the name of a file");
 }
 
@@ -184,7 +184,7 @@ static bool key_ifname(struct nic_config *n, const char *val, GError **err)
                           "them '/', ':', '%%' or a blank",
                           val, IFNAMSIZ - 1);
     }
-    string_put(&n->name, val);
+    parse_put(&n->name, val);
     return true;
 }
 
@@ -215,30 +215,19 @@ static bool key_hostfwd(struct nic_config *n, const char *val, GError **err)
 
 static bool key_restrict(struct nic_config *n, const char *val, GError **err)
 {
-    if (!parse_switch(val, &n->user.restricted, err)) {
-        g_prefix_error(err, "restrict=");
-        return false;
-    }
-    return true;
+    return set_switch("restrict", val, false, &n->user.restricted, err);
 }
 
 static bool key_ipv6(struct nic_config *n, const char *val, GError **err)
 {
-    bool on = true;
-
-    if (!parse_switch(val, &on, err)) {
-        g_prefix_error(err, "ipv6=");
-        return false;
-    }
-    n->user.no_ipv6 = !on;
-    return true;
+    return set_switch("ipv6", val, true, &n->user.no_ipv6, err);
 }
 
 /* What the texts of these say is judged when all are known (net_plan_make). */
 #define USER_TEXT(key, member)                                                                     \
     static bool key_##key(struct nic_config *n, const char *val, GError **err)                     \
     {                                                                                              \
-        string_put(&n->user.member, val);                                                          \
+        parse_put(&n->user.member, val);                                                           \
         return *val || parse_fail(err, #key "= is empty");                                         \
     }
 

@@ -32,19 +32,13 @@ struct option_row {
 
 /* Setters ------------------------------------------------------------------------------------- */
 
-static void string_put(char **to, const char *val)
-{
-    g_free(*to);
-    *to = g_strdup(val);
-}
-
 static bool set_string(struct options *o, const struct option_row *row, const char *opt,
                        const char *val, GError **err)
 {
     if (!*val) {
         return parse_fail(err, "%s needs a value: %s", opt, row->arg);
     }
-    string_put((char **)((char *)o + row->offset), val);
+    parse_put((char **)((char *)o + row->offset), val);
     return true;
 }
 
@@ -54,7 +48,7 @@ static bool set_append(struct options *o, const struct option_row *row, const ch
     (void)row;
     (void)opt;
     (void)err;
-    string_put(&o->vm.append, val);
+    parse_put(&o->vm.append, val);
     return true;
 }
 
@@ -108,7 +102,7 @@ static bool set_accel(struct options *o, const struct option_row *row, const cha
     if (!accel_choose(val, &why, err)) {
         return false;
     }
-    string_put(&o->vm.accel, val);
+    parse_put(&o->vm.accel, val);
     return true;
 }
 
@@ -155,7 +149,7 @@ static bool set_name(struct options *o, const struct option_row *row, const char
         return parse_fail(err, "%s: a name has 1 to %d bytes of text without '/', ',' and '='", opt,
                           NAME_MAX_LEN);
     }
-    string_put(&o->vm.name, val);
+    parse_put(&o->vm.name, val);
     return true;
 }
 
@@ -215,7 +209,7 @@ static bool set_boot(struct options *o, const struct option_row *row, const char
         if (!boot_check_order(opt, order, err)) {
             return false;
         }
-        string_put(&o->vm.boot_order, order);
+        parse_put(&o->vm.boot_order, order);
     }
     return true;
 }
@@ -231,7 +225,7 @@ static bool set_serial(struct options *o, const struct option_row *row, const ch
     if (o->serials >= VM_SERIALS) {
         return parse_fail(err, "%s %s: there are only two serial ports, COM1 and COM2", opt, val);
     }
-    string_put(&o->vm.serial[o->serials++], val);
+    parse_put(&o->vm.serial[o->serials++], val);
     return true;
 }
 
@@ -242,7 +236,7 @@ static bool set_endpoint(struct options *o, const struct option_row *row, const 
         g_prefix_error(err, "%s %s: ", opt, val);
         return false;
     }
-    string_put((char **)((char *)o + row->offset), val);
+    parse_put((char **)((char *)o + row->offset), val);
     return true;
 }
 
@@ -289,7 +283,7 @@ static bool set_rtc(struct options *o, const struct option_row *row, const char 
     (void)row;
     for (char **p = parts; *p; p++) {
         if (g_str_has_prefix(*p, "base=") && (*p)[5]) {
-            string_put(&o->vm.rtc_base, *p + 5);
+            parse_put(&o->vm.rtc_base, *p + 5);
         } else if (!strcmp(*p, "clock=host") || !strcmp(*p, "clock=vm")) {
             o->vm.rtc_by_vm = !strcmp(*p, "clock=vm");
         } else {
@@ -348,7 +342,7 @@ static bool set_screen(struct options *o, const struct option_row *row, const ch
         return parse_fail(err, "%s %s: the name must end in .png, .ppm (picture) or .txt (text)",
                           opt, val);
     }
-    string_put(&o->screen, val);
+    parse_put(&o->screen, val);
     return true;
 }
 
@@ -538,11 +532,11 @@ static unsigned options_stdios(const struct options *o)
 static void options_use_terminal(struct options *o)
 {
     if (!o->serials && !o->monitor) {
-        string_put(&o->vm.serial[0], "mon:stdio");
+        parse_put(&o->vm.serial[0], "mon:stdio");
     } else if (!o->serials) {
-        string_put(&o->vm.serial[0], is_stdio(o->monitor) ? "none" : "stdio");
+        parse_put(&o->vm.serial[0], is_stdio(o->monitor) ? "none" : "stdio");
     } else if (!o->monitor && !options_stdios(o)) {
-        string_put(&o->monitor, "stdio");
+        parse_put(&o->monitor, "stdio");
     }
 }
 
@@ -552,7 +546,7 @@ static void options_monitor_listens(struct options *o)
     if (o->monitor && g_str_has_prefix(o->monitor, "unix:") && !strchr(o->monitor, ',')) {
         g_autofree char *text = g_strconcat(o->monitor, ",server,nowait", NULL);
 
-        string_put(&o->monitor, text);
+        parse_put(&o->monitor, text);
     }
 }
 

@@ -6,6 +6,12 @@
 
 enum { WORD_MAX = 64 }; /* longer words are near to nothing */
 
+void parse_put(char **to, const char *val)
+{
+    g_free(*to);
+    *to = g_strdup(val);
+}
+
 bool parse_fail(GError **err, const char *fmt, ...)
 {
     va_list args;

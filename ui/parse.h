@@ -29,6 +29,8 @@ unsigned parse_distance(const char *a, const char *b);
 /* The name nearest to `text` of a NULL-ended list, or NULL when none is near. */
 const char *parse_nearest(const char *text, const char *const *names);
 
+/* Put a copy of a value in the place of what was there. */
+void parse_put(char **to, const char *val);
 /* Set a CONFIG error; always false, to return at once. */
 bool parse_fail(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 

@@ -146,7 +146,7 @@ END
     if [ -n "$modules" ]; then
         add_dir modules
         for f in "$modules"/*.ko; do
-            add_file "modules/${f##*/}" "$f"
+            [ ! -f "$f" ] || add_file "modules/${f##*/}" "$f"
         done
     fi
     entry 'TRAILER!!!' 0 0 0 0

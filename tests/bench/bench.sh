@@ -70,6 +70,12 @@ if wanted ide; then
         echo "bench_ide.sh failed with status $?"
     echo
 fi
+# The short form: one round, 64-bit, without Bochs.  bench_cpu.sh alone does all of it.
+if wanted cpu; then
+    sh "$here/bench_cpu.sh" --candela "$candela" --out "$out" --bits 64 --rounds 1 --time 20 \
+        --samples 3 --without bochs || echo "bench_cpu.sh failed with status $?"
+    echo
+fi
 if wanted net; then
     sh "$here/bench_net.sh" --candela "$candela" --out "$out" ||
         echo "bench_net.sh failed with status $?"

@@ -10,7 +10,7 @@
 
 #include "cpu/mem.h"
 
-/* ---- TLB contexts (mmu.c) ---- */
+/* ---- TLB contexts (mmu_ctx.c) ---- */
 
 enum { MMU_CONTEXTS = 8, FETCHED_WORDS = 64, LARGE_WORDS = 4 };
 
@@ -46,6 +46,11 @@ struct mmu {
     struct mmu_range last[2]; /* reads, writes */
     struct tlb_entry checked[TLB_SIZE];
 };
+
+static inline struct mmu_ctx *mmu_now(const struct cpu *c)
+{
+    return c->mmu->ctx[c->mmu->cur];
+}
 
 bool mmu_init(struct cpu *c);
 void mmu_fini(struct cpu *c);

@@ -1,0 +1,269 @@
+/*
+ * The software TLB's contexts: which class and PCID is in force, and flushes.
+ *
+ * Follows: Intel SDM volume 3, 4.10.  The translations of up to MMU_CONTEXTS PCIDs are kept, each
+ * with a TLB set of its own.
+ *
+ * Not modelled: paging-structure caches.
+ */
+#include "cpu/sys.h"
+#include "hw/core/code.h"
+
+unsigned mmu_class(const struct cpu *c, unsigned cpl)
+{
+    return cpl == 3                                      ? TLB_USER
+           : !(c->cr4 & CR4_SMAP) || c->eflags & FLAG_AC ? TLB_KERNEL_AC
+                                                         : TLB_KERNEL;
+}
+
+void mmu_update_class(struct cpu *c)
+{
+    bool check = (c->cpl == 3 && c->cr0 & CR0_AM && c->eflags & FLAG_AC) || debug_is_armed(c);
+
+    c->tlb_class = check ? TLB_CHECKED : mmu_class(c, c->cpl);
+    c->tlb = check ? c->mmu->checked : c->tlbs[c->tlb_class].e;
+}
+
+static void tlb_clear_slot(struct tlb *t, unsigned slot)
+{
+    t->e[slot].tag_r = t->e[slot].tag_w = TLB_NO_TAG(slot);
+}
+
+static void tlb_flush_list(struct tlb *t, unsigned list, bool global)
+{
+    for (unsigned k = 0; k < t->nfilled[list]; k++) {
+        unsigned slot = t->filled[list][k];
+
+        t->in_list[slot] &= ~BIT(list);
+        if (global || !(t->e[slot].pa & TLB_GLOBAL)) {
+            tlb_clear_slot(t, slot);
+        }
+    }
+    t->nfilled[list] = 0;
+}
+
+/* Jump-cache keys of the context stop matching. */
+static void ctx_new_gen(struct cpu *c, struct mmu_ctx *x)
+{
+    x->map_gen = ++c->mmu->gen;
+    memset(x->fetched, 0, sizeof x->fetched);
+}
+
+static void ctx_flush(struct cpu *c, struct mmu_ctx *x, bool global)
+{
+    for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
+        tlb_flush_list(&x->tlbs[cls], 0, global);
+        if (global) {
+            tlb_flush_list(&x->tlbs[cls], 1, true);
+        }
+    }
+    for (unsigned word = 0; word < ITLB_SIZE / 64; word++) {
+        for (uint64_t left = x->itlb_used[word]; left; left &= left - 1) {
+            unsigned k = word * 64 + (unsigned)__builtin_ctzll(left);
+
+            if (global || !x->itlb[k].global) {
+                x->itlb[k].tag = 0;
+                x->itlb_used[word] &= ~BIT64(k & 63);
+            }
+        }
+    }
+    if (global) {
+        memset(x->large_4m, 0, sizeof x->large_4m);
+        memset(x->large_1g, 0, sizeof x->large_1g);
+    }
+    ctx_new_gen(c, x);
+}
+
+static void ctx_update_key(struct cpu *c)
+{
+    c->map_gen = mmu_now(c)->map_gen;
+    c->jkey = c->map_gen << MODE_BITS | c->mode | (c->slow ? BIT64(63) : 0);
+}
+
+static void ctx_use(struct cpu *c, unsigned n)
+{
+    struct mmu_ctx *x = c->mmu->ctx[n];
+
+    c->mmu->cur = n;
+    x->used = ++c->mmu->uses;
+    c->tlbs = x->tlbs;
+    c->itlb = x->itlb;
+    mmu_update_class(c);
+    ctx_update_key(c);
+}
+
+static struct mmu_ctx *ctx_new(struct cpu *c)
+{
+    struct mmu_ctx *x = g_new0(struct mmu_ctx, 1);
+
+    for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
+        for (unsigned slot = 0; slot < TLB_SIZE; slot++) {
+            tlb_clear_slot(&x->tlbs[cls], slot);
+        }
+    }
+    ctx_new_gen(c, x);
+    return x;
+}
+
+bool mmu_init(struct cpu *c)
+{
+    c->mmu = g_new0(struct mmu, 1);
+    for (unsigned slot = 0; slot < TLB_SIZE; slot++) {
+        c->mmu->checked[slot].tag_r = c->mmu->checked[slot].tag_w = TLB_NO_TAG(slot);
+    }
+    c->mmu->ctx[0] = ctx_new(c);
+    c->mmu->ctx[0]->valid = true;
+    c->a20_mask = atomic_load(&c->v->m->a20_mask);
+    c->writer_bit = c->v->m->ncpus > 1 ? code_writer_bit(c->v->id) : 0;
+    ctx_use(c, 0);
+    return true;
+}
+
+void mmu_fini(struct cpu *c)
+{
+    if (c->mmu) {
+        for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
+            g_free(c->mmu->ctx[k]);
+        }
+        g_free(c->mmu);
+    }
+}
+
+void mmu_flush(struct cpu *c, bool global)
+{
+    struct mmu *u = c->mmu;
+
+    ctx_flush(c, mmu_now(c), global);
+    if (global) {
+        c->a20_mask = atomic_load(&c->v->m->a20_mask);
+        memset(u->last, 0, sizeof u->last);
+        for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
+            if (u->ctx[k] && k != u->cur) {
+                u->ctx[k]->valid = false;
+            }
+        }
+    }
+    ctx_update_key(c);
+}
+
+/* The context of a PCID, or of the least recently used one, emptied; *found tells which. */
+static unsigned ctx_find(struct cpu *c, uint16_t pcid, bool *found)
+{
+    struct mmu *u = c->mmu;
+    unsigned victim = 0;
+    uint64_t oldest = ~0ull;
+
+    *found = true;
+    for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
+        if (u->ctx[k] && u->ctx[k]->valid && u->ctx[k]->pcid == pcid) {
+            return k;
+        }
+        uint64_t age = !u->ctx[k] ? 1 : !u->ctx[k]->valid ? 0 : u->ctx[k]->used + 2;
+        if (age < oldest && k != u->cur) {
+            oldest = age;
+            victim = k;
+        }
+    }
+    *found = false;
+    if (!u->ctx[victim]) {
+        u->ctx[victim] = ctx_new(c);
+    }
+    ctx_flush(c, u->ctx[victim], true);
+    u->ctx[victim]->pcid = pcid;
+    u->ctx[victim]->valid = true;
+    return victim;
+}
+
+void mmu_switch_pcid(struct cpu *c, bool keep)
+{
+    uint16_t pcid = c->cr4 & CR4_PCIDE ? c->cr3 & 0xfff : 0;
+    bool found;
+    unsigned n = ctx_find(c, pcid, &found);
+
+    if (found && !keep) {
+        ctx_flush(c, c->mmu->ctx[n], false);
+    }
+    ctx_use(c, n);
+}
+
+static bool filter_has(const uint64_t *words, uint64_t region)
+{
+    return words[region >> 6 & (LARGE_WORDS - 1)] >> (region & 63) & 1;
+}
+
+/* Drop everything of a region that holds large pages, and `la` is in. */
+static void ctx_drop_region(struct cpu *c, struct mmu_ctx *x, uint64_t la, unsigned shift)
+{
+    for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
+        struct tlb *t = &x->tlbs[cls];
+
+        for (unsigned slot = 0; slot < TLB_SIZE; slot++) {
+            if (t->e[slot].tag_r >> shift == la >> shift) {
+                tlb_clear_slot(t, slot);
+            }
+        }
+    }
+    for (unsigned k = 0; k < ITLB_SIZE; k++) {
+        if (x->itlb[k].tag >> shift == la >> shift) {
+            x->itlb[k].tag = 0;
+        }
+    }
+    ctx_new_gen(c, x);
+}
+
+static void ctx_invlpg(struct cpu *c, struct mmu_ctx *x, uint64_t la)
+{
+    uint64_t page = la & ~PAGE_OFFSET_MASK;
+    unsigned slot = la >> PAGE_SHIFT & (TLB_SIZE - 1);
+
+    if (filter_has(x->large_1g, la >> 30)) {
+        ctx_drop_region(c, x, la, 30);
+        return;
+    }
+    if (filter_has(x->large_4m, la >> 22)) {
+        ctx_drop_region(c, x, la, 22);
+        return;
+    }
+    for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
+        if (x->tlbs[cls].e[slot].tag_r == page) {
+            tlb_clear_slot(&x->tlbs[cls], slot);
+        }
+    }
+    struct itlb_entry *e = &x->itlb[la >> PAGE_SHIFT & (ITLB_SIZE - 1)];
+    if ((e->tag & ~PAGE_OFFSET_MASK) == page) {
+        e->tag = 0;
+    }
+    if (x->fetched[la >> (PAGE_SHIFT + 6) & (FETCHED_WORDS - 1)] >> (la >> PAGE_SHIFT & 63) & 1) {
+        ctx_new_gen(c, x);
+    }
+}
+
+/* Also in the other contexts: they may hold the page as a global one. */
+void mmu_invlpg(struct cpu *c, uint64_t la)
+{
+    for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
+        struct mmu_ctx *x = c->mmu->ctx[k];
+
+        if (x && x->valid) {
+            ctx_invlpg(c, x, la);
+        }
+    }
+    ctx_update_key(c);
+}
+
+void mmu_invpcid(struct cpu *c, unsigned type, uint16_t pcid, uint64_t la)
+{
+    for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
+        struct mmu_ctx *x = c->mmu->ctx[k];
+
+        if (!x || !x->valid || (type < 2 && x->pcid != pcid)) {
+            continue;
+        }
+        if (type == 0) {
+            ctx_invlpg(c, x, la);
+        } else {
+            ctx_flush(c, x, type == 2);
+        }
+    }
+    ctx_update_key(c);
+}

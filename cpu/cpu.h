@@ -259,6 +259,34 @@ struct fpu {
 struct insn;
 struct cpu;
 struct decoder;
+
+/* What an instruction reaches that lies outside of the CPU and RAM, and so cannot be taken back. */
+enum cpu_outside {
+    OUTSIDE_DEVICE, /* memory that is not plain RAM */
+    OUTSIDE_PORT,
+    OUTSIDE_APIC, /* the local APIC by registers */
+    OUTSIDE_TIME,
+    OUTSIDE_RANDOM,
+    OUTSIDE_FERR,
+    OUTSIDE_TLB,   /* a flush */
+    OUTSIDE_FETCH, /* the rest are the engine's: an instruction that is in no block */
+    OUTSIDE_PAGES, /* more pages than it keeps copies of */
+    OUTSIDE_COUNT
+};
+/*
+ * For an engine that runs instructions and may take them back (accel/check.c); c->watch is NULL
+ * with all others.  While there is one, a TLB entry gets its write tag only for a store.
+ */
+struct cpu_watch {
+    /* A page of RAM is about to be stored to; not told again while a write tag for it is there. */
+    void (*store)(struct cpu *c, struct ram *ram, uint64_t page);
+    /* A walk has set accessed or dirty bits in an entry of a page table (told by `store` too). */
+    void (*marked)(struct cpu *c, void *host, uint64_t old, uint64_t val, unsigned width);
+    /* `size` bytes of a data or instruction TLB entry are about to change. */
+    void (*tlb)(struct cpu *c, void *entry, size_t size);
+    /* About to do what cannot be taken back.  Need not return. */
+    void (*outside)(struct cpu *c, enum cpu_outside what);
+};
 typedef void op_fn(struct cpu *c, const struct insn *i);
 
 enum { JCACHE_SIZE = 8192 };
@@ -296,6 +324,7 @@ struct cpu {
     void (*lookup)(struct cpu *c);      /* no jcache hit: c->ip is the target; continues there */
     void (*code_written)(struct cpu *c, struct ram *ram, uint64_t off,
                          uint64_t len); /* store into a code page */
+    const struct cpu_watch *watch;      /* or NULL */
 
     /* control */
     uint64_t cr0, cr2, cr3, cr4;
@@ -387,6 +416,12 @@ extern const struct state_field cpu_state[];
 /* "RAX=... ..." as `info registers` shows it. */
 void cpu_print(const struct cpu *c, GString *out);
 
+static inline void cpu_outside(struct cpu *c, enum cpu_outside what)
+{
+    if (unlikely(c->watch)) {
+        c->watch->outside(c, what);
+    }
+}
 static inline bool cpu_has(const struct cpu *c, enum feature f)
 {
     return f == FEAT_NONE || (c->feat[f / 64] >> (f % 64) & 1);

@@ -261,6 +261,7 @@ static bool apic_enabled(struct cpu *c)
     bool on = true;
 
     if (c->v->apic) {
+        cpu_outside(c, OUTSIDE_APIC);
         machine_lock(c->v->m);
         on = c->v->apic->get_base(c->v->apic_dev) & BIT(11);
         machine_unlock(c->v->m);

@@ -193,6 +193,7 @@ bool fpu_check_pending(struct cpu *c, const struct insn *i)
         cpu_raise(c, EXCP_MF);
     }
     if (!c->fpu.ferr && c->v->ferr) {
+        cpu_outside(c, OUTSIDE_FERR);
         machine_lock(c->v->m);
         c->v->ferr(c->v->ferr_dev);
         machine_unlock(c->v->m);

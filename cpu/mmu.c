@@ -53,17 +53,21 @@ static uint8_t *mmu_host(struct cpu *c, uint64_t pa, bool write)
 {
     struct mmu_range *r = &c->mmu->last[write];
 
-    if (likely(pa - r->base < r->size)) {
-        return r->host + (pa - r->base);
+    if (unlikely(pa - r->base >= r->size)) {
+        const struct flat_range *f = aspace_find(c->v->m, pa, write ? ACCESS_WRITE : ACCESS_READ);
+
+        if (!f || !f->host || (write && f->region->ram->readonly) ||
+            (f->base | f->size) & PAGE_OFFSET_MASK) {
+            return NULL; /* pieces of pages go the slow way */
+        }
+        *r = (struct mmu_range){
+            .base = f->base, .size = f->size, .host = f->host, .ram = f->region->ram};
     }
-    const struct flat_range *f = aspace_find(c->v->m, pa, write ? ACCESS_WRITE : ACCESS_READ);
-    if (!f || !f->host || (write && f->region->ram->readonly) ||
-        (f->base | f->size) & PAGE_OFFSET_MASK) {
-        return NULL; /* pieces of pages go the slow way */
+    uint8_t *host = r->host + (pa - r->base);
+    if (unlikely(write && c->watch)) {
+        c->watch->store(c, r->ram, (uint64_t)(host - r->ram->host) >> PAGE_SHIFT);
     }
-    *r = (struct mmu_range){
-        .base = f->base, .size = f->size, .host = f->host, .ram = f->region->ram};
-    return r->host + (pa - r->base);
+    return host;
 }
 
 /* A store of `len` bytes went to host address `host` of block `ram`, whose page asks to be told. */
@@ -87,6 +91,7 @@ uint64_t mmu_phys_load(struct cpu *c, uint64_t pa, unsigned size)
     uint64_t v[2] = {0};
 
     if (!host) {
+        cpu_outside(c, OUTSIDE_DEVICE);
         return c->bus_held ? aspace_read_locked(c->v->m, pa, size) : aspace_read(c->v->m, pa, size);
     }
     mem_move(v, host, size);
@@ -98,6 +103,7 @@ void mmu_phys_store(struct cpu *c, uint64_t pa, uint64_t val, unsigned size)
     if (mmu_phys_write(c, pa, &val, size)) {
         return;
     }
+    cpu_outside(c, OUTSIDE_DEVICE);
     if (c->bus_held) {
         aspace_write_locked(c->v->m, pa, val, size, c->v);
     } else {
@@ -122,7 +128,11 @@ static uint64_t entry_load(struct cpu *c, uint64_t pa, unsigned width, unsigned 
     const uint8_t *host = mmu_host(c, pa, false);
 
     if (unlikely(!host)) {
-        return access & WALK_DEBUG ? 0 : aspace_read(c->v->m, pa, width);
+        if (access & WALK_DEBUG) {
+            return 0;
+        }
+        cpu_outside(c, OUTSIDE_DEVICE);
+        return aspace_read(c->v->m, pa, width);
     }
     return width == 8 ? __atomic_load_n((const uint64_t *)(const void *)host, __ATOMIC_RELAXED)
                       : __atomic_load_n((const uint32_t *)(const void *)host, __ATOMIC_RELAXED);
@@ -151,6 +161,9 @@ static bool entry_update(struct cpu *c, uint64_t pa, uint64_t old, uint64_t new,
     }
     if (ok) {
         mmu_note_store(c, c->mmu->last[1].ram, host, width);
+        if (unlikely(c->watch)) {
+            c->watch->marked(c, host, old, new, width);
+        }
     }
     return ok;
 }
@@ -448,8 +461,12 @@ static struct mmu_ref mmu_fill(struct cpu *c, uint64_t la, unsigned cls, bool wr
     struct tlb *t = &x->tlbs[cls];
     struct tlb_entry *e = &t->e[slot];
     uint64_t page = la & ~PAGE_OFFSET_MASK;
-    bool direct = w.writable && page_takes_stores(c, w.pa & ~PAGE_OFFSET_MASK,
-                                                  host - (la & PAGE_OFFSET_MASK), write);
+    if (unlikely(c->watch)) {
+        c->watch->tlb(c, e, sizeof *e);
+    }
+    bool direct =
+        w.writable && (write || !c->watch) &&
+        page_takes_stores(c, w.pa & ~PAGE_OFFSET_MASK, host - (la & PAGE_OFFSET_MASK), write);
 
     e->tag_r = page;
     e->tag_w = direct ? page : TLB_NO_TAG(slot);
@@ -475,6 +492,9 @@ struct mmu_ref mmu_ref(struct cpu *c, uint64_t la, unsigned cls, bool write)
         bool direct = page_takes_stores(c, pa, (uint8_t *)(uintptr_t)(page + e->addend), true);
 
         if (direct) {
+            if (unlikely(c->watch)) {
+                c->watch->tlb(c, e, sizeof *e);
+            }
             e->tag_w = page;
         }
         return (struct mmu_ref){.host = direct ? (uint8_t *)(uintptr_t)(la + e->addend) : NULL,
@@ -497,6 +517,9 @@ static void itlb_fill(struct cpu *c, struct itlb_entry *e, uint64_t la, uint64_t
     uint8_t *host = mmu_host(c, pa, false);
     struct ram *ram = host ? c->mmu->last[0].ram : NULL;
 
+    if (unlikely(c->watch)) {
+        c->watch->tlb(c, e, sizeof *e);
+    }
     *e = (struct itlb_entry){.tag = tag,
                              .pa = pa,
                              .host = host,

@@ -133,6 +133,7 @@ void mmu_flush(struct cpu *c, bool global)
 {
     struct mmu *u = c->mmu;
 
+    cpu_outside(c, OUTSIDE_TLB);
     ctx_flush(c, mmu_now(c), global);
     if (global) {
         c->a20_mask = atomic_load(&c->v->m->a20_mask);
@@ -178,6 +179,8 @@ void mmu_switch_pcid(struct cpu *c, bool keep)
 {
     uint16_t pcid = c->cr4 & CR4_PCIDE ? c->cr3 & 0xfff : 0;
     bool found;
+
+    cpu_outside(c, OUTSIDE_TLB);
     unsigned n = ctx_find(c, pcid, &found);
 
     if (found && !keep) {
@@ -241,6 +244,7 @@ static void ctx_invlpg(struct cpu *c, struct mmu_ctx *x, uint64_t la)
 /* Also in the other contexts: they may hold the page as a global one. */
 void mmu_invlpg(struct cpu *c, uint64_t la)
 {
+    cpu_outside(c, OUTSIDE_TLB);
     for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
         struct mmu_ctx *x = c->mmu->ctx[k];
 
@@ -253,6 +257,7 @@ void mmu_invlpg(struct cpu *c, uint64_t la)
 
 void mmu_invpcid(struct cpu *c, unsigned type, uint16_t pcid, uint64_t la)
 {
+    cpu_outside(c, OUTSIDE_TLB);
     for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
         struct mmu_ctx *x = c->mmu->ctx[k];
 

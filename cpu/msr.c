@@ -79,6 +79,7 @@ static bool apic_base_get(struct cpu *c, uint64_t *val)
     if (!c->v->apic || !cpu_has(c, FEAT_APIC)) {
         return false;
     }
+    cpu_outside(c, OUTSIDE_APIC);
     machine_lock(c->v->m);
     *val = c->v->apic->get_base(c->v->apic_dev);
     machine_unlock(c->v->m);
@@ -91,6 +92,7 @@ static bool apic_base_set(struct cpu *c, uint64_t val)
 
     if (c->v->apic && cpu_has(c, FEAT_APIC) && !(val & ~(c->phys_mask | 0xfff)) &&
         (!(val & BIT(10)) || cpu_has(c, FEAT_X2APIC))) {
+        cpu_outside(c, OUTSIDE_APIC);
         machine_lock(c->v->m);
         ok = c->v->apic->set_base(c->v->apic_dev, val);
         machine_unlock(c->v->m);
@@ -103,6 +105,7 @@ static bool apic_msr(struct cpu *c, uint32_t msr, uint64_t *val, bool write)
     bool ok = false;
 
     if (c->v->apic && cpu_has(c, msr == MSR_TSC_DEADLINE ? FEAT_TSC_DEADLINE : FEAT_X2APIC)) {
+        cpu_outside(c, OUTSIDE_APIC);
         machine_lock(c->v->m);
         ok = write ? c->v->apic->msr_write(c->v->apic_dev, msr, *val)
                    : c->v->apic->msr_read(c->v->apic_dev, msr, val);

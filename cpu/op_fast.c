@@ -310,6 +310,7 @@ static __attribute__((noinline)) uint64_t random_bytes(struct cpu *c, unsigned n
     uint64_t v = 0;
 
     if (c->random_left < n) {
+        cpu_outside(c, OUTSIDE_RANDOM);
         ssize_t got = getrandom(c->random, sizeof c->random, 0);
         c->random_left = got > 0 ? (unsigned)got : 0;
     }

@@ -16,6 +16,7 @@ static uint32_t io_in(struct cpu *c, const struct insn *i, uint16_t port, unsign
     c->cur = i;
     cpu_check_io(c, port, size);
     debug_check_io(c, port, size);
+    cpu_outside(c, OUTSIDE_PORT);
     return port_read(c->v->m, port, size);
 }
 
@@ -24,6 +25,7 @@ static void io_out(struct cpu *c, const struct insn *i, uint16_t port, uint32_t 
     c->cur = i;
     cpu_check_io(c, port, size);
     debug_check_io(c, port, size);
+    cpu_outside(c, OUTSIDE_PORT);
     port_write(c->v->m, port, val, size);
 }
 

@@ -135,6 +135,7 @@ static uint64_t cr8_get(struct cpu *c)
     uint64_t v = 0;
 
     if (c->v->apic) {
+        cpu_outside(c, OUTSIDE_APIC);
         machine_lock(c->v->m);
         v = c->v->apic->get_tpr(c->v->apic_dev);
         machine_unlock(c->v->m);
@@ -148,6 +149,7 @@ static void cr8_set(struct cpu *c, uint64_t val)
         gp0(c);
     }
     if (c->v->apic) {
+        cpu_outside(c, OUTSIDE_APIC);
         machine_lock(c->v->m);
         c->v->apic->set_tpr(c->v->apic_dev, (uint8_t)val);
         machine_unlock(c->v->m);

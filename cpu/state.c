@@ -290,6 +290,7 @@ void cpu_update_mode(struct cpu *c)
 
 uint64_t cpu_tsc(struct cpu *c)
 {
+    cpu_outside(c, OUTSIDE_TIME);
     return (uint64_t)clock_now(c->v->m) + c->tsc_offset;
 }
 

@@ -5,9 +5,10 @@
  * interpreter.
  */
 #include "accel/accel.h"
+#include "accel/check.h"
 #include "accel/interp.h"
 
-static const struct accel_ops *const accelerators[] = {&accel_interp};
+static const struct accel_ops *const accelerators[] = {&accel_interp, &accel_check_interp};
 
 const struct accel_ops *accel_choose(const char *name, const char **why, GError **err)
 {
@@ -21,15 +22,20 @@ const struct accel_ops *accel_choose(const char *name, const char **why, GError 
             return accelerators[n];
         }
     }
+    g_autoptr(GString) names = g_string_new("auto");
+    for (size_t n = 0; n < ARRAY_LEN(accelerators); n++) {
+        g_string_append_printf(names, "%s%s", n + 1 < ARRAY_LEN(accelerators) ? ", " : " and ",
+                               accelerators[n]->name);
+    }
     g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
-                "--accel %s: unknown accelerator; this version has auto and interp", name);
+                "--accel %s: unknown accelerator; this version has %s", name, names->str);
     return NULL;
 }
 
 void accel_help(GString *out)
 {
-    g_string_append(out, "auto      the fastest that works here\n");
+    g_string_append_printf(out, "%-19s %s\n", "auto", "the fastest that works here");
     for (size_t n = 0; n < ARRAY_LEN(accelerators); n++) {
-        g_string_append_printf(out, "%-9s %s\n", accelerators[n]->name, accelerators[n]->title);
+        g_string_append_printf(out, "%-19s %s\n", accelerators[n]->name, accelerators[n]->title);
     }
 }

@@ -11,19 +11,12 @@
  *
  * Not modelled: SMM.
  */
-#include "accel/interp.h"
+#include "accel/interp_int.h"
 #include "accel/blocks.h"
+#include "accel/check.h"
 #include "cpu/mem.h"
 #include "hw/core/code.h"
 #include "cpu/fpu.h"
-
-struct interp {
-    struct blocks *blocks;
-    struct insn single[2];
-    bool unlinked;    /* an instruction budget is set: every branch comes back to be counted */
-    uint64_t budget;  /* icount at which the run ends; 0: none */
-    uint64_t counted; /* icount already added to vcpu.insns */
-};
 
 static struct interp *interp_of(const struct cpu *c)
 {
@@ -130,18 +123,23 @@ static void interp_link(struct cpu *c, const struct insn *i)
 
 static void interp_code_written(struct cpu *c, struct ram *ram, uint64_t off, uint64_t len)
 {
-    blocks_written(interp_of(c)->blocks, c, ram, off, len);
+    struct interp *e = interp_of(c);
+
+    if (likely(!e->other)) {
+        blocks_written(e->blocks, c, ram, off, len);
+        return;
+    }
+    /* the page keeps its code bit: what one holds no block of the other may */
+    blocks_drop(e->blocks, ram, off, len);
+    blocks_drop(e->other->blocks, ram, off, len);
 }
 
 /* ---- requests ---- */
 
-static void drop_stale_code(struct cpu *c, struct interp *e)
+static void drop_noted(struct cpu *c, struct interp *e, const GArray *notes, bool all)
 {
-    bool all;
-
-    vcpu_clear(c->v, VCPU_REQ_CODE);
-    g_autoptr(GArray) notes = code_take_notes(c->v, &all);
     if (all) {
+        interp_use(c, e);
         blocks_flush(e->blocks, c);
         return;
     }
@@ -150,6 +148,19 @@ static void drop_stale_code(struct cpu *c, struct interp *e)
 
         blocks_drop(e->blocks, p->ram, p->off, p->len);
     }
+}
+
+static void drop_stale_code(struct cpu *c, struct interp *e)
+{
+    bool all;
+
+    vcpu_clear(c->v, VCPU_REQ_CODE);
+    g_autoptr(GArray) notes = code_take_notes(c->v, &all);
+    if (unlikely(e->other)) {
+        drop_noted(c, e->other, notes, all);
+        interp_use(c, e);
+    }
+    drop_noted(c, e, notes, all);
 }
 
 static void do_reset(struct cpu *c, bool init)
@@ -282,7 +293,7 @@ static bool run_single(struct cpu *c, struct interp *e)
     return !was_slow || !cpu_debug_pending(c) || cpu_deliver_exception(c);
 }
 
-static void run_blocks(struct cpu *c, struct interp *e)
+void interp_run_blocks(struct cpu *c, struct interp *e)
 {
     const struct insn *i;
 
@@ -293,6 +304,7 @@ static void run_blocks(struct cpu *c, struct interp *e)
     if (i) {
         i->fn(c, i);
     } else {
+        cpu_outside(c, OUTSIDE_FETCH);
         c->r[R_BASE] = c->ip;
         blocks_single(c, c->ip + c->cs_base, e->single);
         e->single[0].fn(c, &e->single[0]);
@@ -336,14 +348,17 @@ static enum vcpu_exit run_turn(struct cpu *c, struct interp *e, bool *leave)
         *leave = !run_single(c, e);
         return VCPU_EXIT_SHUTDOWN;
     }
-    run_blocks(c, e);
+    if (unlikely(e->check)) {
+        *leave = !check_run(c, e->check);
+        return VCPU_EXIT_ERROR;
+    }
+    interp_run_blocks(c, e);
     return VCPU_EXIT_REQUEST;
 }
 
-/* The instructions of an abandoned block that did retire. */
-static void count_raised(struct cpu *c)
+void interp_raised(struct cpu *c)
 {
-    if (c->cur && c->cur->n) {
+    if (c->cur && c->cur->n) { /* the instructions of an abandoned block that did retire */
         c->icount += c->cur->n - 1u;
     }
 }
@@ -354,7 +369,7 @@ static enum vcpu_exit run_loop(struct cpu *c, struct interp *e)
     bool leave;
 
     if (setjmp(c->jmp)) {
-        count_raised(c);
+        interp_raised(c);
         if (c->jkey == ~0ull) { /* raised inside run_single */
             cpu_update_mode(c);
         }
@@ -369,7 +384,7 @@ static enum vcpu_exit run_loop(struct cpu *c, struct interp *e)
     return exit;
 }
 
-static enum vcpu_exit interp_run(struct vcpu *v)
+enum vcpu_exit interp_run(struct vcpu *v)
 {
     struct cpu *c = v->cpu;
     struct interp *e = c->engine;
@@ -387,57 +402,76 @@ static enum vcpu_exit interp_run(struct vcpu *v)
 
 /* ---- life ---- */
 
-static bool interp_init(struct machine *m, GError **err)
+bool interp_init(struct machine *m, GError **err)
 {
     (void)err;
     m->fault_report = interp_fault_report;
     return true;
 }
 
-static bool interp_vcpu_init(struct vcpu *v, GError **err)
+struct interp *interp_new(GError **err)
+{
+    struct interp *e = g_new0(struct interp, 1);
+
+    e->blocks = blocks_new();
+    if (!e->blocks) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
+                    "no memory for the cache of decoded blocks");
+        g_free(e);
+        return NULL;
+    }
+    return e;
+}
+
+void interp_free(struct interp *e)
+{
+    if (e) {
+        blocks_free(e->blocks);
+        g_free(e);
+    }
+}
+
+void interp_use(struct cpu *c, struct interp *e)
+{
+    c->engine = e;
+    c->jcache = e->jcache;
+    c->link = interp_link;
+    c->lookup = interp_lookup;
+    c->code_written = interp_code_written;
+}
+
+bool interp_vcpu_init(struct vcpu *v, GError **err)
 {
     struct cpu *c = cpu_new(v, v->m->config.cpu_model, err);
 
     if (!c) {
         return false;
     }
-    struct interp *e = g_new0(struct interp, 1);
-    e->blocks = blocks_new();
-    if (!e->blocks) {
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
-                    "no memory for the cache of decoded blocks");
-        g_free(e);
+    struct interp *e = interp_new(err);
+    if (!e) {
         cpu_free(c);
         return false;
     }
+    e->jcache = c->jcache;
     e->budget = v->m->config.max_insns;
     e->unlinked = e->budget != 0;
-    c->engine = e;
-    c->link = interp_link;
-    c->lookup = interp_lookup;
-    c->code_written = interp_code_written;
+    interp_use(c, e);
     v->cpu = c;
     v->engine = e;
     do_reset(c, false);
     return true;
 }
 
-static void interp_vcpu_fini(struct vcpu *v)
+void interp_vcpu_fini(struct vcpu *v)
 {
-    struct cpu *c = v->cpu;
-    struct interp *e = v->engine;
-
-    if (e) {
-        blocks_free(e->blocks);
-        g_free(e);
-    }
-    if (c) {
-        cpu_free(c);
+    interp_free(v->engine);
+    if (v->cpu) {
+        cpu_free(v->cpu);
     }
     v->cpu = v->engine = NULL;
 }
 
-static void interp_vcpu_reset(struct vcpu *v)
+void interp_vcpu_reset(struct vcpu *v)
 {
     do_reset(v->cpu, false);
 }

@@ -52,7 +52,8 @@ void guest_gate(struct guest *g, uint32_t at, uint16_t sel, uint32_t off, uint8_
     guest_put32(g, at + 4, params | (uint32_t)attr << 8 | (off & 0xffff0000));
 }
 
-static void init(struct guest *g, const char *model, uint64_t max_insns)
+static void init(struct guest *g, const char *model, uint64_t max_insns,
+                 const struct check_second *second)
 {
     struct vm_config cfg;
     GError *err = NULL;
@@ -67,7 +68,8 @@ static void init(struct guest *g, const char *model, uint64_t max_insns)
     machine_unlock(g->rig->m);
     g->v = g->rig->m->vcpus[0];
     g->ram = g->rig->ram->host;
-    if (!accel_interp.vcpu_init(g->v, &err)) {
+    g->fini = second ? check_vcpu_free : accel_interp.vcpu_fini;
+    if (!(second ? check_vcpu_init(g->v, second, &err) : accel_interp.vcpu_init(g->v, &err))) {
         cr_assert_fail("no CPU: %s", err->message);
     }
     g->c = g->v->cpu;
@@ -87,17 +89,22 @@ static void init(struct guest *g, const char *model, uint64_t max_insns)
 
 void guest_init(struct guest *g, const char *model)
 {
-    init(g, model, 10000);
+    init(g, model, 10000, NULL);
 }
 
 void guest_init_linked(struct guest *g, const char *model)
 {
-    init(g, model, 0);
+    init(g, model, 0, NULL);
+}
+
+void guest_init_checked(struct guest *g, const char *model, const struct check_second *second)
+{
+    init(g, model, 10000, second);
 }
 
 void guest_free(struct guest *g)
 {
-    accel_interp.vcpu_fini(g->v);
+    g->fini(g->v);
     machine_lock(g->rig->m);
     rig_free(g->rig);
 }

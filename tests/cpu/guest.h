@@ -13,6 +13,7 @@
 #ifndef TESTS_CPU_GUEST_H
 #define TESTS_CPU_GUEST_H
 
+#include "accel/check.h"
 #include "cpu/sys.h"
 #include "tests/rig.h"
 
@@ -52,12 +53,15 @@ struct guest {
     struct vcpu *v;
     struct cpu *c;
     uint8_t *ram;
+    void (*fini)(struct vcpu *v);
 };
 
 void guest_init(struct guest *g, const char *model);
 /* Without a limit of instructions, which would keep the engine from linking blocks: the guest must
  * halt by itself. */
 void guest_init_linked(struct guest *g, const char *model);
+/* Under the comparison of `second` with the interpreter. */
+void guest_init_checked(struct guest *g, const char *model, const struct check_second *second);
 void guest_free(struct guest *g);
 /* Write a descriptor: attr as in struct seg (type, S, DPL, P, L, D, G). */
 void guest_desc(struct guest *g, uint16_t sel, uint32_t base, uint32_t limit, uint16_t attr);

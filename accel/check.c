@@ -1,0 +1,397 @@
+/*
+ * Two engines in lock-step.
+ *
+ * The run loop is the interpreter's.  Instead of a block it runs a stretch of some hundred
+ * instructions here: by the interpreter, block by block; then state and memory are put back
+ * (check_memory.c), the second engine does the same instructions, and what came out is compared:
+ * the whole state table of the CPU, the exception raised, every page written to.  What the second
+ * engine left is what the guest goes on with.  Where they differ the stretch is done again block by
+ * block, so that the report (check_report.c) names the block, unless only the whole differs.
+ *
+ * An instruction that reaches what cannot be taken back (a device, time, random numbers, a flush of
+ * the TLB) ends the stretch in front of its block, and that block is run by the interpreter alone.
+ * It is counted as unchecked, with the reason, as is a stretch that a request came into.  What the
+ * run loop does is not compared either: it is the same code for both.  That is single steps, and
+ * the delivery of interrupts and exceptions (that one is raised, and in which state, is).
+ *
+ * Not modelled: several processors; engines that need hardware (KVM).
+ */
+#include "accel/blocks.h"
+#include "accel/check_int.h"
+#include "cpu/fpu.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct check *check_of_vcpu(const struct vcpu *v)
+{
+    const struct interp *e = v->engine;
+
+    return e ? e->check : NULL;
+}
+
+/* ---- the CPU's state ---- */
+
+/* Of the registers that stand in the host's units meanwhile, the values go to c->fpu. */
+static void sync_fpu(struct cpu *c)
+{
+    fpu_x87_save(c);
+    c->fpu.mxcsr = fpu_mxcsr(c);
+}
+
+static void take_copy(struct cpu *c, struct cpu *to)
+{
+    sync_fpu(c);
+    memcpy(to, c, sizeof *c);
+}
+
+void check_undo(struct check *k, struct cpu *c)
+{
+    jmp_buf jmp;
+
+    check_memory_undo(k, c);
+    fpu_x87_save(c);
+    memcpy(&jmp, &c->jmp, sizeof jmp);
+    memcpy(c, k->before, sizeof *c);
+    memcpy(&c->jmp, &jmp, sizeof jmp);
+    fpu_set_mxcsr(c, c->fpu.mxcsr);
+}
+
+/* ---- one side's run ---- */
+
+/* The run loop has something to do before the next block. */
+static bool wants_loop(const struct cpu *c)
+{
+    return c->slow || c->inhibit || c->halted || c->shutdown;
+}
+
+static void run_first(struct check *k, struct cpu *c, uint64_t until)
+{
+    do {
+        k->path[k->npath++] = (struct check_block){
+            .ip = c->ip, .la = c->ip + c->cs_base, .icount = c->icount, .mode = c->mode};
+        interp_run_blocks(c, k->first);
+    } while (c->icount < until && k->npath < CHECK_PATH && !wants_loop(c) && !vcpu_pending(c->v));
+}
+
+static void run_second(struct check *k, struct cpu *c, uint64_t until)
+{
+    uint64_t ip, icount;
+
+    do {
+        ip = c->ip;
+        icount = c->icount;
+        k->second->run(c, k->second_engine, until);
+    } while (c->icount < until && !wants_loop(c) && (ip != c->ip || icount != c->icount));
+}
+
+/* c->jmp is this function's when it returns. */
+static enum check_end run_side(struct check *k, struct cpu *c, bool first, uint64_t until)
+{
+    enum check_end end;
+
+    interp_use(c, first ? k->first : k->second_engine);
+    switch (setjmp(c->jmp)) {
+    case 0:
+        (first ? run_first : run_second)(k, c, until);
+        end = CHECK_RAN;
+        break;
+    case 1 + CHECK_OUTSIDE:
+        end = CHECK_OUTSIDE;
+        break;
+    default:
+        interp_raised(c);
+        c->ip = cpu_ip(c);
+        end = CHECK_RAISED;
+        break;
+    }
+    c->cur = NULL;
+    return end;
+}
+
+/* ---- a stretch ---- */
+
+static void open_stretch(struct check *k, struct cpu *c)
+{
+    machine_lock(c->v->m);
+    k->requests = vcpu_pending(c->v);
+    take_copy(c, k->before);
+    check_memory_open(k);
+    k->npath = 0;
+}
+
+static void close_stretch(struct check *k, struct cpu *c)
+{
+    check_memory_close(k);
+    interp_use(c, k->first);
+    machine_unlock(c->v->m);
+}
+
+/* Run one block by the interpreter alone. */
+static void run_unchecked(struct check *k, struct cpu *c)
+{
+    uint64_t begun = c->icount;
+
+    interp_run_blocks(c, k->first);
+    k->stats.unchecked +=
+        c->icount - begun; /* nothing where it raised: rare, and the run goes on */
+}
+
+/*
+ * The first engine, up to icount `until` or the block that reaches outside, which is left out.
+ * False: that is the very first.
+ */
+static bool run_reference(struct check *k, struct cpu *c, uint64_t until)
+{
+    for (;;) {
+        k->end = run_side(k, c, true, until);
+        if (k->end != CHECK_OUTSIDE) {
+            break;
+        }
+        until = k->path[k->npath - 1].icount;
+        check_undo(k, c);
+        check_memory_forget(k);
+        if (until == c->icount) {
+            return false;
+        }
+        k->npath = 0;
+    }
+    take_copy(c, k->after);
+    check_memory_keep(k);
+    return true;
+}
+
+/*
+ * How far the next stretch may go: the budget is kept to the instruction by the run loop.  Long
+ * ones are quick and see blocks follow on each other, but not what is wrong for a moment only.
+ */
+static uint64_t stretch_end(const struct check *k, const struct cpu *c)
+{
+    static const uint16_t lengths[] = {256, 1, 1, 24, 1, 1, 256, 1, 1, 80, 1};
+    unsigned usual =
+        k->second->stretch ? k->second->stretch : lengths[k->stats.windows % ARRAY_LEN(lengths)];
+    uint64_t until = c->icount + (c->icount < k->narrow ? 1 : usual);
+    uint64_t budget = k->first->budget;
+
+    return budget ? MIN(until, budget - BLOCK_MAX + 1) : until;
+}
+
+/* ---- the comparison ---- */
+
+static bool same(const struct check *k, struct cpu *c, enum check_end end)
+{
+    sync_fpu(c);
+    return check_state_equal(k, c, end) && check_memory_equal(k);
+}
+
+/*
+ * The two differ; c is in the second engine's state.  True: go on, from where the stretch began, to
+ * find the block.
+ */
+static bool look_closer(struct check *k, struct cpu *c, enum check_end end)
+{
+    GString *text = check_tell(k, c, end);
+
+    if (k->npath == 1) { /* this is it */
+        if (k->report) {
+            g_string_free(k->report, TRUE);
+        }
+        k->report = text;
+        return false;
+    }
+    k->narrow = k->after->icount;
+    k->report = text;
+    return true;
+}
+
+/* Blocks of a stretch that differed do not differ one by one. */
+static bool narrowed_in_vain(const struct check *k, const struct cpu *c)
+{
+    return k->report && c->icount >= k->narrow;
+}
+
+static void count_checked(struct check *k, const struct cpu *c)
+{
+    k->stats.windows++;
+    k->stats.checked += c->icount - k->before->icount;
+}
+
+bool check_run(struct cpu *c, struct check *k)
+{
+    jmp_buf outer;
+    bool alone, good = true;
+
+    if (narrowed_in_vain(k, c)) {
+        return false;
+    }
+    memcpy(&outer, &c->jmp, sizeof outer);
+    open_stretch(k, c);
+    alone = !run_reference(k, c, stretch_end(k, c));
+    if (alone) {
+        k->stats.outside[k->outside]++;
+    } else {
+        check_undo(k, c);
+        enum check_end end = run_side(k, c, false, k->after->icount + (k->end == CHECK_RAISED));
+        if (same(k, c, end)) {
+            count_checked(k, c);
+            good = !narrowed_in_vain(k, c);
+        } else if (vcpu_pending(c->v) != k->requests) {
+            check_undo(k, c);
+            k->stats.disturbed++;
+            alone = true;
+        } else {
+            good = look_closer(k, c, end);
+            k->end = CHECK_RAN;
+        }
+    }
+    close_stretch(k, c);
+    memcpy(&c->jmp, &outer, sizeof outer);
+    if (good && alone) {
+        run_unchecked(k, c);
+    } else if (good && k->end == CHECK_RAISED) {
+        longjmp(c->jmp, 1); /* c->excp is to be delivered */
+    }
+    return good;
+}
+
+/* ---- the accelerator ---- */
+
+static bool check_new(struct vcpu *v, const struct check_second *second, GError **err)
+{
+    struct interp *first = v->engine;
+    struct check *k = g_new0(struct check, 1);
+    struct cpu *c = v->cpu;
+
+    first->check = k;
+    first->unlinked = true;
+    k->first = first;
+    k->before = aligned_alloc(64, sizeof *k->before);
+    k->after = aligned_alloc(64, sizeof *k->after);
+    k->second_engine = interp_new(err);
+    if (!k->second_engine || !check_memory_init(k, err)) {
+        return false;
+    }
+    k->second_engine->jcache = g_new0(struct jcache_entry, JCACHE_SIZE);
+    k->second_engine->unlinked = true;
+    k->second_engine->check = k;
+    first->other = k->second_engine;
+    k->second_engine->other = first;
+    if (second->init && !second->init(c, k->second_engine, err)) {
+        return false;
+    }
+    k->second = second;
+    c->watch = &check_watch;
+    return true;
+}
+
+void check_vcpu_free(struct vcpu *v)
+{
+    struct check *k = check_of_vcpu(v);
+
+    if (k) {
+        if (k->second && k->second->fini) {
+            k->second->fini(v->cpu, k->second_engine);
+        }
+        if (k->second_engine) {
+            g_free(k->second_engine->jcache);
+            interp_free(k->second_engine);
+        }
+        check_memory_fini(k);
+        free(k->before);
+        free(k->after);
+        if (k->report) {
+            g_string_free(k->report, TRUE);
+        }
+        g_free(k);
+    }
+    interp_vcpu_fini(v);
+}
+
+bool check_vcpu_init(struct vcpu *v, const struct check_second *second, GError **err)
+{
+    if (v->m->ncpus > 1) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
+                    "--accel check: engines can be compared with one processor only; leave out "
+                    "-smp %u",
+                    v->m->ncpus);
+        return false;
+    }
+    if (!interp_vcpu_init(v, err)) {
+        return false;
+    }
+    if (!check_new(v, second, err)) {
+        check_vcpu_free(v);
+        return false;
+    }
+    return true;
+}
+
+void check_get_stats(const struct vcpu *v, struct check_stats *out)
+{
+    const struct cpu *c = v->cpu;
+
+    *out = check_of_vcpu(v)->stats;
+    out->singles = c->icount - out->checked - out->unchecked;
+}
+
+const char *check_report(const struct vcpu *v)
+{
+    const struct check *k = check_of_vcpu(v);
+
+    return k->report ? k->report->str : NULL;
+}
+
+/* ---- for the accelerators ---- */
+
+static void show(const char *text, struct machine *m)
+{
+    fputs(text, stderr);
+    if (m->log) {
+        fputs(text, m->log);
+    }
+}
+
+enum vcpu_exit check_vcpu_run(struct vcpu *v)
+{
+    enum vcpu_exit exit = interp_run(v);
+
+    if (exit == VCPU_EXIT_ERROR && check_report(v)) {
+        show(check_report(v), v->m);
+    }
+    return exit;
+}
+
+void check_vcpu_fini(struct vcpu *v)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    struct check_stats stats;
+
+    check_get_stats(v, &stats);
+    check_sum_up(&stats, ((const struct cpu *)v->cpu)->icount, text);
+    show(text->str, v->m);
+    check_vcpu_free(v);
+}
+
+/* ---- the interpreter, compared with itself ---- */
+
+static void interp_as_second(struct cpu *c, struct interp *e, uint64_t until)
+{
+    (void)until;
+    interp_run_blocks(c, e);
+}
+
+static const struct check_second second_interp = {.name = "interp", .run = interp_as_second};
+
+static bool check_interp_init(struct vcpu *v, GError **err)
+{
+    return check_vcpu_init(v, &second_interp, err);
+}
+
+const struct accel_ops accel_check_interp = {
+    .name = "check:interp,interp",
+    .title = "the interpreter against itself: what --accel check itself does",
+    .init = interp_init,
+    .vcpu_init = check_interp_init,
+    .vcpu_fini = check_vcpu_fini,
+    .vcpu_run = check_vcpu_run,
+    .vcpu_reset = interp_vcpu_reset,
+};

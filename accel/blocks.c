@@ -34,6 +34,9 @@ struct blocks {
     struct code_block **hash;
     struct page_code **pages;
     uint64_t built, dropped, flushes;
+    op_fn *enter;
+    void (*drop)(void *to, struct code_block *k);
+    void *to;
 };
 
 struct blocks *blocks_new(void)
@@ -49,6 +52,14 @@ struct blocks *blocks_new(void)
     b->hash = g_new0(struct code_block *, HASH_SIZE);
     b->pages = g_new0(struct page_code *, HASH_SIZE);
     return b;
+}
+
+void blocks_watch(struct blocks *b, op_fn *enter, void (*drop)(void *to, struct code_block *k),
+                  void *to)
+{
+    b->enter = enter;
+    b->drop = drop;
+    b->to = to;
 }
 
 void blocks_free(struct blocks *b)
@@ -265,6 +276,10 @@ static struct code_block *build(struct blocks *b, struct cpu *c, const struct it
     if (k->host2) {
         add_to_page(b, k, 1, k->host2, MAX(k->bytes - on_first, 1u));
     }
+    k->first_fn = k->insn[0].fn;
+    if (b->enter) {
+        k->insn[0].fn = b->enter;
+    }
     struct code_block **slot = &b->hash[hash_of(k->host, k->mode)];
     k->hash_next = *slot;
     *slot = k;
@@ -373,6 +388,9 @@ static void drop_block(struct blocks *b, struct code_block *k)
         k->stale = true;
         for (unsigned n = 0; n <= k->n; n++) {
             k->insn[n].fn = op_block_stale;
+        }
+        if (k->jit) {
+            b->drop(b->to, k);
         }
         b->dropped++;
     }

@@ -16,6 +16,7 @@
 enum { BLOCK_MAX = 32 };
 
 struct page_code;
+struct jit_code;
 struct code_block {
     struct code_block *hash_next;
     struct code_block *page_next[2]; /* in the list of the page(s) it lies on */
@@ -26,12 +27,21 @@ struct code_block {
     uint16_t bytes;                  /* length of guest code */
     uint8_t n;                       /* instructions */
     bool stale;
-    struct insn insn[]; /* n of them and an end marker */
+    uint32_t heat;        /* times entered while not compiled */
+    op_fn *first_fn;      /* of insn[0], whose own fn may be one of the engine's */
+    struct jit_code *jit; /* its compiled versions */
+    struct insn insn[];   /* n of them and an end marker */
 };
 
 struct blocks;
 
 struct blocks *blocks_new(void);
+/*
+ * What the engine wants to know, for a translator beside it: `enter` takes the place of the first
+ * instruction's handler in every new block, `drop` is told of each that is dropped.
+ */
+void blocks_watch(struct blocks *b, op_fn *enter, void (*drop)(void *to, struct code_block *k),
+                  void *to);
 void blocks_free(struct blocks *b);
 /* Drop everything; no instruction of a block may be under way.  `c` gets empty jump caches. */
 void blocks_flush(struct blocks *b, struct cpu *c);
@@ -69,12 +79,18 @@ op_fn op_block_cross;
  * the target up in the jump cache. */
 extern const struct insn block_cross;
 
+/* The block of a first instruction. */
+static inline struct code_block *block_of(const struct insn *first)
+{
+    uintptr_t at = (uintptr_t)first - offsetof(struct code_block, insn);
+
+    return (struct code_block *)at;
+}
+
 /* Given a block's first instruction: does that reach into the next page? */
 static inline bool block_crosses(const struct insn *first)
 {
-    const char *at = (const char *)first - offsetof(struct code_block, insn);
-
-    return ((const struct code_block *)(const void *)at)->host2;
+    return block_of(first)->host2;
 }
 
 #endif

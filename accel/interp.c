@@ -14,9 +14,13 @@
 #include "accel/interp_int.h"
 #include "accel/blocks.h"
 #include "accel/check.h"
+#include "accel/jit/jit.h"
 #include "cpu/mem.h"
 #include "hw/core/code.h"
 #include "cpu/fpu.h"
+
+/* Entries of a block after which it is translated: about what translating it costs. */
+enum { HOT = 40 };
 
 static struct interp *interp_of(const struct cpu *c)
 {
@@ -55,9 +59,28 @@ void op_block_stale(struct cpu *c, const struct insn *i)
 
 /* ---- branches that are not linked ---- */
 
+static bool is_full(const struct interp *e)
+{
+    return blocks_full(e->blocks) || (e->jit && jit_full(e->jit));
+}
+
 static bool must_leave(const struct cpu *c, const struct interp *e)
 {
-    return c->slow || e->unlinked || vcpu_pending(c->v) || blocks_full(e->blocks);
+    return c->slow || e->unlinked || vcpu_pending(c->v) || is_full(e);
+}
+
+/* Have jumps to la find block k, and its compiled code where there is some. */
+static void remember(struct cpu *c, const struct interp *e, uint64_t la, const struct code_block *k,
+                     const void *code)
+{
+    if (!e->unlinked) {
+        *jcache_slot(c, la) = (struct jcache_entry){.la = la,
+                                                    .key = c->jkey,
+                                                    .first = k->insn,
+                                                    .code = code     ? code
+                                                            : e->jit ? jit_to_interp(e->jit)
+                                                                     : NULL};
+    }
 }
 
 static const struct insn *enter_block(struct cpu *c, struct interp *e, uint64_t la)
@@ -67,11 +90,83 @@ static const struct insn *enter_block(struct cpu *c, struct interp *e, uint64_t 
     if (!k) {
         return NULL;
     }
-    if (!e->unlinked) {
-        *jcache_slot(c, la) = (struct jcache_entry){.la = la, .key = c->jkey, .first = k->insn};
-    }
+    remember(c, e, la, k, e->jit ? jit_find(e->jit, k, c->ip) : NULL);
     c->r[R_BASE] = c->ip;
     return k->insn;
+}
+
+/* ---- the translator ---- */
+
+struct jit *jit_of(const struct cpu *c)
+{
+    return interp_of(c)->jit;
+}
+
+/* Compiled code of k at IP `ip`: there, or made when the block is hot. */
+static const void *code_of(struct interp *e, struct code_block *k, uint64_t ip)
+{
+    const void *code = jit_find(e->jit, k, ip);
+
+    return code || ++k->heat < e->hot ? code : jit_get(e->jit, k, ip);
+}
+
+/* In the place of a block's first handler. */
+static void op_enter_hot(struct cpu *c, const struct insn *i)
+{
+    struct interp *e = interp_of(c);
+    struct code_block *k = block_of(i);
+    const void *code = c->slow ? NULL : code_of(e, k, c->r[R_BASE]);
+
+    if (code) {
+        remember(c, e, c->r[R_BASE] + c->cs_base, k, code);
+        return jit_enter(e->jit, code);
+    }
+    return k->first_fn(c, i);
+}
+
+/* A jump in compiled code to c->ip. */
+static const void *find_code(struct cpu *c, bool *keep)
+{
+    struct interp *e = interp_of(c);
+    uint64_t la = c->ip + c->cs_base;
+
+    *keep = false;
+    if (must_leave(c, e)) {
+        return NULL;
+    }
+    struct code_block *k = blocks_get(e->blocks, c, la);
+    const void *code = k ? code_of(e, k, c->ip) : NULL;
+    if (code) {
+        remember(c, e, la, k, code);
+        *keep = !k->host2;
+    }
+    return code;
+}
+
+static void drop_code(void *to, struct code_block *k)
+{
+    jit_drop(to, k);
+}
+
+bool interp_start_jit(struct cpu *c, struct interp *e, GError **err)
+{
+    static const struct jit_hooks hooks = {.find = find_code};
+
+    e->hot = c->v->m->config.jit_hot ? c->v->m->config.jit_hot : HOT;
+    e->jit = jit_new(c, err);
+    if (e->jit) {
+        jit_set_hooks(e->jit, &hooks, e->unlinked);
+        blocks_watch(e->blocks, op_enter_hot, drop_code, e->jit);
+    }
+    return e->jit;
+}
+
+static void flush_code(struct cpu *c, struct interp *e)
+{
+    blocks_flush(e->blocks, c);
+    if (e->jit) {
+        jit_flush(e->jit);
+    }
 }
 
 /* No jump-cache hit at c->ip. */
@@ -140,7 +235,7 @@ static void drop_noted(struct cpu *c, struct interp *e, const GArray *notes, boo
 {
     if (all) {
         interp_use(c, e);
-        blocks_flush(e->blocks, c);
+        flush_code(c, e);
         return;
     }
     for (guint n = 0; n < notes->len; n++) {
@@ -297,8 +392,8 @@ void interp_run_blocks(struct cpu *c, struct interp *e)
 {
     const struct insn *i;
 
-    if (unlikely(blocks_full(e->blocks))) {
-        blocks_flush(e->blocks, c);
+    if (unlikely(is_full(e))) {
+        flush_code(c, e);
     }
     i = enter_block(c, e, c->ip + c->cs_base);
     if (i) {
@@ -358,6 +453,7 @@ static enum vcpu_exit run_turn(struct cpu *c, struct interp *e, bool *leave)
 
 void interp_raised(struct cpu *c)
 {
+    jit_settle(c);
     if (c->cur && c->cur->n) { /* the instructions of an abandoned block that did retire */
         c->icount += c->cur->n - 1u;
     }
@@ -426,6 +522,7 @@ struct interp *interp_new(GError **err)
 void interp_free(struct interp *e)
 {
     if (e) {
+        jit_free(e->jit);
         blocks_free(e->blocks);
         g_free(e);
     }
@@ -440,7 +537,16 @@ void interp_use(struct cpu *c, struct interp *e)
     c->code_written = interp_code_written;
 }
 
-bool interp_vcpu_init(struct vcpu *v, GError **err)
+void interp_vcpu_fini(struct vcpu *v)
+{
+    interp_free(v->engine);
+    if (v->cpu) {
+        cpu_free(v->cpu);
+    }
+    v->cpu = v->engine = NULL;
+}
+
+static bool engine_init(struct vcpu *v, bool jit, GError **err)
 {
     struct cpu *c = cpu_new(v, v->m->config.cpu_model, err);
 
@@ -459,16 +565,21 @@ bool interp_vcpu_init(struct vcpu *v, GError **err)
     v->cpu = c;
     v->engine = e;
     do_reset(c, false);
+    if (jit && !interp_start_jit(c, e, err)) {
+        interp_vcpu_fini(v);
+        return false;
+    }
     return true;
 }
 
-void interp_vcpu_fini(struct vcpu *v)
+bool interp_vcpu_init(struct vcpu *v, GError **err)
 {
-    interp_free(v->engine);
-    if (v->cpu) {
-        cpu_free(v->cpu);
-    }
-    v->cpu = v->engine = NULL;
+    return engine_init(v, false, err);
+}
+
+static bool jit_vcpu_init(struct vcpu *v, GError **err)
+{
+    return engine_init(v, true, err);
 }
 
 void interp_vcpu_reset(struct vcpu *v)
@@ -481,6 +592,16 @@ const struct accel_ops accel_interp = {
     .title = "interpreter of decoded blocks on the software CPU",
     .init = interp_init,
     .vcpu_init = interp_vcpu_init,
+    .vcpu_fini = interp_vcpu_fini,
+    .vcpu_run = interp_run,
+    .vcpu_reset = interp_vcpu_reset,
+};
+
+const struct accel_ops accel_jit = {
+    .name = "jit",
+    .title = "translator of hot blocks to host code, beside the interpreter",
+    .init = interp_init,
+    .vcpu_init = jit_vcpu_init,
     .vcpu_fini = interp_vcpu_fini,
     .vcpu_run = interp_run,
     .vcpu_reset = interp_vcpu_reset,

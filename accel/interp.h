@@ -1,5 +1,5 @@
 /*
- * The interpreter as an accelerator.
+ * The software engines: the interpreter alone, and with the translator for what is hot.
  *
  * Not modelled: see accel/interp.c.
  */
@@ -10,7 +10,7 @@
 
 struct cpu;
 
-extern const struct accel_ops accel_interp;
+extern const struct accel_ops accel_interp, accel_jit;
 
 /* Text about a vCPU that shut down: registers, bytes and disassembly at RIP, the last exceptions.
  * On its thread, or while it is parked. */

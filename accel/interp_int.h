@@ -12,10 +12,13 @@
 
 struct blocks;
 struct check;
+struct jit;
 
 struct interp {
     struct blocks *blocks;
     struct jcache_entry *jcache; /* not its own */
+    struct jit *jit;             /* translates its hot blocks; NULL: nobody does */
+    unsigned hot;                /* entries after which a block is hot */
     struct insn single[2];
     bool unlinked;        /* every branch comes back: an instruction budget is set */
     uint64_t budget;      /* icount at which the run ends; 0: none */
@@ -28,6 +31,9 @@ struct interp {
  */
 struct interp *interp_new(GError **err);
 void interp_free(struct interp *e);
+/* Have the hot blocks of e, which is new, translated (hot: config.jit_hot, or what it finds good);
+ * HOST error. */
+bool interp_start_jit(struct cpu *c, struct interp *e, GError **err);
 /* Let c run by e: its caches and hooks.  Not inside a block. */
 void interp_use(struct cpu *c, struct interp *e);
 /* Run the block at c->ip, and those it leads to unless e->unlinked.  Raises. */

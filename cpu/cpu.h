@@ -295,6 +295,7 @@ struct jcache_entry {
     uint64_t la;  /* linear address of the target */
     uint64_t key; /* c->jkey at fill: generation << MODE_BITS | mode */
     const struct insn *first;
+    const void *code; /* compiled code of the block, or what leads from there to `first` */
 };
 
 struct cpu {
@@ -312,6 +313,12 @@ struct cpu {
     const struct insn *
         cur; /* instruction being executed, set before anything that may raise; NULL: c->ip holds */
     uint64_t ip;
+    /* Of the translator (accel/jit).  `left`: instructions until it looks at the requests again;
+     * what has retired is icount - left at any time.  0 outside compiled code. */
+    int32_t left;
+    bool went_on;      /* the handler called from compiled code went on to the next instruction */
+    bool code_dropped; /* blocks were dropped: the compiled code that runs may be stale */
+    bool vec_live;     /* the guest's vector registers stand in the host's, not in fpu.ymm */
     struct seg seg[SEG_COUNT];
     uint8_t cpl;
     uint8_t tlb_class;

@@ -1,5 +1,6 @@
 /* See hostile.h.  Not modelled: several processors. */
 #include "tests/hostile.h"
+#include "tests/rig.h"
 #include "accel/interp.h"
 #include "cpu/sys.h"
 #include "hw/pc.h"
@@ -132,8 +133,9 @@ struct hostile *hostile_new(enum hostile_kind kind, GError **err)
     hostile_seed(&h->r, 0, 0);
     h->kind = kind;
     configure(&c);
+    c.jit_hot = 1;
     c.max_insns = kind == HOSTILE_COUNTED ? HOSTILE_BUDGET : 0;
-    h->m = machine_new(&c, &accel_interp);
+    h->m = machine_new(&c, rig_accel_ops());
     vm_config_clear(&c);
     if (kind != HOSTILE_LIVE) {
         machine_lock(h->m);
@@ -455,7 +457,7 @@ static void begin(struct hostile *h)
 {
     struct cpu *c = h->c;
 
-    accel_interp.vcpu_reset(h->v);
+    rig_accel(h->m)->vcpu_reset(h->v);
     atomic_fetch_and(&h->v->requests, VCPU_REQ_INTR | VCPU_REQ_CODE | VCPU_REQ_STOP);
     c->cr0 = CR0_ET;
     if (h->mode <= HOSTILE_V86) {
@@ -582,7 +584,7 @@ bool hostile_run(struct hostile *h, uint64_t seed, enum hostile_mode mode, unsig
     end = g_get_monotonic_time() + limit_ms * 1000;
     atomic_store(&h->stop_at, end);
     while (g_get_monotonic_time() < end && turns++ < 1000) {
-        enum vcpu_exit exit = accel_interp.vcpu_run(h->v);
+        enum vcpu_exit exit = rig_accel(h->m)->vcpu_run(h->v);
 
         vcpu_clear(h->v, VCPU_REQ_STOP);
         breathe(h, (int64_t)below(h, 200000));

@@ -105,6 +105,7 @@ struct vm_config {
     bool no_reboot, no_shutdown;
     enum triple_fault on_triple_fault;
     uint64_t max_insns; /* 0: no budget */
+    unsigned jit_hot;   /* entries of a block before it is translated; 0: the engine's choice */
     uint32_t trace_mask;
     char *log_file;
 };

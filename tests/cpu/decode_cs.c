@@ -117,7 +117,7 @@ void decode_rig_init(struct decode_rig *r)
     rig_ready(r->rig);
     vm_config_clear(&cfg);
     machine_unlock(r->rig->m);
-    if (!accel_interp.vcpu_init(r->rig->m->vcpus[0], &err)) {
+    if (!rig_accel(r->rig->m)->vcpu_init(r->rig->m->vcpus[0], &err)) {
         cr_assert_fail("no CPU: %s", err->message);
     }
     r->c = r->rig->m->vcpus[0]->cpu;
@@ -132,7 +132,7 @@ void decode_rig_fini(struct decode_rig *r)
         cs_close(&r->cs[n]);
     }
     g_free(r->names);
-    accel_interp.vcpu_fini(r->rig->m->vcpus[0]);
+    rig_accel(r->rig->m)->vcpu_fini(r->rig->m->vcpus[0]);
     machine_lock(r->rig->m);
     rig_free(r->rig);
 }

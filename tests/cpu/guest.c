@@ -68,8 +68,9 @@ static void init(struct guest *g, const char *model, uint64_t max_insns,
     machine_unlock(g->rig->m);
     g->v = g->rig->m->vcpus[0];
     g->ram = g->rig->ram->host;
-    g->fini = second ? check_vcpu_free : accel_interp.vcpu_fini;
-    if (!(second ? check_vcpu_init(g->v, second, &err) : accel_interp.vcpu_init(g->v, &err))) {
+    const struct accel_ops *accel = rig_accel(g->rig->m);
+    g->fini = second ? check_vcpu_free : accel->vcpu_fini;
+    if (!(second ? check_vcpu_init(g->v, second, &err) : accel->vcpu_init(g->v, &err))) {
         cr_assert_fail("no CPU: %s", err->message);
     }
     g->c = g->v->cpu;
@@ -230,7 +231,7 @@ void guest_code(struct guest *g, const void *bytes, size_t len)
 
 enum vcpu_exit guest_run(struct guest *g)
 {
-    return accel_interp.vcpu_run(g->v);
+    return rig_accel(g->rig->m)->vcpu_run(g->v);
 }
 
 int guest_vector(struct guest *g)

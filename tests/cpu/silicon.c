@@ -128,7 +128,7 @@ struct silicon *silicon_new(const char *model)
     s->rig = rig_begin(&config);
     rig_ready(s->rig);
     s->v = s->rig->m->vcpus[0];
-    if (!accel_interp.vcpu_init(s->v, &err)) {
+    if (!rig_accel(s->rig->m)->vcpu_init(s->v, &err)) {
         g_error("%s", err->message);
     }
     s->c = s->v->cpu;
@@ -140,7 +140,7 @@ struct silicon *silicon_new(const char *model)
 
 void silicon_free(struct silicon *s)
 {
-    accel_interp.vcpu_fini(s->v);
+    rig_accel(s->rig->m)->vcpu_fini(s->v);
     rig_free(s->rig);
     munmap((void *)SILICON_STATE, align_up(sizeof *s->native, PAGE_BYTES));
     munmap((void *)(uintptr_t)SILICON_DATA, SILICON_DATA_BYTES);
@@ -246,7 +246,7 @@ void silicon_run_guest(struct silicon *s, const uint8_t *code, unsigned len,
     place_code(ram + SILICON_CODE, code, len, jump);
     memcpy(ram + SILICON_DATA, data, SILICON_DATA_BYTES);
     guest_set(s, in);
-    enum vcpu_exit exit = accel_interp.vcpu_run(s->v);
+    enum vcpu_exit exit = rig_accel(s->rig->m)->vcpu_run(s->v);
     out->vector = -1;
     if (exit != VCPU_EXIT_HALT) {
         out->vector = 1000 + (int)exit;

@@ -188,7 +188,7 @@ static void rig286_init(struct rig286 *g)
     vm_config_clear(&cfg);
     machine_unlock(g->rig->m);
     g->v = g->rig->m->vcpus[0];
-    if (!accel_interp.vcpu_init(g->v, &err)) {
+    if (!rig_accel(g->rig->m)->vcpu_init(g->v, &err)) {
         cr_assert_fail("no CPU: %s", err->message);
     }
     g->c = g->v->cpu;
@@ -200,7 +200,7 @@ static void rig286_init(struct rig286 *g)
 
 static void rig286_fini(struct rig286 *g)
 {
-    accel_interp.vcpu_fini(g->v);
+    rig_accel(g->rig->m)->vcpu_fini(g->v);
     machine_lock(g->rig->m);
     rig_free(g->rig);
     g_string_free(g->report, TRUE);
@@ -359,7 +359,7 @@ static void run_case(struct rig286 *g, const struct cst_case *k, uint16_t flags,
 
     put_memory(g, k->memory[0], false);
     set_registers(g, k->before);
-    enum vcpu_exit exit = accel_interp.vcpu_run(g->v);
+    enum vcpu_exit exit = rig_accel(g->rig->m)->vcpu_run(g->v);
     get_registers(g, got);
     for (guint n = 0; n < k->memory[1]->len; n++) {
         const struct cst_byte *b = &g_array_index(k->memory[1], struct cst_byte, n);

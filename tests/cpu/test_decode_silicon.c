@@ -256,7 +256,7 @@ Test(decode, random_strings_decode_as_on_silicon, .timeout = 240)
     rig_ready(rig);
     machine_unlock(rig->m);
     struct vcpu *v = rig->m->vcpus[0];
-    if (!accel_interp.vcpu_init(v, &err)) {
+    if (!rig_accel(rig->m)->vcpu_init(v, &err)) {
         cr_assert_fail("no CPU: %s", err->message);
     }
     for (unsigned code = MODE_CODE16; code <= MODE_CODE64; code++) {
@@ -277,7 +277,7 @@ Test(decode, random_strings_decode_as_on_silicon, .timeout = 240)
             y.count[NOT_RUN], y.wrong);
     cr_expect_eq(y.wrong, 0, "%s", y.report->str);
     g_string_free(y.report, TRUE);
-    accel_interp.vcpu_fini(v);
+    rig_accel(rig->m)->vcpu_fini(v);
     machine_lock(rig->m);
     rig_free(rig);
 }

@@ -1,0 +1,128 @@
+/*
+ * The assembler's longer functions.
+ *
+ * Follows: Intel SDM volume 2, chapter 2.
+ *
+ * Not modelled: see emit.h.
+ */
+#include "accel/jit/emit.h"
+
+static void emit_sib_disp(struct emit *e, unsigned reg, struct hrm rm)
+{
+    unsigned r = (reg & 7) << 3;
+    bool sib = rm.index != H_NONE || rm.reg == H_NONE || (rm.reg & 7) == H_RSP;
+    bool small = rm.disp == (int8_t)rm.disp, none = !rm.disp && (rm.reg & 7) != H_RBP;
+    unsigned mod = rm.reg == H_NONE ? 0 : none ? 0 : small ? 0x40 : 0x80;
+
+    if (sib) {
+        emit8(e, mod | r | 4);
+        emit8(e, rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 |
+                     (rm.reg == H_NONE ? 5 : rm.reg & 7));
+    } else {
+        emit8(e, mod | r | (rm.reg & 7));
+    }
+    if (mod == 0x40) {
+        emit8(e, (unsigned)rm.disp);
+    } else if (mod == 0x80 || rm.reg == H_NONE) {
+        emit32(e, (uint32_t)rm.disp);
+    }
+}
+
+void emit_modrm(struct emit *e, unsigned reg, struct hrm rm)
+{
+    if (rm.mem) {
+        emit_sib_disp(e, reg, rm);
+    } else {
+        emit8(e, 0xc0 | (reg & 7) << 3 | (rm.reg & 7));
+    }
+}
+
+/* REX.R, X and B of the operands. */
+static unsigned rex_rxb(unsigned reg, struct hrm rm)
+{
+    return (reg & 8) >> 1 | (rm.index != H_NONE ? (rm.index & 8) >> 2 : 0) |
+           (rm.reg != H_NONE ? (rm.reg & 8) >> 3 : 0);
+}
+
+void emit_op(struct emit *e, unsigned flags, unsigned op, unsigned reg, struct hrm rm)
+{
+    unsigned rex = (flags & X_W ? 8 : 0) | rex_rxb(reg, rm);
+    bool byte = (flags & X_BREG && reg >= 4) || (flags & X_BRM && !rm.mem && rm.reg >= 4);
+
+    if (flags & X_LOCK) {
+        emit8(e, 0xf0);
+    }
+    if (flags & X_66) {
+        emit8(e, 0x66);
+    }
+    if (flags & (X_F2 | X_F3)) {
+        emit8(e, flags & X_F2 ? 0xf2 : 0xf3);
+    }
+    if (rex || (byte && !(flags & X_NOREX))) {
+        emit8(e, 0x40 | rex);
+    }
+    if (op >= O_0F) {
+        emit8(e, 0x0f);
+        if (op >= O_0F38) {
+            emit8(e, op >= O_0F3A ? 0x3a : 0x38);
+        }
+    }
+    emit8(e, op);
+    emit_modrm(e, reg, rm);
+}
+
+void emit_vex(struct emit *e, unsigned op, unsigned pp, bool w, bool l, unsigned reg, unsigned vvvv,
+              struct hrm rm)
+{
+    unsigned rxb = rex_rxb(reg, rm) ^ 7;
+
+    emit8(e, 0xc4);
+    emit8(e, rxb << 5 | op >> 8);
+    emit8(e, (w ? 0x80u : 0) | (vvvv ^ 15) << 3 | (l ? 4 : 0) | pp);
+    emit8(e, op);
+    emit_modrm(e, reg, rm);
+}
+
+void emit_mov_imm(struct emit *e, unsigned to, uint64_t val)
+{
+    if (val <= 0xffffffff) {
+        if (to & 8) {
+            emit8(e, 0x41);
+        }
+        emit8(e, 0xb8 + (to & 7));
+        emit32(e, (uint32_t)val);
+    } else if ((uint64_t)(int64_t)(int32_t)val == val) {
+        emit_op(e, X_W, 0xc7, 0, hreg(to));
+        emit32(e, (uint32_t)val);
+    } else {
+        emit8(e, 0x48 | (to & 8) >> 3);
+        emit8(e, 0xb8 + (to & 7));
+        emit64(e, val);
+    }
+}
+
+void emit_alu_imm(struct emit *e, bool w, unsigned op, struct hrm rm, int32_t imm)
+{
+    bool small = imm == (int8_t)imm;
+
+    emit_op(e, x_w(w), small ? 0x83 : 0x81, op, rm);
+    if (small) {
+        emit8(e, (unsigned)imm);
+    } else {
+        emit32(e, (uint32_t)imm);
+    }
+}
+
+uint8_t *emit_jump(struct emit *e, unsigned op, const uint8_t *to)
+{
+    if (op >= O_0F) {
+        emit8(e, 0x0f);
+    }
+    emit8(e, op);
+    uint8_t *at = e->p;
+    emit32(e, 0);
+    if (!e->full) {
+        emit_patch(at, to ? to : at + 4);
+    }
+    return at;
+}

@@ -1,0 +1,198 @@
+/*
+ * The code cache of one vCPU: making, finding, dropping compiled blocks.
+ *
+ * The cache is one memfd mapped twice, writable and executable, never both at one address.  Code is
+ * appended; when the cache is full everything is thrown away.  A dropped block's code stays where
+ * it is until then, with its entry leading elsewhere.
+ *
+ * Not modelled: eviction of single blocks.
+ */
+#define _GNU_SOURCE /* memfd_create */
+#include "accel/jit/jit_int.h"
+#include <cpuid.h>
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define CODE_BYTES (32 * MiB)
+#define CODE_SPARE (64 * KiB)
+/* Versions of one block for different IPs. */
+enum { VERSIONS_MAX = 8 };
+
+static bool map_twice(struct jit *j, GError **err)
+{
+    int fd = memfd_create("candela-code", MFD_CLOEXEC);
+    void *rw = MAP_FAILED, *rx = MAP_FAILED;
+
+    if (fd >= 0 && ftruncate(fd, CODE_BYTES) == 0) {
+        rw = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        rx = mmap(NULL, CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    }
+    int e = errno;
+    if (fd >= 0) {
+        close(fd);
+    }
+    j->rw = rw == MAP_FAILED ? NULL : rw;
+    j->rx = rx == MAP_FAILED ? NULL : rx;
+    if (!j->rw || !j->rx) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
+                    "no executable memory for the translator: %s", g_strerror(e));
+        return false;
+    }
+    return true;
+}
+
+static void look_at_host(struct jit *j)
+{
+    unsigned r[4] = {0};
+
+    __get_cpuid_count(7, 0, &r[0], &r[1], &r[2], &r[3]);
+    j->has_bmi2 = r[1] & BIT(8);
+    j->has_avx = __builtin_cpu_supports("avx");
+}
+
+struct jit *jit_new(struct cpu *c, GError **err)
+{
+    struct jit *j = g_new0(struct jit, 1);
+
+    if (!map_twice(j, err)) {
+        jit_free(j);
+        return NULL;
+    }
+    j->c = c;
+    j->stats.size = CODE_BYTES;
+    j->fallbacks = g_new0(uint64_t, decoder_row_count(c->decoder));
+    j->tr = g_new0(struct tr, 1);
+    j->lower = lowerings_new(c);
+    look_at_host(j);
+    thunks_emit(j);
+    return j;
+}
+
+void jit_free(struct jit *j)
+{
+    if (!j) {
+        return;
+    }
+    if (j->rw) {
+        munmap(j->rw, CODE_BYTES);
+    }
+    if (j->rx) {
+        munmap(j->rx, CODE_BYTES);
+    }
+    g_free(j->fallbacks);
+    g_free(j->tr);
+    g_free(j->lower);
+    g_free(j);
+}
+
+void jit_set_hooks(struct jit *j, const struct jit_hooks *hooks, bool unlinked)
+{
+    j->hooks = *hooks;
+    j->unlinked = unlinked;
+}
+
+void jit_flush(struct jit *j)
+{
+    j->used = j->start;
+    j->stats.flushes++;
+}
+
+bool jit_full(const struct jit *j)
+{
+    return j->used > CODE_BYTES - CODE_SPARE;
+}
+
+static const void *rx_of(const struct jit *j, const uint8_t *rw)
+{
+    return j->rx + (rw - j->rw);
+}
+
+static struct jit_code *find(const struct code_block *k, uint64_t ip)
+{
+    struct jit_code *code = k->jit;
+
+    while (code && code->ip != ip) {
+        code = code->next;
+    }
+    return code;
+}
+
+const void *jit_find(const struct jit *j, const struct code_block *k, uint64_t ip)
+{
+    const struct jit_code *code = find(k, ip);
+
+    return code ? rx_of(j, code->code) : NULL;
+}
+
+static unsigned versions(const struct code_block *k)
+{
+    unsigned n = 0;
+
+    for (const struct jit_code *code = k->jit; code; code = code->next) {
+        n++;
+    }
+    return n;
+}
+
+static uint64_t now_ns(void)
+{
+    return (uint64_t)clock_host_now();
+}
+
+const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
+{
+    struct jit_code *code = find(k, ip);
+    uint64_t start;
+
+    if (code || jit_full(j) || versions(k) >= VERSIONS_MAX || k->mode != j->c->mode) {
+        return code ? rx_of(j, code->code) : NULL;
+    }
+    start = now_ns();
+    code = translate(j, k, ip);
+    j->stats.ns += now_ns() - start;
+    if (!code) {
+        return NULL;
+    }
+    code->next = k->jit;
+    k->jit = code;
+    j->stats.blocks++;
+    j->stats.insns += code->n;
+    return rx_of(j, code->code);
+}
+
+void jit_drop(struct jit *j, struct code_block *k)
+{
+    for (struct jit_code *code = k->jit; code; code = code->next) {
+        code->code[0] = 0xe9;
+        emit_patch(code->code + 1, code->moved);
+    }
+    k->jit = NULL;
+    j->stats.dropped++;
+    j->c->code_dropped = true;
+}
+
+void jit_enter(const struct jit *j, const void *code)
+{
+    void (*enter)(struct cpu * c, const void *code);
+    const void *at = rx_of(j, j->thunk[TH_ENTER]);
+
+    memcpy(&enter, &at, sizeof enter);
+    return enter(j->c, code);
+}
+
+const void *jit_to_interp(const struct jit *j)
+{
+    return rx_of(j, j->thunk[TH_TO_INTERP]);
+}
+
+void jit_get_stats(const struct jit *j, struct jit_stats *out)
+{
+    *out = j->stats;
+    out->used = j->used;
+}
+
+const uint64_t *jit_fallbacks(const struct jit *j)
+{
+    return j->fallbacks;
+}

@@ -1,0 +1,64 @@
+/*
+ * The translator of one vCPU: hot decoded blocks to host code.
+ *
+ * All calls are made on the vCPU's thread (or while it is parked).
+ *
+ * Not modelled: sharing of compiled code between vCPUs.
+ */
+#ifndef ACCEL_JIT_JIT_H
+#define ACCEL_JIT_JIT_H
+
+#include "accel/blocks.h"
+
+struct jit;
+
+/* NULL with a HOST error: no executable memory to be had. */
+struct jit *jit_new(struct cpu *c, GError **err);
+void jit_free(struct jit *j);
+/* Forget all compiled code; none may be running.  The blocks it was made from are gone too. */
+void jit_flush(struct jit *j);
+/* The code cache is near its end: flush at the next safe place. */
+bool jit_full(const struct jit *j);
+/*
+ * Compiled code of block k for its first instruction at IP `ip`: found, or made now.  NULL: it
+ * cannot be (no room); then the interpreter goes on with it.
+ */
+const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip);
+/* The same, but only found. */
+const void *jit_find(const struct jit *j, const struct code_block *k, uint64_t ip);
+/* Block k was dropped: whoever comes to its compiled code goes elsewhere. */
+void jit_drop(struct jit *j, struct code_block *k);
+/* Run compiled code from the interpreter; registers are in c->r, the block's IP in c->r[R_BASE].
+ * Ends as a handler does. */
+void jit_enter(const struct jit *j, const void *code);
+/* What a jump-cache entry without compiled code leads to. */
+const void *jit_to_interp(const struct jit *j);
+/* c->left into c->icount: after an exception was raised in compiled code. */
+static inline void jit_settle(struct cpu *c)
+{
+    c->icount -= (uint64_t)(int64_t)c->left;
+    c->left = 0;
+}
+
+struct jit_stats {
+    uint64_t blocks, insns; /* compiled */
+    uint64_t dropped, flushes, links;
+    uint64_t ns;       /* spent in translation */
+    size_t used, size; /* bytes of the code cache */
+};
+void jit_get_stats(const struct jit *j, struct jit_stats *out);
+/* Row numbers (cpu_decode) whose handlers compiled code calls, with how many sites: for `info jit`.
+ * The array has decoder_row_count() entries. */
+const uint64_t *jit_fallbacks(const struct jit *j);
+
+/* How the engine is reached from compiled code. */
+struct jit_hooks {
+    /* Go to c->ip: compiled code there, or NULL: leave to the run loop (requests, not compiled
+     * yet).  Raises as a fetch does.  *keep: the caller may keep it as the target of a jump in the
+     * same page. */
+    const void *(*find)(struct cpu *c, bool *keep);
+};
+/* `unlinked`: every jump comes back to the run loop. */
+void jit_set_hooks(struct jit *j, const struct jit_hooks *hooks, bool unlinked);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * Inside the translator: the code cache and what all compiled code shares.
+ *
+ * Not modelled: see jit.h.
+ */
+#ifndef ACCEL_JIT_JIT_INT_H
+#define ACCEL_JIT_JIT_INT_H
+
+#include "accel/jit/tr.h"
+
+/* Pieces of host code that every block jumps to or calls; how registers are passed stands in
+ * thunks.c. */
+enum thunk {
+    TH_ENTER,
+    TH_EXIT,
+    TH_LEAVE,
+    TH_TO_INTERP,
+    TH_TAIL,
+    TH_DISPATCH,
+    TH_FIND,
+    TH_POLL,
+    TH_LINK,
+    TH_HANDLER,
+    TH_LOAD,
+    TH_STORE,
+    TH_RMW,
+    TH_LOCK,
+    TH_DONE,
+    TH_VEC_STORE,
+    TH_VEC_LOAD,
+    TH_COUNT
+};
+
+/* Instructions between two looks at the requests. */
+enum { JIT_QUANTUM = 2048 };
+
+/* Stands before the code of a version of a block. */
+struct jit_code {
+    struct jit_code *next; /* of the same block */
+    uint64_t ip;
+    uint8_t *moved; /* where the entry leads when the block is dropped */
+    uint32_t bytes;
+    uint32_t n; /* guest instructions */
+    uint8_t code[];
+};
+static_assert(sizeof(struct jit_code) % 16 == 0, "code is aligned");
+
+struct jit {
+    struct cpu *c;
+    uint8_t *rw, *rx; /* the code memory, mapped twice */
+    size_t used, start;
+    uint8_t *thunk[TH_COUNT]; /* in rw */
+    struct jit_hooks hooks;
+    struct jit_stats stats;
+    uint64_t *fallbacks;
+    struct tr *tr;
+    struct lowering *lower; /* by row */
+    bool has_bmi2, has_avx;
+    bool unlinked; /* every jump comes back to the run loop */
+    /* The slow access under way, from begin to done. */
+    struct {
+        const struct insn *i;
+        uint64_t la;
+        unsigned size, access;
+        void *at;
+    } slow;
+};
+
+struct jit *jit_of(const struct cpu *c); /* accel/interp.c */
+
+void thunks_emit(struct jit *j);
+/* Emit a jump-cache look-up of the IP in RAX; RCX is the entry then, or one of the two jumps at
+ * miss[] is taken.  `flat`: CS has no base. */
+void emit_lookup(struct emit *e, bool flat, uint8_t *miss[2]);
+/* The jump to what an entry holds. */
+void emit_jump_entry(struct emit *e);
+
+/* ---- called from compiled code (slow.c); all registers are in struct cpu ---- */
+
+void *slow_load(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
+void *slow_store(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
+void *slow_rmw(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
+void *slow_lock(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
+/* After the operation on what slow_store, slow_rmw or slow_lock gave.  True: blocks were dropped.
+ */
+uint64_t slow_done(struct cpu *c);
+const void *slow_find(struct cpu *c);
+const void *slow_link(struct cpu *c, uint32_t at);
+/* Blocks were dropped under the handler of i: leave behind it. */
+void slow_after(struct cpu *c, const struct insn *i);
+op_fn slow_went_on;
+
+/* lower.c: the table of lowerings for the CPU's rows (g_free). */
+struct lowering *lowerings_new(const struct cpu *c);
+
+/* translate.c: emit block k for IP `ip` at the cache's end; NULL: no room. */
+struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip);
+
+#endif

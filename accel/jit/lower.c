@@ -1,0 +1,57 @@
+/*
+ * Which row of the instruction tables is translated by what.
+ *
+ * A row is known by its table of handlers (struct op_fns).
+ *
+ * Not modelled: rows that are found nowhere here call their handlers.
+ */
+#include "accel/jit/jit_int.h"
+
+static struct lowering lowering_of(const struct op_row *row)
+{
+    const struct op_fns *fns = row->fns;
+    struct lowering l = {0};
+
+    if (!fns) {
+        return l;
+    }
+    l.arg = plain_of(fns);
+    l.fn = l.arg ? lower_plain : branch_of(fns);
+    l.fn = l.fn ? l.fn : stack_of(fns);
+    l.fn = l.fn ? l.fn : misc_of(fns);
+    return l;
+}
+
+struct lowering *lowerings_new(const struct cpu *c)
+{
+    unsigned count = decoder_row_count(c->decoder);
+    struct lowering *l = g_new0(struct lowering, count);
+
+    for (unsigned n = 0; n < count; n++) {
+        l[n] = lowering_of(decoder_row(c->decoder, n));
+    }
+    return l;
+}
+
+const struct lowering *tr_lowering(const struct tr *t)
+{
+    return &t->j->lower[t->in->i.row];
+}
+
+static void cold_call(struct tr *t, struct cold *k)
+{
+    emit_jump(&t->e, 0xe8, t->j->thunk[k->size]);
+    emit_jump(&t->e, 0xe9, k->back);
+}
+
+void tr_begin(struct tr *t)
+{
+    if (t->vec) {
+        emit_op(&t->e, 0, 0x80, 7, tr_state(vec_live));
+        emit8(&t->e, 0);
+        t->in = &t->insn[0];
+        struct cold *k = tr_cold(t, cold_call, emit_jump(&t->e, O_0F | 0x84, NULL));
+        k->size = TH_VEC_LOAD;
+        k->back = t->e.p;
+    }
+}

@@ -1,0 +1,398 @@
+/*
+ * Instructions that are translated to themselves: the guest's opcode on the host registers that
+ * hold its operands, or on the memory operand that tr_mem found.
+ *
+ * One row of `plain` says which operands an instruction reads and writes and what it does with the
+ * flags; the rest follows from the decoded instruction.
+ *
+ * Follows: Intel SDM volume 2.
+ *
+ * Not modelled: nothing left out; what has no row is translated elsewhere.
+ */
+#include "accel/jit/jit_int.h"
+#include "cpu/ops.h"
+
+enum { P_R = 1, P_W = 2, P_RW = 3 };
+/* The second operand. */
+enum second {
+    S_NONE, /* rm alone */
+    S_REG,  /* ModRM.reg */
+    S_IMM,  /* immediate as in the guest's instruction, ModRM.reg extends the opcode */
+    S_ACC,  /* the accumulator's short form: rm is the accumulator, with an immediate */
+    S_CL,   /* the count in CL */
+    S_REG_CL,
+};
+enum {
+    F_IN = BIT(0),       /* reads flags, or leaves some as they are, or undefined */
+    F_OUT = BIT(1),      /* writes flags */
+    F_REG_ONLY = BIT(2), /* the register form alone */
+    F_MEM_ONLY = BIT(3), /* the memory form alone */
+    F_RM8 = BIT(4),      /* rm is 8, 16 or 32 bits whatever the operand size */
+    F_RM16 = BIT(5),
+    F_RM32 = BIT(6),
+};
+
+struct plain {
+    const struct op_fns *fns;
+    uint8_t rm, reg; /* P_* */
+    uint8_t second;
+    uint8_t flags; /* F_* */
+};
+
+#define ALU(n)                                                                                     \
+    {&fns_##n##_eg, P_RW, P_R, S_REG, F_OUT}, {&fns_##n##_ge, P_R, P_RW, S_REG, F_OUT},            \
+        {&fns_##n##_ei, P_RW, 0, S_IMM, F_OUT},                                                    \
+    {                                                                                              \
+        &fns_##n##_ai, P_RW, 0, S_ACC, F_OUT                                                       \
+    }
+#define ALU_CARRY(n)                                                                               \
+    {&fns_##n##_eg, P_RW, P_R, S_REG, F_IN | F_OUT},                                               \
+        {&fns_##n##_ge, P_R, P_RW, S_REG, F_IN | F_OUT},                                           \
+        {&fns_##n##_ei, P_RW, 0, S_IMM, F_IN | F_OUT},                                             \
+    {                                                                                              \
+        &fns_##n##_ai, P_RW, 0, S_ACC, F_IN | F_OUT                                                \
+    }
+#define COMPARE(n)                                                                                 \
+    {&fns_##n##_eg, P_R, P_R, S_REG, F_OUT}, {&fns_##n##_ge, P_R, P_R, S_REG, F_OUT},              \
+        {&fns_##n##_ei, P_R, 0, S_IMM, F_OUT},                                                     \
+    {                                                                                              \
+        &fns_##n##_ai, P_R, 0, S_ACC, F_OUT                                                        \
+    }
+#define SHIFT(n)                                                                                   \
+    {&fns_##n##_1, P_RW, 0, S_NONE, F_IN | F_OUT}, {&fns_##n##_i, P_RW, 0, S_IMM, F_IN | F_OUT},   \
+    {                                                                                              \
+        &fns_##n##_c, P_RW, 0, S_CL, F_IN | F_OUT                                                  \
+    }
+#define CONDITION(cc) {&fns_cmov##cc, P_R, P_RW, S_REG, F_IN}, {&fns_set##cc, P_W, 0, S_NONE, F_IN},
+
+static const struct plain plain[] = {
+    ALU(add),
+    ALU(or),
+    ALU(and),
+    ALU(sub),
+    ALU(xor),
+    ALU_CARRY(adc),
+    ALU_CARRY(sbb),
+    COMPARE(cmp),
+    COMPARE(test),
+    SHIFT(rol),
+    SHIFT(ror),
+    SHIFT(rcl),
+    SHIFT(rcr),
+    SHIFT(shl),
+    SHIFT(shr),
+    SHIFT(sar),
+    FOR_CONDITIONS(CONDITION){&fns_inc, P_RW, 0, S_NONE, F_IN | F_OUT},
+    {&fns_dec, P_RW, 0, S_NONE, F_IN | F_OUT},
+    {&fns_neg, P_RW, 0, S_NONE, F_OUT},
+    {&fns_not, P_RW, 0, S_NONE, 0},
+    {&fns_mov_eg, P_W, P_R, S_REG, 0},
+    {&fns_mov_ge, P_R, P_W, S_REG, 0},
+    {&fns_mov_ei, P_W, 0, S_IMM, 0},
+    {&fns_movzx8, P_R, P_W, S_REG, F_RM8},
+    {&fns_movzx16, P_R, P_W, S_REG, F_RM16},
+    {&fns_movsx8, P_R, P_W, S_REG, F_RM8},
+    {&fns_movsx16, P_R, P_W, S_REG, F_RM16},
+    {&fns_movsxd, P_R, P_W, S_REG, F_RM32},
+    {&fns_imul_ge, P_R, P_RW, S_REG, F_IN | F_OUT},
+    {&fns_imul_gei, P_R, P_W, S_REG, F_IN | F_OUT},
+    {&fns_shld_i, P_RW, P_R, S_REG, F_IN | F_OUT},
+    {&fns_shrd_i, P_RW, P_R, S_REG, F_IN | F_OUT},
+    {&fns_xadd, P_RW, P_RW, S_REG, F_OUT | F_MEM_ONLY},
+    {&fns_bsf, P_R, P_RW, S_REG, F_IN | F_OUT},
+    {&fns_bsr, P_R, P_RW, S_REG, F_IN | F_OUT},
+    {&fns_tzcnt, P_R, P_W, S_REG, F_IN | F_OUT},
+    {&fns_lzcnt, P_R, P_W, S_REG, F_IN | F_OUT},
+    {&fns_popcnt, P_R, P_W, S_REG, F_OUT},
+    {&fns_shld_c, P_RW, P_R, S_REG_CL, F_IN | F_OUT},
+    {&fns_shrd_c, P_RW, P_R, S_REG_CL, F_IN | F_OUT},
+    {&fns_bt_g, P_R, P_R, S_REG, F_IN | F_OUT | F_REG_ONLY},
+    {&fns_bts_g, P_RW, P_R, S_REG, F_IN | F_OUT | F_REG_ONLY},
+    {&fns_btr_g, P_RW, P_R, S_REG, F_IN | F_OUT | F_REG_ONLY},
+    {&fns_btc_g, P_RW, P_R, S_REG, F_IN | F_OUT | F_REG_ONLY},
+    {&fns_bt_i, P_R, 0, S_IMM, F_IN | F_OUT},
+    {&fns_bts_i, P_RW, 0, S_IMM, F_IN | F_OUT},
+    {&fns_btr_i, P_RW, 0, S_IMM, F_IN | F_OUT},
+    {&fns_btc_i, P_RW, 0, S_IMM, F_IN | F_OUT},
+};
+
+const void *plain_of(const struct op_fns *fns)
+{
+    for (size_t n = 0; n < ARRAY_LEN(plain); n++) {
+        if (plain[n].fns == fns) {
+            return &plain[n];
+        }
+    }
+    return NULL;
+}
+
+/* ---- operands ---- */
+
+/* The instruction as it is to be emitted. */
+struct shape {
+    unsigned op, x;        /* opcode with its map, X_* */
+    unsigned ext;          /* ModRM.reg where that is no register */
+    unsigned size, rmsize; /* size index of the operation and of rm */
+    unsigned rm, reg;      /* guest register numbers, or byte offsets at size 0 */
+    unsigned imm;          /* bytes of immediate */
+    bool lock;
+};
+
+static unsigned opcode_of(const struct decode *d)
+{
+    return d->op | (d->map == MAP_0F     ? O_0F
+                    : d->map == MAP_0F38 ? O_0F38
+                    : d->map == MAP_0F3A ? O_0F3A
+                                         : 0u);
+}
+
+static unsigned imm_bytes(const struct op_row *row, unsigned size)
+{
+    if (row->enc & (ENC_IB | ENC_IBS)) {
+        return 1;
+    }
+    return row->enc & ENC_IZ ? (size == 1 ? 2 : 4) : 0;
+}
+
+/* The accumulator's short forms: ALU group 04/05 and TEST A8/A9 as 80/81 and F6/F7. */
+static void widen_acc(struct shape *f, const struct decode *d)
+{
+    bool byte = d->size == 0;
+
+    if (d->op >= 0xa8) {
+        f->op = byte ? 0xf6 : 0xf7;
+        f->ext = 0;
+    } else {
+        f->op = byte ? 0x80 : 0x81;
+        f->ext = d->op >> 3 & 7;
+    }
+    f->rm = R_RAX;
+}
+
+static void make_shape(const struct tr *t, const struct plain *p, struct shape *f)
+{
+    const struct decode *d = &t->in->d;
+    const struct insn *i = &t->in->i;
+
+    *f = (struct shape){.op = opcode_of(d),
+                        .ext = d->modrm >> 3 & 7,
+                        .size = d->size,
+                        .rm = i->r2,
+                        .reg = i->r1,
+                        .imm = imm_bytes(d->row, d->size)};
+    f->rmsize = p->flags & F_RM8 ? 0 : p->flags & F_RM16 ? 1 : p->flags & F_RM32 ? 2 : d->size;
+    if (p->second == S_ACC) {
+        widen_acc(f, d);
+    }
+    f->op = f->op == 0x82 ? 0x80 : f->op; /* no such opcode in the host's mode */
+    f->x = (f->size == 3   ? X_W
+            : f->size == 1 ? X_66
+                           : 0) |
+           (f->rmsize == 0 ? X_BRM : 0) | (f->size == 0 && p->reg ? X_BREG : 0);
+    if (d->row->pfx == PFX_F3 || d->row->pfx == PFX_F2) {
+        f->x |= d->row->pfx == PFX_F3 ? X_F3 : X_F2;
+    }
+    f->lock = d->lock && t->c->v->m->ncpus > 1;
+}
+
+/* Emit it: reg is a host register or, without second register, the opcode extension. */
+static void emit_shape(struct tr *t, const struct shape *f, unsigned x, unsigned reg, struct hrm rm)
+{
+    emit_op(&t->e, x, f->op, reg, rm);
+    if (f->imm == 1) {
+        emit8(&t->e, (unsigned)t->in->i.imm);
+    } else if (f->imm == 2) {
+        emit16(&t->e, (unsigned)t->in->i.imm);
+    } else if (f->imm == 4) {
+        emit32(&t->e, (uint32_t)t->in->i.imm);
+    }
+}
+
+static unsigned guest_of(unsigned n, unsigned size)
+{
+    return size == 0 ? n >> 3 : n;
+}
+
+static bool is_high(unsigned n, unsigned size)
+{
+    return size == 0 && (n & 1);
+}
+
+/* Flags before and after the instruction itself. */
+static void before(struct tr *t, const struct plain *p)
+{
+    if (p->flags & F_IN) {
+        tr_flags_need(t);
+    } else if (p->flags & F_OUT) {
+        t->flags = FL_MEM; /* all are overwritten */
+    }
+}
+
+static void after(struct tr *t, const struct plain *p)
+{
+    if (p->flags & F_OUT) {
+        tr_flags_set(t);
+    }
+}
+
+static void load_count(struct tr *t, const struct plain *p)
+{
+    if (p->second == S_CL || p->second == S_REG_CL) {
+        emit_mov_rr(&t->e, false, H_RCX, tr_host(R_RCX));
+    }
+}
+
+/* Does writing guest register n at this size need the whole register? */
+static bool in_memory(unsigned n, unsigned size)
+{
+    return tr_host(guest_of(n, size)) == H_NONE;
+}
+
+/* ---- with a memory operand ---- */
+
+struct plain_arg {
+    const struct plain *p;
+    struct shape f;
+};
+
+static void mem_body(struct tr *t, struct hrm m, const void *arg)
+{
+    const struct plain *p;
+    struct shape f;
+
+    memcpy(&p, arg, sizeof p);
+    make_shape(t, p, &f);
+    before(t, p);
+    load_count(t, p);
+    unsigned x = f.x | (f.lock ? X_LOCK : 0);
+    if (!p->reg) {
+        emit_shape(t, &f, x, f.ext, m);
+        after(t, p);
+        return;
+    }
+    unsigned g = guest_of(f.reg, f.size), reg = tr_host(g);
+    bool high = is_high(f.reg, f.size);
+    if (reg == H_NONE || high) {
+        /* RCX may hold a count */
+        reg = H_RAX;
+        if (p->reg & P_R || f.size < 2) {
+            emit_op(&t->e, X_W, 0x8b, reg, tr_gpr(g));
+        }
+        emit_shape(t, &f, high ? (x & ~(unsigned)X_BREG) | X_NOREX : x, high ? 4 : reg, m);
+        if (p->reg & P_W) {
+            tr_gpr_put(t, g, reg);
+        }
+    } else {
+        emit_shape(t, &f, x, reg, m);
+    }
+    after(t, p);
+}
+
+static bool plain_mem(struct tr *t, const struct plain *p, const struct shape *f)
+{
+    enum tr_access access = f->lock        ? TR_LOCK
+                            : p->rm == P_R ? TR_LOAD
+                            : p->rm == P_W ? TR_STORE
+                                           : TR_RMW;
+
+    if (!tr_ea_ok(t) || p->flags & F_REG_ONLY) {
+        return false;
+    }
+    tr_mem(t, access, 1u << f->rmsize, mem_body, &p, sizeof p);
+    return true;
+}
+
+/* ---- registers alone ---- */
+
+/* Byte registers AH..BH: both operands in scratch registers that have such halves. */
+static void plain_high(struct tr *t, const struct plain *p, const struct shape *f)
+{
+    unsigned grm = guest_of(f->rm, f->rmsize), greg = guest_of(f->reg, f->size);
+    bool hrm = is_high(f->rm, f->rmsize), hrg = p->reg && is_high(f->reg, f->size);
+    /* A host register number that means the high half: AH is 4, DH is 6. */
+    unsigned rm = hrm ? H_RAX + 4 : H_RAX, reg = f->ext;
+
+    before(t, p);
+    load_count(t, p);
+    emit_op(&t->e, X_W, 0x8b, H_RAX, tr_gpr(grm));
+    if (p->reg) {
+        emit_op(&t->e, X_W, 0x8b, H_RDX, tr_gpr(greg));
+        reg = hrg ? H_RDX + 4 : H_RDX;
+        if (grm == greg && p->rm & P_W) {
+            reg = hrg ? H_RAX + 4 : H_RAX; /* one register: AL and AH */
+        } else if (grm == greg) {
+            rm = hrm ? H_RDX + 4 : H_RDX;
+        }
+    }
+    emit_shape(t, f, f->x | X_NOREX, reg, hreg(rm));
+    if (p->rm & P_W) {
+        tr_gpr_put(t, grm, H_RAX);
+    }
+    if (p->reg & P_W) {
+        tr_gpr_put(t, greg, H_RDX);
+    }
+    after(t, p);
+}
+
+/* The rm operand where it may stay in c->r[]: not when a 32-bit result must clear the rest, nor for
+ * bit tests by register, which would leave the operand in memory. */
+static struct hrm reg_rm(struct tr *t, const struct plain *p, const struct shape *f)
+{
+    unsigned g = guest_of(f->rm, f->rmsize);
+
+    bool bits = p->flags & F_REG_ONLY;
+
+    if (in_memory(f->rm, f->rmsize) && (bits || (p->rm & P_W && f->rmsize == 2))) {
+        if (p->rm & P_R) {
+            emit_op(&t->e, X_W, 0x8b, H_RDX, tr_gpr(g));
+        }
+        return hreg(H_RDX);
+    }
+    return tr_gpr(g);
+}
+
+static void plain_regs(struct tr *t, const struct plain *p, const struct shape *f)
+{
+    before(t, p);
+    load_count(t, p);
+    struct hrm rm = reg_rm(t, p, f);
+    unsigned reg = f->ext, g = guest_of(f->reg, f->size);
+
+    if (p->reg) {
+        reg = tr_host(g);
+        if (reg == H_NONE) {
+            reg = H_RAX;
+            if (p->reg & P_R || f->size < 2) {
+                emit_op(&t->e, X_W, 0x8b, reg, tr_gpr(g));
+            }
+        }
+    }
+    emit_shape(t, f, f->x, reg, rm);
+    if (p->rm & P_W && !rm.mem && rm.reg == H_RDX) {
+        tr_gpr_put(t, guest_of(f->rm, f->rmsize), H_RDX);
+    }
+    if (p->reg & P_W && reg == H_RAX) {
+        tr_gpr_put(t, g, H_RAX);
+    }
+    after(t, p);
+}
+
+bool lower_plain(struct tr *t)
+{
+    const struct plain *p = tr_lowering(t)->arg;
+    struct shape f;
+
+    make_shape(t, p, &f);
+    if (t->in->d.has_mem) {
+        return plain_mem(t, p, &f);
+    }
+    if (p->flags & F_MEM_ONLY) {
+        return false;
+    }
+    if (is_high(f.rm, f.rmsize) || (p->reg && is_high(f.reg, f.size))) {
+        plain_high(t, p, &f);
+    } else {
+        plain_regs(t, p, &f);
+    }
+    return true;
+}

@@ -1,0 +1,131 @@
+/*
+ * What compiled code calls in C: memory accesses that miss the software TLB, jumps whose target is
+ * not known.  All guest state is in struct cpu meanwhile; vector registers too.
+ *
+ * A memory operand is given as a host pointer: the page itself, or a copy that slow_done writes
+ * back, so that the instruction is executed by the same host code either way.
+ *
+ * Not modelled: nothing left out.
+ */
+#include "accel/jit/jit_int.h"
+#include "cpu/native.h"
+#include "cpu/sys.h"
+
+static void begin(struct cpu *c, const struct insn *i, uint64_t la, unsigned size, unsigned access)
+{
+    struct jit *j = jit_of(c);
+
+    c->cur = i;
+    j->slow.i = i;
+    j->slow.la = la;
+    j->slow.size = size;
+    j->slow.access = access;
+}
+
+static void *scratch(const struct cpu *c)
+{
+    return ((struct native *)c->native)->scratch;
+}
+
+void *slow_load(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
+{
+    if (size <= 8) {
+        c->bounce[0] = mem_load_slow(c, i, la, size);
+        return c->bounce;
+    }
+    mem_load_bytes(c, i, la, scratch(c), size);
+    return scratch(c);
+}
+
+/* Nothing is read from where a store goes: it may be a device's register. */
+void *slow_store(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
+{
+    begin(c, i, la, size, TR_STORE);
+    mem_probe_write(c, i, la, size);
+    if (unlikely(c->tlb_class == TLB_CHECKED)) {
+        debug_check_access(c, la, size, true);
+    }
+    return scratch(c);
+}
+
+void *slow_rmw(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
+{
+    begin(c, i, la, size, TR_RMW);
+    return jit_of(c)->slow.at = mem_rmw_slow(c, i, la, size);
+}
+
+void *slow_lock(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
+{
+    begin(c, i, la, size, TR_LOCK);
+    return jit_of(c)->slow.at = mem_lock_slow(c, i, la, size);
+}
+
+static void store_back(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
+{
+    const void *from = scratch(c);
+
+    if (size == 1 || size == 2 || size == 4 || size == 8) {
+        uint64_t v = 0;
+
+        memcpy(&v, from, size);
+        mem_store_slow(c, i, la, v, size);
+    } else {
+        mem_store_bytes(c, i, la, from, size);
+    }
+}
+
+uint64_t slow_done(struct cpu *c)
+{
+    const struct jit *j = jit_of(c);
+
+    if (j->slow.access == TR_STORE) {
+        store_back(c, j->slow.i, j->slow.la, j->slow.size);
+    } else if (j->slow.at == c->bounce) {
+        if (j->slow.access == TR_LOCK) {
+            mem_lock_flush(c, j->slow.i, j->slow.la, j->slow.size);
+        } else {
+            mem_rmw_flush(c, j->slow.i, j->slow.la, j->slow.size);
+        }
+    }
+    bool dropped = c->code_dropped;
+    c->code_dropped = false;
+    return dropped;
+}
+
+/* ---- jumps ---- */
+
+const void *slow_find(struct cpu *c)
+{
+    bool keep;
+
+    c->cur = NULL;
+    return jit_of(c)->hooks.find(c, &keep);
+}
+
+const void *slow_link(struct cpu *c, uint32_t at)
+{
+    struct jit *j = jit_of(c);
+    uint64_t flushes = j->stats.flushes;
+    bool keep;
+
+    c->cur = NULL;
+    const uint8_t *code = j->hooks.find(c, &keep);
+    if (code && keep && flushes == j->stats.flushes) {
+        emit_patch(j->rw + at, j->rw + (code - j->rx));
+        j->stats.links++;
+    }
+    return code;
+}
+
+void slow_after(struct cpu *c, const struct insn *i)
+{
+    c->code_dropped = false;
+    c->ip = insn_next_ip(c, i);
+    c->left -= i->n;
+}
+
+void slow_went_on(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    c->went_on = true;
+}

@@ -1,0 +1,337 @@
+/*
+ * The host code all translated blocks share: the ways in and out, calls into C.
+ *
+ * Registers at each, beside the guest's (tr.h):
+ *   TH_ENTER      a C function (c, code): runs `code`, ends as a handler ends
+ *   TH_EXIT       all is in struct cpu, c->ip too: back to the run loop
+ *   TH_LEAVE      RAX = guest IP to go on at: back to the run loop
+ *   TH_TO_INTERP  RCX = jump-cache entry, RAX = guest IP: the interpreter goes on with its block
+ *   TH_TAIL       RDX = instruction, RAX = its handler, which goes on; c->fl and R_BASE are right
+ *   TH_DISPATCH, TH_FIND  RAX = guest IP: go there, through the jump cache or the engine
+ *   TH_POLL       RAX = guest IP: the quantum is used up; requests are looked at
+ *   TH_LINK       RAX = guest IP, ECX = where in the cache the jump's rel32 stands
+ *   TH_HANDLER    (called) RDX = instruction and its successor slow_went_on
+ *   TH_LOAD...    (called) RDX = linear address, RCX = instruction, EAX = size: RDX = host address
+ *   TH_DONE       (called) after the operation: RCX = 1 when blocks were dropped; keeps flags
+ *   TH_VEC_STORE, TH_VEC_LOAD (called) vector registers between host and c->fpu.ymm; keep flags and
+ *                 every other register
+ *
+ * Not modelled: unwinding information; exceptions leave by longjmp.
+ */
+#include "accel/jit/jit_int.h"
+
+static void begin(struct emit *e, struct jit *j, enum thunk th)
+{
+    while ((uintptr_t)e->p & 15) {
+        emit8(e, 0x90); /* some pieces go on into the next */
+    }
+    j->thunk[th] = e->p;
+}
+
+static void go(struct emit *e, const struct jit *j, enum thunk th)
+{
+    emit_jump(e, 0xe9, j->thunk[th]);
+}
+
+static void push(struct emit *e, unsigned reg)
+{
+    if (reg & 8) {
+        emit8(e, 0x41);
+    }
+    emit8(e, 0x50 + (reg & 7));
+}
+
+static void pop(struct emit *e, unsigned reg)
+{
+    if (reg & 8) {
+        emit8(e, 0x41);
+    }
+    emit8(e, 0x58 + (reg & 7));
+}
+
+static void ret(struct emit *e)
+{
+    emit8(e, 0xc3);
+}
+
+static void call_c(struct emit *e, const void *fn)
+{
+    emit_mov_imm(e, H_RAX, (uint64_t)(uintptr_t)fn);
+    emit_op(e, 0, 0xff, 2, hreg(H_RAX));
+}
+
+static void store_regs(struct emit *e)
+{
+    for (unsigned g = 0; g < 16; g++) {
+        if (tr_host(g) != H_NONE) {
+            emit_store(e, true, tr_state_at(g * 8), tr_host(g));
+        }
+    }
+}
+
+static void load_regs(struct emit *e, bool all)
+{
+    static const uint16_t callee_saved =
+        BIT(H_RBX) | BIT(H_R12) | BIT(H_R13) | BIT(H_R14) | BIT(H_R15);
+
+    for (unsigned g = 0; g < 16; g++) {
+        if (tr_host(g) != H_NONE && (all || !(callee_saved & BIT(tr_host(g))))) {
+            emit_load(e, true, tr_host(g), tr_state_at(g * 8));
+        }
+    }
+}
+
+/* Everything into struct cpu.  Keeps RAX, RCX, RDX; destroys flags. */
+static void store_state(struct emit *e, const struct jit *j)
+{
+    store_regs(e);
+    emit_op(e, 0, 0x80, 7, tr_state(vec_live));
+    emit8(e, 0);
+    uint8_t *no = emit_jump(e, O_0F | 0x84, NULL);
+    emit_jump(e, 0xe8, j->thunk[TH_VEC_STORE]);
+    emit_patch(no, e->p);
+}
+
+static void lea_cpu(struct emit *e, unsigned reg)
+{
+    emit_lea(e, true, reg, hmem(H_RBP, -STATE_BIAS));
+}
+
+/* icount -= left; left = 0.  Uses RCX. */
+static void settle(struct emit *e)
+{
+    emit_op(e, X_W, 0x63, H_RCX, tr_state(left));
+    emit_op(e, X_W, 0x29, H_RCX, tr_state(icount));
+    emit_op(e, 0, 0xc7, 0, tr_state(left));
+    emit32(e, 0);
+}
+
+/* A new quantum.  Uses RCX and RDX. */
+static void refill(struct emit *e)
+{
+    emit_op(e, X_W, 0x63, H_RCX, tr_state(left));
+    emit_mov_imm(e, H_RDX, JIT_QUANTUM);
+    emit_op(e, X_W, 0x29, H_RCX, hreg(H_RDX));
+    emit_op(e, X_W, 0x01, H_RDX, tr_state(icount));
+    emit_op(e, 0, 0xc7, 0, tr_state(left));
+    emit32(e, JIT_QUANTUM);
+}
+
+static const uint8_t saved[] = {H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15};
+
+static void frame_pop(struct emit *e)
+{
+    emit_alu_imm(e, true, 0, hreg(H_RSP), 8);
+    for (unsigned n = ARRAY_LEN(saved); n-- > 0;) {
+        pop(e, saved[n]);
+    }
+}
+
+static void emit_enter(struct emit *e, struct jit *j)
+{
+    begin(e, j, TH_ENTER);
+    for (unsigned n = 0; n < ARRAY_LEN(saved); n++) {
+        push(e, saved[n]);
+    }
+    emit_alu_imm(e, true, 5, hreg(H_RSP), 8);
+    emit_lea(e, true, H_RBP, hmem(H_RDI, STATE_BIAS));
+    emit_mov_rr(e, true, H_RAX, H_RSI);
+    refill(e);
+    emit_op(e, 0, 0xc6, 0, tr_state(code_dropped));
+    emit8(e, 0);
+    load_regs(e, true);
+    emit_op(e, 0, 0xff, 4, hreg(H_RAX));
+}
+
+static void emit_exits(struct emit *e, struct jit *j)
+{
+    begin(e, j, TH_EXIT);
+    settle(e);
+    frame_pop(e);
+    ret(e);
+
+    begin(e, j, TH_LEAVE);
+    emit_store(e, true, tr_state(ip), H_RAX);
+    store_state(e, j);
+    go(e, j, TH_EXIT);
+
+    begin(e, j, TH_TO_INTERP);
+    emit_load(e, true, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, first)));
+    emit_store(e, true, tr_state(r[R_BASE]), H_RAX);
+    emit_load(e, true, H_RAX, hmem(H_RDX, offsetof(struct insn, fn)));
+    begin(e, j, TH_TAIL);
+    store_state(e, j);
+    emit_mov_rr(e, true, H_RSI, H_RDX);
+    lea_cpu(e, H_RDI);
+    settle(e);
+    frame_pop(e);
+    emit_op(e, 0, 0xff, 4, hreg(H_RAX));
+}
+
+void emit_lookup(struct emit *e, bool flat, uint8_t *miss[2])
+{
+    unsigned la = flat ? H_RAX : H_RDX;
+
+    if (!flat) {
+        emit_mov_rr(e, true, H_RDX, H_RAX);
+        emit_op(e, X_W, 0x03, H_RDX, tr_state(cs_base));
+    }
+    emit_mov_rr(e, true, H_RCX, la);
+    emit_op(e, X_W, 0xc1, 5, hreg(H_RCX));
+    emit8(e, 13);
+    emit_op(e, 0, 0x33, H_RCX, hreg(la));
+    emit_alu_imm(e, false, 4, hreg(H_RCX), JCACHE_SIZE - 1);
+    static_assert(sizeof(struct jcache_entry) == 32, "shift by 5");
+    emit_op(e, 0, 0xc1, 4, hreg(H_RCX));
+    emit8(e, 5);
+    emit_op(e, X_W, 0x03, H_RCX, tr_state(jcache));
+    emit_op(e, X_W, 0x39, la, hmem(H_RCX, offsetof(struct jcache_entry, la)));
+    miss[0] = emit_jump(e, O_0F | 0x85, NULL);
+    emit_load(e, true, H_RDX, tr_state(jkey));
+    emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
+    miss[1] = emit_jump(e, O_0F | 0x85, NULL);
+}
+
+void emit_jump_entry(struct emit *e)
+{
+    emit_op(e, 0, 0xff, 4, hmem(H_RCX, offsetof(struct jcache_entry, code)));
+}
+
+/* RAX = code to go to, or NULL. */
+static void go_to_found(struct emit *e, const struct jit *j)
+{
+    emit_op(e, X_W, 0x85, H_RAX, hreg(H_RAX));
+    emit_jump(e, O_0F | 0x84, j->thunk[TH_EXIT]);
+    load_regs(e, true);
+    emit_op(e, 0, 0xff, 4, hreg(H_RAX));
+}
+
+static void emit_finds(struct emit *e, struct jit *j)
+{
+    begin(e, j, TH_FIND);
+    emit_store(e, true, tr_state(ip), H_RAX);
+    store_state(e, j);
+    lea_cpu(e, H_RDI);
+    call_c(e, (const void *)(uintptr_t)slow_find);
+    go_to_found(e, j);
+
+    begin(e, j, TH_LINK);
+    emit_store(e, true, tr_state(ip), H_RAX);
+    store_state(e, j);
+    lea_cpu(e, H_RDI);
+    emit_mov_rr(e, false, H_RSI, H_RCX);
+    call_c(e, (const void *)(uintptr_t)slow_link);
+    go_to_found(e, j);
+
+    begin(e, j, TH_POLL);
+    emit_load(e, true, H_RCX, tr_state(v));
+    emit_op(e, 0, 0x83, 7, hmem(H_RCX, offsetof(struct vcpu, requests)));
+    emit8(e, 0);
+    emit_jump(e, O_0F | 0x85, j->thunk[TH_LEAVE]);
+    refill(e);
+    begin(e, j, TH_DISPATCH);
+    uint8_t *miss[2];
+    emit_lookup(e, false, miss);
+    emit_jump_entry(e);
+    emit_patch(miss[0], j->thunk[TH_FIND]);
+    emit_patch(miss[1], j->thunk[TH_FIND]);
+}
+
+static void emit_handler(struct emit *e, struct jit *j)
+{
+    begin(e, j, TH_HANDLER);
+    push(e, H_RDX);
+    store_state(e, j);
+    emit_mov_rr(e, true, H_RSI, H_RDX);
+    lea_cpu(e, H_RDI);
+    emit_op(e, 0, 0xff, 2, hmem(H_RSI, offsetof(struct insn, fn)));
+    pop(e, H_RSI);
+    emit_op(e, 0, 0x80, 7, tr_state(went_on));
+    emit8(e, 0);
+    uint8_t *left = emit_jump(e, O_0F | 0x84, NULL);
+    emit_op(e, 0, 0xc6, 0, tr_state(went_on));
+    emit8(e, 0);
+    emit_op(e, 0, 0x80, 7, tr_state(code_dropped));
+    emit8(e, 0);
+    uint8_t *dropped = emit_jump(e, O_0F | 0x85, NULL);
+    load_regs(e, true);
+    ret(e);
+    emit_patch(dropped, e->p);
+    emit_alu_imm(e, true, 0, hreg(H_RSP), 8);
+    lea_cpu(e, H_RDI);
+    call_c(e, (const void *)(uintptr_t)slow_after);
+    go(e, j, TH_EXIT);
+    emit_patch(left, e->p);
+    emit_alu_imm(e, true, 0, hreg(H_RSP), 8);
+    go(e, j, TH_EXIT);
+}
+
+static void emit_slow(struct emit *e, struct jit *j, enum thunk th, const void *fn)
+{
+    begin(e, j, th);
+    push(e, H_RDX); /* aligns the stack */
+    store_state(e, j);
+    emit_mov_rr(e, true, H_RSI, H_RCX);
+    emit_mov_rr(e, false, H_RCX, H_RAX);
+    lea_cpu(e, H_RDI);
+    call_c(e, fn);
+    pop(e, H_RDX);
+    emit_mov_rr(e, true, H_RDX, H_RAX);
+    load_regs(e, false);
+    ret(e);
+}
+
+static void emit_done(struct emit *e, struct jit *j)
+{
+    begin(e, j, TH_DONE);
+    emit8(e, 0x9c); /* pushfq */
+    store_state(e, j);
+    lea_cpu(e, H_RDI);
+    call_c(e, (const void *)(uintptr_t)slow_done);
+    emit_mov_rr(e, true, H_RCX, H_RAX);
+    load_regs(e, false);
+    emit8(e, 0x9d); /* popfq */
+    ret(e);
+}
+
+/* All vector registers to or from c->fpu.ymm.  Uses no general register, keeps flags. */
+static void emit_vec(struct emit *e, struct jit *j, enum thunk th, bool store)
+{
+    begin(e, j, th);
+    for (unsigned n = 0; n < 16; n++) {
+        struct hrm m = tr_state_at(offsetof(struct cpu, fpu.ymm) + n * 32);
+
+        if (j->has_avx) {
+            emit_vex(e, O_0F | (store ? 0x29 : 0x28), 0, false, true, n, 0, m);
+        } else {
+            emit_op(e, 0, O_0F | (store ? 0x29 : 0x28), n, m);
+        }
+    }
+    if (store && j->has_avx) {
+        emit8(e, 0xc5); /* vzeroupper */
+        emit8(e, 0xf8);
+        emit8(e, 0x77);
+    }
+    emit_op(e, 0, 0xc6, 0, tr_state(vec_live));
+    emit8(e, !store);
+    ret(e);
+}
+
+void thunks_emit(struct jit *j)
+{
+    struct emit e = {.p = j->rw, .end = j->rw + 8192};
+
+    emit_vec(&e, j, TH_VEC_STORE, true);
+    emit_vec(&e, j, TH_VEC_LOAD, false);
+    emit_enter(&e, j);
+    emit_exits(&e, j);
+    emit_finds(&e, j);
+    emit_handler(&e, j);
+    emit_slow(&e, j, TH_LOAD, (const void *)(uintptr_t)slow_load);
+    emit_slow(&e, j, TH_STORE, (const void *)(uintptr_t)slow_store);
+    emit_slow(&e, j, TH_RMW, (const void *)(uintptr_t)slow_rmw);
+    emit_slow(&e, j, TH_LOCK, (const void *)(uintptr_t)slow_lock);
+    emit_done(&e, j);
+    g_assert(!e.full);
+    j->used = j->start = align_up((size_t)(e.p - j->rw), 64);
+}

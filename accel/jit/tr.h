@@ -1,0 +1,207 @@
+/*
+ * Inside the translator: one block while it is translated, and what lowerings build on.
+ *
+ * A lowering is `bool lower_x(struct tr *t)`: it emits host code for the guest instruction
+ * t->in and returns true, or emits nothing and returns false; then the handler is called.  It may
+ * use RAX, RCX and RDX freely (tr_mem says more); all guest state is as tr_gpr_* and tr_flags_*
+ * say.
+ *
+ * Registers while compiled code runs:
+ *   RBP        the CPU state, biased (tr_state)
+ *   RSP        host stack, aligned to 16
+ *   RAX RCX RDX scratch within one guest instruction
+ *   others     guest registers (tr_host); those that have none live in c->r[], where memory
+ * operands reach them (cheap: processors rename them) Guest flags are in c->fl, in the host's
+ * flags, or in both (enum tr_flags).
+ *
+ * Not modelled: see translate.c.
+ */
+#ifndef ACCEL_JIT_TR_H
+#define ACCEL_JIT_TR_H
+
+#include "accel/blocks.h"
+#include "accel/jit/emit.h"
+#include "accel/jit/jit.h"
+
+enum { STATE_BIAS = 128 };
+/* A field of struct cpu as host memory operand. */
+#define tr_state(field) hmem(H_RBP, (int32_t)offsetof(struct cpu, field) - STATE_BIAS)
+static inline struct hrm tr_state_at(size_t offset)
+{
+    return hmem(H_RBP, (int32_t)offset - STATE_BIAS);
+}
+
+enum tr_flags { FL_MEM, FL_HOST, FL_BOTH };
+
+/* One guest instruction. */
+struct tr_insn {
+    struct decode d;
+    struct insn i; /* as in the block, but never one of a fused pair */
+    enum decode_result result;
+};
+
+struct tr;
+struct cold;
+typedef void cold_fn(struct tr *t, struct cold *k);
+
+enum tr_access { TR_LOAD, TR_STORE, TR_RMW, TR_LOCK };
+
+/*
+ * Emits the instruction proper on a memory operand, and everything it does to guest state.  It is
+ * called twice, for the fast and the slow path; both times it must leave the same flags state.  RAX
+ * and RCX are free, the operand uses RDX.
+ */
+typedef void tr_body(struct tr *t, struct hrm m, const void *arg);
+
+/* Code that stands after the block, jumped to from `from`. */
+struct cold {
+    cold_fn *fn;
+    uint8_t *from;       /* rel32 to patch */
+    const uint8_t *back; /* where the hot path goes on */
+    enum tr_flags flags; /* as they are at `from` */
+    const struct tr_insn *in;
+    enum tr_access access; /* memory accesses: */
+    unsigned size;
+    tr_body *body;
+    uint8_t arg[24];
+    uint64_t ip;                  /* edges: target */
+    enum tr_flags after;          /* cold handlers: flags at `back` */
+    void (*commit)(struct tr *t); /* indirect branches */
+    bool last; /* of a branch: the block is not gone on with whatever a store did */
+};
+
+enum { TR_COLD_MAX = 6 * BLOCK_MAX };
+
+struct tr {
+    struct emit e;
+    struct jit *j;
+    struct cpu *c;
+    struct code_block *k;
+    uint64_t ip;              /* of the block's first instruction */
+    unsigned at, n;           /* number of the present instruction, and of all */
+    const struct tr_insn *in; /* the present instruction */
+    enum tr_flags flags;
+    bool base_set; /* c->r[R_BASE] was set on the way here */
+    bool ended;    /* the last instruction emitted went elsewhere */
+    bool vec;      /* the block entry makes vec_live true */
+    bool x87;      /* the block entry makes fpu.x87_live true */
+    unsigned ncold;
+    struct cold cold[TR_COLD_MAX];
+    struct tr_insn insn[BLOCK_MAX];
+};
+
+/* ---- guest registers ---- */
+
+/* The host register of guest register g, or H_NONE. */
+static inline unsigned tr_host(unsigned g)
+{
+    static const uint8_t map[16] = {
+        [R_RAX] = H_R8,  [R_RCX] = H_R9,  [R_RDX] = H_R10, [R_RBX] = H_RBX,
+        [R_RSP] = H_R12, [R_RBP] = H_R13, [R_RSI] = H_RSI, [R_RDI] = H_RDI,
+        [8] = H_R11,     [9] = H_NONE,    [10] = H_NONE,   [11] = H_NONE,
+        [12] = H_NONE,   [13] = H_R15,    [14] = H_R14,    [15] = H_NONE};
+
+    return map[g & 15];
+}
+/* Guest register g as an operand: a register, or its place in c->r[]. */
+struct hrm tr_gpr(unsigned g);
+/* A host register with the whole of guest register g: its own, or `scratch`, loaded. */
+unsigned tr_gpr_get(struct tr *t, unsigned g, unsigned scratch);
+/* Guest register g = host register (64 bits). */
+void tr_gpr_put(struct tr *t, unsigned g, unsigned from);
+
+/* ---- flags ---- */
+
+/* Have the guest's flags in the host's.  Uses RAX when they are not. */
+void tr_flags_need(struct tr *t);
+/* The host's flags are about to be destroyed (or something may fault or leave): c->fl is right
+ * after this.  Uses RAX when it was not. */
+void tr_flags_spill(struct tr *t);
+/* As tr_flags_spill, and what is emitted now does destroy them. */
+static inline void tr_flags_clobber(struct tr *t)
+{
+    tr_flags_spill(t);
+    t->flags = FL_MEM;
+}
+/* An instruction just emitted has set the guest's flags (those it does not set were there by
+ * tr_flags_need, or all are set). */
+static inline void tr_flags_set(struct tr *t)
+{
+    t->flags = FL_HOST;
+}
+
+/* ---- memory ---- */
+
+/* Can tr_mem and tr_ea do the memory operand of t->in?  (Not: 16-bit addresses, segments with
+ * limits.) */
+bool tr_ea_ok(const struct tr *t);
+/* Offset of the memory operand of t->in into host register `to`, 64 or 32 bits of it; uses RCX,
+ * keeps flags. */
+void tr_address(struct tr *t, unsigned to, bool wide);
+/* Linear address of the memory operand of t->in into host register `to` (flags kept unless a
+ * segment base must be added: call tr_flags_clobber before). */
+void tr_ea(struct tr *t, unsigned to);
+/*
+ * The memory operand of t->in, `size` bytes (1..64): find it, then `body`.  arg: up to 24 bytes at
+ * `arg` (size arg_len) are kept for the second call.  Spills flags; raises exactly.
+ * tr_mem_at: the linear address is in RDX already (flags spilled by the caller).
+ */
+void tr_mem(struct tr *t, enum tr_access access, unsigned size, tr_body *body, const void *arg,
+            unsigned arg_len);
+void tr_mem_at(struct tr *t, enum tr_access access, unsigned size, tr_body *body, const void *arg,
+               unsigned arg_len);
+/* The store of a branch that is under way: nothing of the block is executed behind it. */
+void tr_mem_last(struct tr *t);
+/* Alignment that the operand of the next tr_mem must have (1: any); otherwise its handler runs and
+ * raises. */
+void tr_mem_aligned(struct tr *t, unsigned align);
+
+/* ---- leaving ---- */
+
+/* A place after the block; the caller fills in the rest.  Call it when `from` is known. */
+struct cold *tr_cold(struct tr *t, cold_fn *fn, uint8_t *from);
+/* The jump emitted (as jcc with condition cc, or cc < 0 always) goes to guest address ip (a
+ * constant), counting up to and including the present instruction.  Flags: as t->flags says. */
+void tr_jcc(struct tr *t, int cc, uint64_t ip);
+/* Go to the constant guest address ip now. */
+void tr_goto(struct tr *t, uint64_t ip);
+/*
+ * The end of an indirect near branch, to the guest address in RAX; flags are spilled.  `commit`
+ * (may be NULL) does what the branch does to guest state beside; it keeps RAX and RCX.  An address
+ * that cannot be is the branch's own fault: the handler raises it, with the state from before.
+ */
+void tr_goto_rax(struct tr *t, void (*commit)(struct tr *t));
+/* What TH_HANDLER's way takes in the cold part: the handler instead of what was emitted between
+ * `from` and here; the flags end where they are now. */
+void tr_cold_handler(struct tr *t, uint8_t *from);
+/* Call the handler of t->in and go on; or, with ENC_END, go there for good. */
+void tr_handler(struct tr *t);
+/* Set c->r[R_BASE] (uses RCX). */
+void tr_set_base(struct tr *t);
+/* IP of the present instruction and the one behind, cut to the code size. */
+uint64_t tr_ip(const struct tr *t);
+uint64_t tr_next_ip(const struct tr *t);
+/* Target of the direct branch t->in, cut to the operand size. */
+uint64_t tr_target(const struct tr *t);
+
+/* Code at the block's entry (lower.c): registers that its instructions want in the host's. */
+void tr_begin(struct tr *t);
+
+/* ---- lowerings ---- */
+
+typedef bool lower_fn(struct tr *t);
+/* What a row of the instruction tables is translated by; NULL: nothing.  `arg` is for the lowering
+ * (struct plain of lower_plain.c, or NULL). */
+struct lowering {
+    lower_fn *fn;
+    const void *arg;
+};
+const struct lowering *tr_lowering(const struct tr *t);
+
+bool lower_plain(struct tr *t); /* lower_plain.c: the guest's instruction with other registers */
+const void *plain_of(const struct op_fns *fns);
+lower_fn *branch_of(const struct op_fns *fns); /* lower_branch.c */
+lower_fn *misc_of(const struct op_fns *fns);   /* lower_misc.c */
+lower_fn *stack_of(const struct op_fns *fns);  /* lower_stack.c */
+
+#endif

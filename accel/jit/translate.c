@@ -1,0 +1,423 @@
+/*
+ * The translator's one pass over a decoded block.
+ *
+ * Follows: docs/architecture.md, "The translator".
+ *
+ * Each guest instruction is lowered to host code that does exactly what it does, with the guest
+ * state kept where tr.h says; so at every point that can fault or leave, the state is that of the
+ * instruction's start.  What has no lowering calls its handler.
+ *
+ * Not modelled: optimisation across blocks.
+ */
+#include "accel/jit/jit_int.h"
+
+/* ---- registers ---- */
+
+struct hrm tr_gpr(unsigned g)
+{
+    unsigned h = tr_host(g);
+
+    return h == H_NONE ? tr_state_at(g * 8) : hreg(h);
+}
+
+unsigned tr_gpr_get(struct tr *t, unsigned g, unsigned scratch)
+{
+    unsigned h = tr_host(g);
+
+    if (h != H_NONE) {
+        return h;
+    }
+    emit_load(&t->e, true, scratch, tr_state_at(g * 8));
+    return scratch;
+}
+
+void tr_gpr_put(struct tr *t, unsigned g, unsigned from)
+{
+    if (tr_host(g) != from) {
+        emit_op(&t->e, X_W, 0x89, from, tr_gpr(g));
+    }
+}
+
+/* ---- flags ---- */
+
+void tr_flags_need(struct tr *t)
+{
+    if (t->flags == FL_MEM) {
+        emit_op(&t->e, 0, 0x8a, H_RSP, tr_state_at(offsetof(struct cpu, fl) + 1)); /* mov ah */
+        emit_op(&t->e, 0, 0x8a, H_RAX, tr_state(fl));
+        emit8(&t->e, 0x04); /* add al, 127: OF */
+        emit8(&t->e, 127);
+        emit8(&t->e, 0x9e); /* sahf */
+        t->flags = FL_BOTH;
+    }
+}
+
+void tr_flags_spill(struct tr *t)
+{
+    if (t->flags == FL_HOST) {
+        emit8(&t->e, 0x9f);                                                        /* lahf */
+        emit_op(&t->e, 0, O_0F | 0x90, 0, tr_state(fl));                           /* seto */
+        emit_op(&t->e, 0, 0x88, H_RSP, tr_state_at(offsetof(struct cpu, fl) + 1)); /* mov .., ah */
+        t->flags = FL_BOTH;
+    }
+}
+
+/* ---- addresses of code ---- */
+
+static uint64_t cut_ip(const struct tr *t, uint64_t ip)
+{
+    unsigned code = t->k->mode & MODE_CODE;
+
+    return code == MODE_CODE64 ? ip : code == MODE_CODE32 ? (uint32_t)ip : (uint16_t)ip;
+}
+
+uint64_t tr_ip(const struct tr *t)
+{
+    return cut_ip(t, t->ip + t->in->i.ofs);
+}
+
+uint64_t tr_next_ip(const struct tr *t)
+{
+    return cut_ip(t, t->ip + t->in->i.ofs + t->in->i.len);
+}
+
+uint64_t tr_target(const struct tr *t)
+{
+    uint64_t ip = t->ip + (uint64_t)(int64_t)t->in->i.disp;
+
+    return t->in->d.size == 3 ? ip : t->in->d.size == 2 ? (uint32_t)ip : (uint16_t)ip;
+}
+
+void tr_set_base(struct tr *t)
+{
+    if (!t->base_set) {
+        if ((uint64_t)(int64_t)(int32_t)t->ip == t->ip) {
+            emit_op(&t->e, X_W, 0xc7, 0, tr_state(r[R_BASE]));
+            emit32(&t->e, (uint32_t)t->ip);
+        } else {
+            emit_mov_imm(&t->e, H_RCX, t->ip);
+            emit_store(&t->e, true, tr_state(r[R_BASE]), H_RCX);
+        }
+        t->base_set = true;
+    }
+}
+
+/* ---- leaving ---- */
+
+struct cold *tr_cold(struct tr *t, cold_fn *fn, uint8_t *from)
+{
+    if (t->ncold == TR_COLD_MAX) {
+        t->e.full = true;
+        t->ncold = 0;
+    }
+    struct cold *k = &t->cold[t->ncold++];
+
+    *k = (struct cold){.fn = fn, .from = from, .flags = t->flags, .in = t->in};
+    return k;
+}
+
+static void cold_poll(struct tr *t, struct cold *k)
+{
+    emit_mov_imm(&t->e, H_RAX, k->ip);
+    emit_jump(&t->e, 0xe9, t->j->thunk[TH_POLL]);
+}
+
+/* A jump in the page not linked yet. */
+static void cold_link(struct tr *t, struct cold *k)
+{
+    emit_mov_imm(&t->e, H_RAX, k->ip);
+    emit_mov_imm(&t->e, H_RCX, (uint64_t)(k->from - t->j->rw));
+    emit_jump(&t->e, 0xe9, t->j->thunk[TH_LINK]);
+}
+
+static bool is_flat(const struct tr *t)
+{
+    return t->k->mode & MODE_CS_FLAT;
+}
+
+/* Whatever maps this block maps the target: same page, and no page is left half-way. */
+static bool may_link(const struct tr *t, uint64_t ip)
+{
+    return is_flat(t) && !t->k->host2 && !((ip ^ t->ip) >> PAGE_SHIFT);
+}
+
+/* Count the instructions up to here; look at the requests now and then. */
+static void count(struct tr *t, uint64_t ip)
+{
+    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
+    tr_cold(t, cold_poll, emit_jump(&t->e, O_0F | 0x8e, NULL))->ip = ip;
+}
+
+void tr_goto(struct tr *t, uint64_t ip)
+{
+    tr_flags_clobber(t);
+    count(t, ip);
+    if (t->j->unlinked) {
+        emit_mov_imm(&t->e, H_RAX, ip);
+        emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
+    } else if (may_link(t, ip)) {
+        tr_cold(t, cold_link, emit_jump(&t->e, 0xe9, NULL))->ip = ip;
+    } else {
+        uint8_t *miss[2];
+
+        emit_mov_imm(&t->e, H_RAX, ip);
+        emit_lookup(&t->e, is_flat(t), miss);
+        emit_jump_entry(&t->e);
+        if (!t->e.full) {
+            emit_patch(miss[0], t->j->thunk[TH_FIND]);
+            emit_patch(miss[1], t->j->thunk[TH_FIND]);
+        }
+    }
+    t->ended = true;
+}
+
+static void cold_goto(struct tr *t, struct cold *k)
+{
+    tr_goto(t, k->ip);
+}
+
+void tr_jcc(struct tr *t, int cc, uint64_t ip)
+{
+    if (cc < 0) {
+        tr_goto(t, ip);
+        return;
+    }
+    tr_cold(t, cold_goto, emit_jump(&t->e, O_0F | 0x80u | (unsigned)cc, NULL))->ip = ip;
+}
+
+static void end_in_handler(struct tr *t)
+{
+    tr_flags_clobber(t);
+    tr_set_base(t);
+    /* The first one's own handler may be the engine's, which led here. */
+    const struct insn *i = &t->k->insn[t->at];
+    op_fn *fn = t->at ? i->fn : t->k->first_fn;
+    emit_mov_imm(&t->e, H_RDX, (uint64_t)(uintptr_t)i);
+    emit_mov_imm(&t->e, H_RAX, (uint64_t)(uintptr_t)fn);
+    emit_jump(&t->e, 0xe9, t->j->thunk[TH_TAIL]);
+    t->ended = true;
+    if (t->in->result == DECODE_OK) {
+        t->j->fallbacks[t->in->i.row]++;
+    }
+}
+
+/* Not in the jump cache: an address that cannot be is the branch's own fault. */
+static void cold_miss(struct tr *t, struct cold *k)
+{
+    if ((t->k->mode & MODE_CODE) == MODE_CODE64) {
+        emit_mov_rr(&t->e, true, H_RCX, H_RAX);
+        emit_op(&t->e, X_W, 0xc1, 4, hreg(H_RCX)); /* shl: the high bits are bit 47 again? */
+        emit8(&t->e, 16);
+        emit_op(&t->e, X_W, 0xc1, 7, hreg(H_RCX));
+        emit8(&t->e, 16);
+        emit_op(&t->e, X_W, 0x3b, H_RCX, hreg(H_RAX));
+        uint8_t *good = emit_jump(&t->e, O_0F | 0x84, NULL);
+        end_in_handler(t);
+        if (!t->e.full) {
+            emit_patch(good, t->e.p);
+        }
+    }
+    if (k->commit) {
+        k->commit(t);
+    }
+    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
+    emit_jump(&t->e, 0xe9, t->j->thunk[TH_FIND]);
+}
+
+void tr_goto_rax(struct tr *t, void (*commit)(struct tr *t))
+{
+    uint8_t *miss[2];
+
+    emit_lookup(&t->e, is_flat(t), miss);
+    for (unsigned n = 0; n < ARRAY_LEN(miss); n++) {
+        tr_cold(t, cold_miss, miss[n])->commit = commit;
+    }
+    if (commit) {
+        commit(t);
+    }
+    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
+    if (t->j->unlinked) {
+        emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
+    } else {
+        emit_jump(&t->e, O_0F | 0x8e, t->j->thunk[TH_POLL]);
+        emit_jump_entry(&t->e);
+    }
+    t->ended = true;
+}
+
+/* ---- handlers ---- */
+
+/* A copy of the instruction and the mark behind it, in the code cache beside the code. */
+static void emit_pair(struct tr *t, uint8_t **at)
+{
+    struct insn pair[2] = {t->in->i, {.fn = slow_went_on}};
+
+    while ((uintptr_t)t->e.p & 31 && !t->e.full) {
+        emit8(&t->e, 0xcc);
+    }
+    *at = t->e.p;
+    for (unsigned n = 0; n < sizeof pair / 8; n++) {
+        uint64_t v;
+
+        memcpy(&v, (const uint8_t *)pair + n * 8, 8);
+        emit64(&t->e, v);
+    }
+}
+
+static void cold_pair(struct tr *t, struct cold *k)
+{
+    uint8_t *at;
+
+    emit_pair(t, &at);
+    if (!t->e.full) {
+        emit_patch(k->from, at);
+    }
+}
+
+static void call_handler(struct tr *t)
+{
+    tr_flags_clobber(t);
+    tr_set_base(t);
+    /* lea rdx, [rip + pair] */
+    emit8(&t->e, 0x48);
+    emit8(&t->e, 0x8d);
+    emit8(&t->e, 0x15);
+    uint8_t *from = t->e.p;
+    emit32(&t->e, 0);
+    tr_cold(t, cold_pair, from);
+    emit_jump(&t->e, 0xe8, t->j->thunk[TH_HANDLER]);
+    if (t->vec) {
+        emit_jump(&t->e, 0xe8, t->j->thunk[TH_VEC_LOAD]);
+    }
+    t->j->fallbacks[t->in->i.row]++;
+}
+
+static void cold_handler(struct tr *t, struct cold *k)
+{
+    call_handler(t);
+    if (k->after != FL_MEM) {
+        tr_flags_need(t);
+    }
+    emit_jump(&t->e, 0xe9, k->back);
+}
+
+void tr_cold_handler(struct tr *t, uint8_t *from)
+{
+    struct cold *k = tr_cold(t, cold_handler, from);
+
+    k->flags = FL_MEM;
+    k->after = t->flags;
+    k->back = t->e.p;
+}
+
+void tr_handler(struct tr *t)
+{
+    /* What branches may not come back. */
+    if (t->in->result != DECODE_OK || t->in->d.row->enc & (ENC_END | ENC_JB | ENC_JZ)) {
+        end_in_handler(t);
+    } else {
+        call_handler(t);
+    }
+}
+
+/* ---- the pass ---- */
+
+/* The block's bytes again; false: not what was decoded then. */
+static bool decode_block(struct tr *t)
+{
+    const struct code_block *k = t->k;
+    uint8_t crossing[16];
+    unsigned avail = PAGE_BYTES - ((uintptr_t)k->host & PAGE_OFFSET_MASK), at = 0;
+    bool end = false;
+
+    if (k->host2) {
+        memcpy(crossing, k->host, avail);
+        memcpy(crossing + avail, k->host2, 15 - avail);
+    }
+    for (t->n = 0; t->n < k->n; t->n++) {
+        struct tr_insn *in = &t->insn[t->n];
+
+        in->i.ofs = (uint16_t)at;
+        in->i.n = (uint8_t)(t->n + 1);
+        in->result = cpu_decode(t->c, k->host2 ? crossing : k->host + at,
+                                k->host2 ? 15 : avail - at, &in->i, &end, &in->d);
+        if (in->result == DECODE_TRUNCATED || in->i.ofs != k->insn[t->n].ofs ||
+            in->i.len != k->insn[t->n].len) {
+            return false;
+        }
+        at += in->i.len;
+    }
+    return true;
+}
+
+static void lower_all(struct tr *t)
+{
+    t->ended = false;
+    for (unsigned n = 0; n < t->n && !t->ended && !t->e.full; n++) {
+        t->at = n;
+        t->in = &t->insn[n];
+        const struct lowering *l = t->in->result == DECODE_OK ? tr_lowering(t) : NULL;
+
+        if (!l || !l->fn || !l->fn(t)) {
+            tr_handler(t);
+        }
+    }
+    if (!t->ended) {
+        tr_goto(t, tr_next_ip(t));
+    }
+}
+
+/* Cold pieces may add more. */
+static void emit_cold(struct tr *t)
+{
+    for (unsigned n = 0; n < t->ncold && !t->e.full; n++) {
+        struct cold *k = &t->cold[n];
+
+        if (k->from && k->fn != cold_pair) {
+            emit_patch(k->from, t->e.p);
+        }
+        t->flags = k->flags;
+        t->in = k->in;
+        t->at = (unsigned)(k->in - t->insn);
+        t->base_set = false;
+        k->fn(t, k);
+    }
+}
+
+/* Where the entry leads once the block is dropped. */
+static void emit_moved(struct tr *t, struct jit_code *code)
+{
+    code->moved = t->e.p;
+    emit_mov_imm(&t->e, H_RAX, t->ip);
+    emit_jump(&t->e, 0xe9, t->j->thunk[TH_FIND]);
+}
+
+struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
+{
+    struct tr *t = j->tr;
+    struct jit_code *code = (struct jit_code *)(void *)(j->rw + j->used);
+
+    t->e = (struct emit){.p = code->code, .end = j->rw + j->stats.size};
+    t->j = j;
+    t->c = j->c;
+    t->k = k;
+    t->ip = ip;
+    t->flags = FL_MEM;
+    t->base_set = t->vec = t->x87 = false;
+    t->ncold = 0;
+    if (!k->n || !decode_block(t)) {
+        return NULL;
+    }
+    tr_begin(t);
+    lower_all(t);
+    emit_cold(t);
+    emit_moved(t, code);
+    if (t->e.full) {
+        return NULL;
+    }
+    code->ip = ip;
+    code->n = t->n;
+    code->bytes = (uint32_t)(t->e.p - code->code);
+    j->used = align_up((size_t)(t->e.p - j->rw), 64);
+    return code;
+}

@@ -4,14 +4,18 @@
 #
 # usage: bench_cpu.sh --candela PROGRAM --out FOLDER [--engines LIST] [--kernels LIST]
 #                     [--bits 64,32] [--rounds N] [--time MS] [--samples N] [--limit SECONDS]
-#                     [--without LIST] [--json FILE]
+#                     [--without LIST] [--parts LIST] [--programs LIST] [--json FILE]
+#
+# Parts: kernels; boot (Debian's amd64 kernel from the start to /init, wall and CPU time); programs
+# (a compiler, python3, gzip ... of this machine, CPU time by the guest's kernel: see
+# guest/bench-programs).  All by default, but only that part with --kernels or --programs.
 #
 # One kernel quickly, by hand:
 #   sh tests/bench/bench_cpu.sh --candela ./candela --out bench --engines jit,tcg \
 #       --kernels int,fib --bits 64 --rounds 1
 # The guest of it afterwards, and what gb= may say (guestbench --list shows the kernels):
 #   ./candela run --accel jit -kernel /usr/lib/debian-installer/images/12/amd64/text/\
-#   debian-installer/amd64/linux -initrd bench/cpu/initrd.cpio -serial stdio -display none \
+#   debian-installer/amd64/linux -initrd bench/cpu/kernels.cpio -serial stdio -display none \
 #       -append 'console=ttyS0 quiet mitigations=off run=bench-cpu bits=64 gb="--time 200 int fib"'
 #
 # Lists are separated by commas, or by blanks where there are any.  Engines are native, tcg, bochs
@@ -24,11 +28,11 @@ LC_ALL=C
 export LC_ALL
 
 candela= out= engines= kernels= bits='64 32' rounds=3 time=50 samples=5 limit=900 json=
-without=
+without= parts= programs=
 while [ $# -gt 1 ]; do
     case $1 in
     --candela | --out | --engines | --kernels | --bits | --rounds | --time | --samples | --limit | \
-        --json | --without)
+        --json | --without | --parts | --programs)
         eval "${1#--}=\$2"
         ;;
     *) break ;;
@@ -72,6 +76,12 @@ default_engines()
 [ -n "$engines" ] || engines=$(default_engines | tr '\n' ' ')
 engines=$(words "$engines" | tr ' ' '\n' | grep -vxF "$(words "$without" | tr ' ' '\n')" |
     tr '\n' ' ')
+if [ -z "$parts" ]; then
+    parts='kernels boot programs'
+    [ -z "$kernels" ] || parts=kernels
+    [ -z "$programs" ] || parts=programs
+fi
+parts=$(words "$parts")
 kernels=$(words "$kernels")
 bits=$(words "$bits")
 if [ ! -r $linux ]; then
@@ -93,28 +103,47 @@ if ! build -m32 -march=i686 -msse2 -mfpmath=sse 2>"$out/build32.log"; then
     bits=$(words "$bits" | tr ' ' '\n' | grep -v 32)
 fi
 cp "$here"/guest/bench-* "$bin" && chmod +x "$bin"/* || exit 1
-initrd=$out/initrd.cpio
-sh "$here/../boot/mkinitramfs.sh" amd64 "$initrd" "$out/guest" || exit 1
 
-# A boot CD for Bochs: make_iso KERNEL'S-COMMAND-LINE
+# in_parts NAME
+in_parts() { case " $parts " in *" $1 "*) ;; *) return 1 ;; esac }
+
+# make_initrd NAME FOLDER: an initramfs for a part.
+make_initrd() { sh "$here/../boot/mkinitramfs.sh" amd64 "$out/$1.cpio" "$2"; }
+! in_parts kernels || make_initrd kernels "$out/guest" || exit 1
+! in_parts boot || make_initrd boot "" || exit 1
+if in_parts programs; then
+    if ! sh "$here/mkprograms.sh" "$out/programs"; then
+        say "no programs"
+        exit 1
+    fi
+    mkdir -p "$out/programs/root/bin" && cp "$bin"/* "$out/programs/root/bin" || exit 1
+    make_initrd programs "$out/programs" || exit 1
+fi
+
+# A boot CD for Bochs: make_iso INITRD KERNEL'S-COMMAND-LINE
 make_iso()
 {
     rm -rf "$out/iso"
     mkdir "$out/iso" && cp /usr/lib/ISOLINUX/isolinux.bin \
         /usr/lib/syslinux/modules/bios/ldlinux.c32 "$out/iso" && cp $linux "$out/iso/linux" &&
-        cp "$initrd" "$out/iso/initrd" || return
+        cp "$1" "$out/iso/initrd" || return
     chmod -R u+w "$out/iso"
     printf 'DEFAULT linux\nPROMPT 0\nLABEL linux\nKERNEL linux\nAPPEND initrd=initrd %s\n' \
-        "$1" >"$out/iso/isolinux.cfg"
+        "$2" >"$out/iso/isolinux.cfg"
     xorriso -as mkisofs -quiet -o "$out/boot.iso" -b isolinux.bin -c boot.cat -no-emul-boot \
         -boot-load-size 4 -boot-info-table "$out/iso" >"$out/xorriso.log" 2>&1
+    rm -rf "$out/iso"
 }
 
-# Bochs: instructions are no measure of time, so the guest must go by the PM timer, which
-# sync=realtime holds to the host's clock.
+# Bochs counts time by instructions, so its guests' clocks say nothing: what the guest says gets the
+# host's time put in front of every line, in raw.stamps.
 run_bochs()
 {
-    make_iso "$1 clocksource=acpi_pm tsc=unstable" || return
+    make_iso "$1" "$2" && rm -f "$out/fifo" && mkfifo "$out/fifo" || exit
+    while IFS= read -r line; do
+        printf '%s\n' "$line" >>"$raw"
+        printf '%s %s\n' "$(date +%s%N)" "$line" >>"$raw.stamps"
+    done <"$out/fifo" &
     cat >"$out/bochsrc" <<RC
 memory: guest=$memory, host=$memory
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
@@ -122,9 +151,9 @@ vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15
 ata1-master: type=cdrom, path="$out/boot.iso", status=inserted
 boot: cdrom
-com1: enabled=1, mode=file, dev="$2"
+com1: enabled=1, mode=file, dev="$out/fifo"
 cpu: model=corei7_haswell_4770, count=1, ips=200000000, reset_on_triple_fault=0
-clock: sync=realtime, time0=utc
+clock: sync=none
 display_library: rfb, options="timeout=0"
 log: "$out/bochs.bochslog"
 panic: action=fatal
@@ -134,73 +163,169 @@ debug: action=ignore
 RC
     # Debian's bochs may have its debugger built in, which waits for a command first.
     echo continue >"$out/bochs.rc"
-    (cd "$out" && exec timeout "$limit" bochs -q -f bochsrc -rc bochs.rc)
+    cd "$out" && exec bochs -q -f bochsrc -rc bochs.rc
 }
 
-# run_guest ENGINE COMMAND-LINE SERIAL: until the guest powers off.
+# run_guest ENGINE INITRD COMMAND-LINE: becomes the emulator; COM1 goes to $raw.
 run_guest()
 {
     case $1 in
     tcg)
-        timeout "$limit" qemu-system-x86_64 -accel tcg,thread=single -cpu max -smp 1 -m $memory \
-            -nodefaults -vga std -display none -no-reboot -kernel $linux -initrd "$initrd" \
-            -append "$2" -serial "file:$3"
+        exec qemu-system-x86_64 -accel tcg,thread=single -cpu max -smp 1 -m $memory -nodefaults \
+            -vga std -display none -no-reboot -kernel $linux -initrd "$2" -append "$3" \
+            -serial "file:$raw"
         ;;
     bochs) run_bochs "$2" "$3" ;;
     *)
-        "$candela" run --accel "$1" -m $memory -display none -kernel $linux -initrd "$initrd" \
-            -append "$2" -serial "file:$3" --max-time "$limit" ${CANDELA_ARGS:-}
+        # shellcheck disable=SC2086 # words
+        exec "$candela" run --accel "$1" -m $memory -display none -kernel $linux -initrd "$2" \
+            -append "$3" -serial "file:$raw" ${CANDELA_ARGS:-}
         ;;
-    esac </dev/null >"$out/$1.log" 2>&1
+    esac
 }
 
-# guest ENGINE ARGUMENTS: a run to the guest's end; what it said is in ENGINE.serial then.
+pid=
+stop() { [ -z "$pid" ] || { kill "$pid" && wait "$pid"; } 2>/dev/null; }
+trap stop EXIT
+trap 'exit 1' HUP INT TERM
+
+# guest ENGINE INITRD COMMAND-LINE TEXT PAUSE: until the guest says the text, or --limit; false
+# without it.  Sets wall and cpu, seconds of the emulator; what was said is in $said then.  It is
+# looked at after every pause, and the guest has five seconds to power off.
 guest()
 {
-    rm -f "$out/$1.serial" "$out/raw"
+    raw=$out/raw said=$out/$1.serial found=
+    rm -f "$raw" "$raw.stamps" "$said"
     began=$(date +%s%N)
-    run_guest "$1" "console=ttyS0 quiet mitigations=off run=bench-cpu $2" "$out/raw"
-    took=$((($(date +%s%N) - began) / 1000000))
-    tr -d '\r' <"$out/raw" >"$out/$1.serial" 2>/dev/null
-    if ! grep -q '^gbdone 42' "$out/$1.serial"; then
-        say "$1 did not finish: see $out/$1.serial and $out/$1.log"
-        status=1
-        return
-    fi
-    # A clock that goes slow would make an emulator look fast.
-    awk -v wall="$took" -v who="$1" '$1 == "gbdone" && $3 * 1000 < 0.8 * wall - 15000 {
-        printf "bench_cpu.sh: %s: the clock of the guest is slow: %s s of %s ms\n", who, $3, wall
-    }' "$out/$1.serial" >&2
+    run_guest "$1" "$2" "$3" </dev/null >"$out/$1.log" 2>&1 &
+    pid=$!
+    while [ -z "$found" ] && kill -0 $pid 2>/dev/null; do
+        sleep "$5"
+        grep -q "$4" "$raw" 2>/dev/null && found=1
+        wall=$((($(date +%s%N) - began) / 1000000))
+        cpu=$(awk '{ print ($14 + $15) * 10 }' /proc/$pid/stat 2>/dev/null)
+        # Its shell: nothing comes any more.
+        [ $wall -lt $((limit * 1000)) ] && ! grep -q '^lab# ' "$raw" 2>/dev/null || break
+    done
+    wall=$(echo $wall | awk '{ print $1 / 1000 }')
+    cpu=$(echo "${cpu:-0}" | awk '{ print $1 / 1000 }')
+    tries=50
+    while [ "$4" != INIT-REACHED ] && kill -0 $pid 2>/dev/null && [ $tries -gt 0 ]; do
+        sleep 0.1
+        tries=$((tries - 1))
+    done
+    stop
+    pid=
+    tr -d '\r' <"$raw" >"$said" 2>/dev/null
+    grep -q "$4" "$said" && return
+    say "$1 did not get to \"$4\": see $said and $out/$1.log"
+    status=1
+    return 1
+}
+
+# A clock that goes slow would make an emulator look fast: check_clock ENGINE
+check_clock()
+{
+    [ "$1" = bochs ] || awk -v wall="$wall" -v who="$1" '$1 == "gbdone" && $3 < 0.8 * wall - 15 {
+        printf "bench_cpu.sh: %s: the clock of the guest is slow: %s of %s s\n", who, $3, wall
+    }' "$said" >&2
+}
+
+# stamped: how long things took by the host's clock: "NAME NANOSECONDS OPS", then the guest's line.
+stamped()
+{
+    tr -d '\r' <"$raw.stamps" | awk '$2 == "gbbegin" { begin = $1; ops = $4 }
+        $2 == "gbend" { took = $1 - begin }
+        $2 ~ /^gb(32|64|prog)$/ && NF > 4 {
+            sub(/^[0-9]+ /, "")
+            printf "%s %.0f %s %s\n", $2, took, ops, $0
+        }'
 }
 
 # ------------------------------------------------------------------------------------------------
 # The kernels.  A row of the results: kernel BITS ENGINE NAME NANOSECONDS CHECKSUM.
 
+# What takes about as long in an emulator that is 25 times slower: "NAME=OPS,...", by a quick look.
+counts()
+{
+    # shellcheck disable=SC2086 # words
+    "$bin/guestbench64" --time 5 --samples 1 $kernels | awk -v ms="$((time * samples))" \
+        '$3 > 0 { printf "%s%s=%.0f", n++ ? "," : "", $2, ms * 1e6 / 25 / $3 + 1 }'
+}
+
 run_kernels()
 {
     options="--time $time --samples $samples $kernels"
+    [ "$1" != bochs ] || options="--counts $(counts) $kernels"
     if [ "$1" = native ]; then
         for b in $bits; do
             # shellcheck disable=SC2086 # words
             "$bin/guestbench$b" $options
         done >"$out/native.serial" || status=1
     else
-        guest "$1" "bits=\"$bits\" gb=\"$options\""
+        guest "$1" "$out/kernels.cpio" \
+            "$append run=bench-cpu bits=\"$bits\" gb=\"$options\"" '^gbdone 42' 0.2 || return
+        check_clock "$1"
     fi
     grep '^guestbench: ' "$out/$1.serial" >&2 && status=1
-    awk -v who="$1" '$1 ~ /^gb[0-9]+$/ && NF == 4 {
-        print "kernel", substr($1, 3), who, $2, $3, $4
-    }' "$out/$1.serial" >>"$results"
+    if [ "$1" = bochs ]; then
+        stamped | awk '{ print "kernel", substr($4, 3), "bochs", $1, $2 / $3, $7 }'
+    else
+        awk -v who="$1" '$1 ~ /^gb[0-9]+$/ && NF == 4 {
+            print "kernel", substr($1, 3), who, $2, $3, $4
+        }' "$out/$1.serial"
+    fi >>"$results"
+}
+
+# ------------------------------------------------------------------------------------------------
+# Boot: boot - ENGINE kernel WALL CPU, in seconds.
+
+run_boot()
+{
+    [ "$1" = native ] && return
+    guest "$1" "$out/boot.cpio" console=ttyS0 INIT-REACHED 0.02 || return
+    echo "boot - $1 power-on $wall $cpu" >>"$results"
+}
+
+# ------------------------------------------------------------------------------------------------
+# Programs: program - ENGINE NAME CPU-SECONDS CHECKSUM.
+
+run_programs()
+{
+    names=$(words "${programs:-$(cat "$out/programs/names")}")
+    if [ "$1" = native ]; then
+        # shellcheck disable=SC2086 # words
+        sh "$here/guest/bench-programs" "$out/programs/root/data" "$bin/guestbench64" $names \
+            >"$out/native.serial"
+    else
+        memory=1024
+        guest "$1" "$out/programs.cpio" "$append run=bench-cpu programs=\"$names\"" \
+            '^gbdone 42' 0.2 || return
+        memory=512
+        check_clock "$1"
+    fi
+    if [ "$1" = bochs ]; then
+        stamped
+    fi >"$out/stamped"
+    awk -v who="$1" 'FILENAME ~ /stamped$/ { by_host[$1] = $2 / 1e9; next }
+        $1 == "gbprog" && $5 {
+            printf "bench_cpu.sh: %s: %s: status %s\n", who, $2, $5 >"/dev/stderr"
+        }
+        $1 == "gbprog" { took[$2] = $2 in by_host ? by_host[$2] : $3 + $4 }
+        $1 == "gbsum" { print "program", "-", who, $2, took[$2], $3 }' \
+        "$out/stamped" "$out/$1.serial" >>"$results"
 }
 
 # ------------------------------------------------------------------------------------------------
 
-rm -f "$results"
+append='console=ttyS0 quiet mitigations=off'
 printf 'machine %s\n' "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)" >"$results"
 round=0
 while [ $round -lt "$rounds" ]; do
-    for engine in $engines; do
-        run_kernels "$engine"
+    for part in $parts; do
+        for engine in $engines; do
+            "run_$part" "$engine"
+        done
     done
     round=$((round + 1))
 done

@@ -2,17 +2,19 @@
  * guestbench: how long do small pieces of work take?  Runs natively and in guests; built for 64 and
  * 32 bits, statically, by tests/bench/bench_cpu.sh.
  *
- * usage: guestbench [--time MS] [--samples N] [--list] [NAME...]
+ * usage: guestbench [--time MS] [--samples N] [--counts NAME=OPS,...] [--list] [NAME...]
  *        guestbench --program NAME RUNS COMMAND...
  *
  * Each kernel repeats until a sample takes MS milliseconds (50), then N samples are taken (5).  One
  * line each: "gb64 NAME NANOSECONDS CHECKSUM" (gb32 in the 32-bit build) with the best sample's
  * time for one op; "-" in place of the time when the processor lacks what the kernel needs.  The
- * clock is CLOCK_MONOTONIC, which in an emulator should be the real time's.  --program: the CPU
- * time of a command, "gbprog NAME USER SYSTEM STATUS" in seconds, the best of RUNS.
+ * clock is CLOCK_MONOTONIC, which in an emulator should be the real time's.  Where it is not, ops
+ * can be counted (--counts) and timed from outside, between "gbbegin NAME OPS" and "gbend NAME".
+ * --program: the CPU time of a command, "gbprog NAME USER SYSTEM STATUS" in seconds, the best of
+ * RUNS.
  *
- * Status 1: a kernel did not compute the same twice.  Not modelled: engines with a virtual clock
- * of their own; their figures mean nothing here.
+ * Status 1: a kernel did not compute the same twice.  Not modelled: work that has to be warm; the
+ * best sample is.
  */
 #include "tests/bench/guest/guestbench.h"
 #include <stdio.h>
@@ -26,6 +28,7 @@
 struct options {
     uint64_t time_ns;
     unsigned samples;
+    const char *counts; /* NULL, or NAME=OPS,... */
     bool list, failed;
 };
 
@@ -83,11 +86,58 @@ static uint64_t calibrate(const struct kernel *k, struct bench *b, uint64_t want
     }
 }
 
+/* A row NAME=OPS of --counts: that many ops or a few more, in calls; 1 without a row. */
+static uint64_t counted(const struct kernel *k, const char *counts)
+{
+    size_t length = strlen(k->name);
+
+    for (const char *p = counts; p; p = strchr(p, ',')) {
+        p += *p == ',';
+        if (!strncmp(p, k->name, length) && p[length] == '=')
+            return strtoull(p + length + 1, NULL, 10) / k->ops + 1;
+    }
+    return 1;
+}
+
+/* A serial line that still sends would disturb what is timed next. */
+static void flush(void)
+{
+    fflush(stdout);
+    tcdrain(1);
+}
+
+/* The best time of one op, in nanoseconds. */
+static double time_kernel(const struct kernel *k, struct bench *b, const struct options *o,
+                          uint64_t sum, bool *same)
+{
+    uint64_t took, best = UINT64_MAX, calls = 0;
+    unsigned samples = o->samples;
+
+    if (o->counts) {
+        calls = counted(k, o->counts);
+        samples = 1;
+        printf("gbbegin %s %llu\n", k->name, (unsigned long long)(calls * k->ops));
+        flush();
+    } else {
+        calls = calibrate(k, b, o->time_ns, sum, same);
+    }
+    for (unsigned i = 0; i < samples; i++) {
+        took = sample(k, b, calls, sum, same);
+        best = took < best ? took : best;
+    }
+    if (o->counts) {
+        printf("gbend %s\n", k->name);
+        flush();
+    }
+    return (double)best / (double)calls / (double)k->ops;
+}
+
 static void run_kernel(const struct kernel *k, struct options *o)
 {
     struct bench b = {.peer = -1};
     bool same = true;
-    uint64_t sum, memory, calls, took, best = UINT64_MAX;
+    uint64_t sum, memory;
+    double ns;
 
     if (k->feature && !has_feature(k->feature)) {
         printf("gb%zu %s - -\n", sizeof(void *) * 8, k->name);
@@ -103,25 +153,19 @@ static void run_kernel(const struct kernel *k, struct options *o)
         k->setup(&b);
     sum = k->run(&b);
     memory = k->sum ? k->sum(&b) : 0;
-    calls = calibrate(k, &b, o->time_ns, sum, &same);
-    for (unsigned i = 0; i < o->samples; i++) {
-        took = sample(k, &b, calls, sum, &same);
-        best = took < best ? took : best;
-    }
+    ns = time_kernel(k, &b, o, sum, &same);
     if (k->sum && k->sum(&b) != memory)
         same = false;
     if (k->done)
         k->done(&b);
     munmap(b.mem, k->bytes + 1);
-    printf("gb%zu %s %.4f %016llx\n", sizeof(void *) * 8, k->name,
-           (double)best / (double)calls / (double)k->ops, (unsigned long long)mix(sum, memory));
+    printf("gb%zu %s %.4f %016llx\n", sizeof(void *) * 8, k->name, ns,
+           (unsigned long long)mix(sum, memory));
     if (!same) {
         printf("guestbench: %s: not always the same checksum\n", k->name);
         o->failed = true;
     }
-    /* A serial line that still sends would disturb the next kernel. */
-    fflush(stdout);
-    tcdrain(1);
+    flush();
 }
 
 static bool wanted(const char *name, int count, char **names)
@@ -158,6 +202,8 @@ int main(int argc, char **argv)
             o.list = true;
         else if (!strcmp(argv[i], "--time") && i + 1 < argc)
             o.time_ns = strtoull(argv[++i], NULL, 10) * 1000000 + 1;
+        else if (!strcmp(argv[i], "--counts") && i + 1 < argc)
+            o.counts = argv[++i];
         else if (!strcmp(argv[i], "--samples") && i + 1 < argc)
             o.samples = (unsigned)strtoul(argv[++i], NULL, 10);
         else

@@ -6,6 +6,8 @@
  */
 #define _GNU_SOURCE
 #include "tests/cpu/native_rig.h"
+#include "accel/interp.h"
+#include "accel/jit/jit_int.h"
 #include <cpuid.h>
 #include <inttypes.h>
 #include <setjmp.h>
@@ -45,29 +47,10 @@ static void add_page(struct native_rig *t)
     region_add(m, &t->region, RIG_PAGE, 0);
 }
 
-bool native_rig_init(struct native_rig *t)
+static void set_state(struct native_rig *t)
 {
-    unsigned a, b = 0, cc = 0, d;
+    struct cpu *c = t->c;
 
-    *t = (struct native_rig){.rng = 1, .rig = rig_begin(NULL)};
-    add_page(t);
-    rig_ready(t->rig);
-    machine_unlock(t->rig->m); /* as on a vCPU's thread */
-    struct cpu *c = t->c = cpu_new(t->rig->m->vcpus[0], "x86-64-v3", NULL);
-    if (!c || t->page == MAP_FAILED) {
-        return false;
-    }
-    t->code = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
-                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    for (unsigned f = 1; f < FEAT_COUNT; f++) {
-        if (native_host_has(f)) {
-            c->feat[f / 64] |= BIT64(f % 64);
-        }
-    }
-    decoder_free((struct decoder *)c->decoder);
-    c->decoder = decoder_new(c);
-    t->have_avx = cpu_has(c, FEAT_AVX);
-    t->have_sha = __get_cpuid_count(7, 0, &a, &b, &cc, &d) && b & BIT(29);
     c->cr0 = CR0_PE | CR0_NE | CR0_ET;
     c->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
     c->phys_mask = c->a20_mask = ~0ull;
@@ -76,17 +59,103 @@ bool native_rig_init(struct native_rig *t)
     c->seg[SEG_DS] = (struct seg){.sel = 0x2b, .attr = SEG_P | SEG_S | SEG_W, .limit = ~0u};
     c->seg[SEG_SS] = c->seg[SEG_ES] = c->seg[SEG_DS];
     c->fpu.xcr0 = t->have_avx ? 7 : 3;
+}
+
+static struct cpu *make_cpu(struct native_rig *t)
+{
+    struct vcpu *v = t->rig->m->vcpus[0];
+
+    if (!t->has_jit) {
+        return cpu_new(v, "x86-64-v3", NULL);
+    }
+    return accel_jit.vcpu_init(v, NULL) ? v->cpu : NULL;
+}
+
+static struct rig *begin(void)
+{
+    struct vm_config config;
+
+    vm_config_init(&config);
+    g_free(config.cpu_model);
+    config.cpu_model = g_strdup("x86-64-v3,+aes,+pclmulqdq,+sha_ni");
+    struct rig *r = rig_begin(&config);
+    vm_config_clear(&config);
+    return r;
+}
+
+static bool init(struct native_rig *t, bool has_jit)
+{
+    unsigned a, b = 0, cc = 0, d;
+
+    *t = (struct native_rig){.rng = 1, .rig = begin(), .has_jit = has_jit, .at = -1};
+    add_page(t);
+    rig_ready(t->rig);
+    machine_unlock(t->rig->m); /* as on a vCPU's thread */
+    struct cpu *c = t->c = make_cpu(t);
+    if (!c || t->page == MAP_FAILED) {
+        return false;
+    }
+    t->code = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    t->bytes = g_aligned_alloc0(1, CODE_BYTES, CODE_BYTES);
+    for (unsigned f = 1; f < FEAT_COUNT; f++) {
+        if (native_host_has(f) && !has_jit) { /* (the translator knows the decoder it has) */
+            c->feat[f / 64] |= BIT64(f % 64);
+        }
+    }
+    if (!has_jit) {
+        decoder_free((struct decoder *)c->decoder);
+        c->decoder = decoder_new(c);
+    }
+    t->have_avx = cpu_has(c, FEAT_AVX);
+    t->have_sha = __get_cpuid_count(7, 0, &a, &b, &cc, &d) && b & BIT(29);
+    set_state(t);
     return true;
+}
+
+bool native_rig_init(struct native_rig *t)
+{
+    return init(t, false);
+}
+
+bool native_rig_init_jit(struct native_rig *t)
+{
+    return init(t, true);
+}
+
+/* Tables at 0x1000 in the rig's RAM. */
+void native_rig_paged(struct native_rig *t)
+{
+    uint8_t *ram = t->rig->ram->host;
+    struct cpu *c = t->c;
+
+    st_le64(ram + 0x1000, 0x2000 | 7);
+    st_le64(ram + 0x2000, 0x3000 | 7);
+    st_le64(ram + 0x3000 + RIG_PAGE / (2 * MiB) * 8, 0x4000 | 7);
+    t->ptes = (uint64_t *)(void *)(ram + 0x4000);
+    t->ptes[0] = RIG_PAGE | 7;
+    t->ptes[1] = (RIG_PAGE + PAGE_BYTES) | 7;
+    c->cr3 = 0x1000;
+    c->cr4 |= CR4_PAE;
+    c->efer = EFER_LME | EFER_LMA;
+    c->cr0 |= CR0_PG | CR0_WP;
+    mmu_flush(c, true);
 }
 
 void native_rig_free(struct native_rig *t)
 {
+    if (t->has_jit) {
+        accel_jit.vcpu_fini(t->rig->m->vcpus[0]);
+    }
     machine_lock(t->rig->m);
-    cpu_free(t->c);
+    if (!t->has_jit) {
+        cpu_free(t->c);
+    }
     region_remove(t->rig->m, &t->region);
     rig_free(t->rig);
     munmap(t->page, RIG_MEM);
     munmap(t->code, CODE_BYTES);
+    g_aligned_free(t->bytes);
 }
 
 /* ---- values ---- */
@@ -280,8 +349,12 @@ static uint8_t *put_memory(struct native_rig *t, const struct op_row *row, const
 
     native_describe(row, f->l, f->w ? 3 : 2, &d);
     unsigned align = row->aux & NAT_CONTROL ? 64 : d.aligned ? d.mem_bytes : 1;
-    unsigned at = align > 1 ? 0 : pick(t, 32);
+    unsigned at = t->at >= 0 ? (unsigned)t->at : align > 1 ? 0 : pick(t, 32);
     int8_t disp = (int8_t)(rig_random(t) & 0x7c);
+    if (t->sequence) {
+        disp = (int8_t)(rig_random(t) & ~(align - 1) & 0x7f);
+        at = 512 + (unsigned)disp;
+    }
     s->r[R_RBX] = (uintptr_t)t->page + at - disp;
     if (row->aux & NAT_GATHER) {
         for (unsigned k = 0; k < 32; k += 4) { /* byte offsets 0..124, as words or as long words */
@@ -290,7 +363,7 @@ static uint8_t *put_memory(struct native_rig *t, const struct op_row *row, const
         }
         *p++ = 0x44 | reg;
         *p++ = 0x3b; /* index 7 (15 with VEX.X), base rbx */
-    } else if (f->indexed && d.reg != NK_G) {
+    } else if (f->indexed && d.reg != NK_G && !t->sequence) {
         s->r[R_RCX] = pick(t, 4);
         s->r[R_RBX] -= s->r[R_RCX] * 4;
         *p++ = 0x44 | reg;
@@ -382,7 +455,7 @@ static uint8_t *emit(uint8_t *p, const char *bytes, unsigned n)
     return p + n;
 }
 
-static uint8_t *emit32(uint8_t *p, const char *bytes, unsigned n, uint32_t disp)
+static uint8_t *emit_disp(uint8_t *p, const char *bytes, unsigned n, uint32_t disp)
 {
     p = emit(p, bytes, n);
     st_le32(p, disp);
@@ -425,13 +498,13 @@ static void build_runner(struct native_rig *t, const uint8_t *code, unsigned len
     uint8_t *p = emit(t->code, "\x53\x55\x41\x54\x41\x55\x41\x56\x41\x57\x57",
                       11); /* push rbx rbp r12-r15 rdi */
 
-    p = emit32(p, "\x48\x0f\xae\x8f", 4, offsetof(struct rig_state, fx)); /* fxrstor64 */
+    p = emit_disp(p, "\x48\x0f\xae\x8f", 4, offsetof(struct rig_state, fx)); /* fxrstor64 */
     for (unsigned n = 0; n < 16; n++) {
         p = emit_vector(t, p, false, n);
     }
-    p = emit32(p, "\xff\xb7", 2, offsetof(struct rig_state, flags)); /* push; popfq */
+    p = emit_disp(p, "\xff\xb7", 2, offsetof(struct rig_state, flags)); /* push; popfq */
     *p++ = 0x9d;
-    p = emit32(p, "\x0f\xae\x97", 3, offsetof(struct rig_state, mxcsr)); /* ldmxcsr */
+    p = emit_disp(p, "\x0f\xae\x97", 3, offsetof(struct rig_state, mxcsr)); /* ldmxcsr */
     for (unsigned n = 0; n < 16; n++) {
         if (n != R_RSP && n != R_RDI) {
             p = emit_gpr(p, false, n);
@@ -445,15 +518,15 @@ static void build_runner(struct native_rig *t, const uint8_t *code, unsigned len
             p = emit_gpr(p, true, n);
         }
     }
-    p = emit32(p, "\x9c\x8f\x87", 3, offsetof(struct rig_state, flags)); /* pushfq; pop */
+    p = emit_disp(p, "\x9c\x8f\x87", 3, offsetof(struct rig_state, flags)); /* pushfq; pop */
     *p++ = 0x58; /* pop rax: the guest's rdi */
-    p = emit32(p, "\x48\x89\x87", 3, offsetof(struct rig_state, r) + R_RDI * 8);
-    p = emit32(p, "\x0f\xae\x9f", 3, offsetof(struct rig_state, mxcsr)); /* stmxcsr */
+    p = emit_disp(p, "\x48\x89\x87", 3, offsetof(struct rig_state, r) + R_RDI * 8);
+    p = emit_disp(p, "\x0f\xae\x9f", 3, offsetof(struct rig_state, mxcsr)); /* stmxcsr */
     for (unsigned n = 0; n < 16; n++) {
         p = emit_vector(t, p, true, n);
     }
-    p = emit32(p, "\x48\x0f\xae\x87", 4, offsetof(struct rig_state, fx)); /* fxsave64 */
-    p = emit(p, "\xdb\xe3", 2);                                           /* fninit */
+    p = emit_disp(p, "\x48\x0f\xae\x87", 4, offsetof(struct rig_state, fx)); /* fxsave64 */
+    p = emit(p, "\xdb\xe3", 2);                                              /* fninit */
     if (t->have_avx) {
         p = emit(p, "\xc5\xf8\x77", 3);
     }
@@ -489,8 +562,7 @@ unsigned rig_run_host(struct native_rig *t, struct rig_state *s, const uint8_t *
 
 static void stop(struct cpu *c, const struct insn *i)
 {
-    (void)c;
-    (void)i;
+    c->ip = c->r[R_BASE] + i->ofs;
 }
 
 static uint16_t fl_of(uint64_t flags)
@@ -503,29 +575,78 @@ static uint64_t flags_of(uint16_t fl)
     return (fl >> 8 & 0xd5) | FLAG_1 | (fl & FL_OF ? FLAG_OF : 0);
 }
 
+/* All of `code` as one block; NULL: it does not decode. */
+static struct code_block *make_block(struct native_rig *t, const uint8_t *code, unsigned len)
+{
+    struct code_block *k =
+        g_aligned_alloc0(1, sizeof *k + (BLOCK_MAX + 1) * sizeof(struct insn), 32);
+    struct decode d;
+    bool end;
+
+    memcpy(t->bytes, code, len);
+    k->host = t->bytes;
+    k->mode = t->c->mode;
+    for (; k->bytes < len; k->n++) {
+        struct insn *i = &k->insn[k->n];
+
+        i->ofs = k->bytes;
+        i->n = k->n + 1;
+        if (k->n == BLOCK_MAX ||
+            cpu_decode(t->c, code + k->bytes, len - k->bytes, i, &end, &d) != DECODE_OK) {
+            g_aligned_free(k);
+            return NULL;
+        }
+        k->bytes += d.len;
+    }
+    k->first_fn = k->insn[0].fn;
+    k->insn[k->n] = (struct insn){.fn = stop, .ofs = k->bytes, .base = R_ZERO, .index = R_ZERO};
+    return k;
+}
+
+/* The code is left at its end, because the engine is told to go slowly. */
+static void run_jit(struct native_rig *t, struct code_block *k)
+{
+    struct jit *j = jit_of(t->c);
+    const void *code = jit_get(j, k, t->c->r[R_BASE]);
+
+    if (!code) {
+        abort();
+    }
+    t->c->slow = true;
+    jit_enter(j, code);
+}
+
 unsigned rig_step_guest(struct native_rig *t, const uint8_t *code, unsigned len)
 {
     struct cpu *c = t->c;
-    struct insn block[2] = {{.n = 1}, {.fn = stop}};
-    struct decode d;
+    struct code_block *volatile k = make_block(t, code, len);
     volatile unsigned vector = NO_VECTOR;
-    bool end;
 
-    if (cpu_decode(c, code, len, block, &end, &d) != DECODE_OK || d.len != len) {
+    if (!k) {
         return NOT_DECODED;
     }
     fpu_enter(c);
     if (setjmp(c->jmp) == 0) {
         c->cur = NULL;
-        block[0].fn(c, block);
+        if (t->jit) {
+            run_jit(t, k);
+        } else {
+            k->insn[0].fn(c, k->insn);
+        }
     } else {
+        jit_settle(c);
         vector = c->excp.vector;
+        c->ip = c->r[R_BASE] + c->cur->ofs;
     }
     fpu_leave(c);
+    if (t->jit) {
+        jit_flush(jit_of(c));
+    }
+    g_aligned_free(k);
     return vector;
 }
 
-unsigned rig_run_guest(struct native_rig *t, struct rig_state *s, const uint8_t *code, unsigned len)
+static void put_state(struct native_rig *t, const struct rig_state *s)
 {
     struct cpu *c = t->c;
 
@@ -540,17 +661,18 @@ unsigned rig_run_guest(struct native_rig *t, struct rig_state *s, const uint8_t 
     c->fpu.fdp = ld_le64(s->fx + 16);
     c->fpu.fcs = c->fpu.fds = 0;
     c->fpu.mxcsr = s->mxcsr;
+    c->fpu.xcr0 = t->have_avx ? 7 : 3;
+    c->cr2 = c->excp.error = 0;
     c->mode = MODE_PE | MODE_CS_FLAT | MODE_STACK32 | (fpu_x87_unmasked(c) ? MODE_FPU_CHECK : 0) |
               (fpu_sse_unmasked(c) ? MODE_SSE_CHECK : 0) |
               (t->mode == RIG_64 ? MODE_CODE64 : MODE_CODE32) |
               (t->mode == RIG_32_SEGMENTED ? 0 : MODE_FLAT);
-    uint32_t base = t->mode == RIG_32_SEGMENTED ? 0x12340000 : 0;
-    c->seg[SEG_DS].base = base;
-    c->r[R_RBX] -= base;
-    c->r[R_RDI] -= base;
-    unsigned vector = rig_step_guest(t, code, len);
-    c->r[R_RBX] += base;
-    c->r[R_RDI] += base;
+}
+
+static void get_state(struct native_rig *t, struct rig_state *s)
+{
+    struct cpu *c = t->c;
+
     memcpy(s->r, c->r, sizeof s->r);
     s->flags = flags_of(c->fl);
     memcpy(s->ymm, c->fpu.ymm, sizeof s->ymm);
@@ -558,6 +680,29 @@ unsigned rig_run_guest(struct native_rig *t, struct rig_state *s, const uint8_t 
     st_le16(s->fx + 2, fpu_fsw(c));
     s->mxcsr = c->fpu.mxcsr;
     memcpy(s->mem, t->page, RIG_MEM);
+    s->ip = c->ip;
+    s->error = c->excp.error;
+    s->cr2 = c->cr2;
+    s->fop = c->fpu.fop;
+    s->fcs = c->fpu.fcs;
+    s->fds = c->fpu.fds;
+    s->fip = c->fpu.fip;
+    s->fdp = c->fpu.fdp;
+}
+
+unsigned rig_run_guest(struct native_rig *t, struct rig_state *s, const uint8_t *code, unsigned len)
+{
+    struct cpu *c = t->c;
+    uint32_t base = t->mode == RIG_32_SEGMENTED ? 0x12340000 : 0;
+
+    put_state(t, s);
+    c->seg[SEG_DS].base = base;
+    c->r[R_RBX] -= base;
+    c->r[R_RDI] -= base;
+    unsigned vector = rig_step_guest(t, code, len);
+    c->r[R_RBX] += base;
+    c->r[R_RDI] += base;
+    get_state(t, s);
     return vector;
 }
 

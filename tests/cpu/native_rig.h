@@ -20,6 +20,12 @@ struct rig_state {
     uint8_t fx[512] __attribute__((aligned(64))); /* x87 part only */
     uint32_t mxcsr;
     uint8_t mem[RIG_MEM];
+    /* Of the guest's run: where it stopped or what raised, and the x87 pointers. */
+    uint64_t ip;
+    uint32_t error;
+    uint64_t cr2;
+    uint16_t fop, fcs, fds;
+    uint64_t fip, fdp;
 };
 
 struct native_rig {
@@ -38,9 +44,19 @@ struct native_rig {
     } mode; /* of the guest's run; the host's is always 64-bit */
     bool have_avx, have_sha;
     unsigned vector; /* exception of the last run, 0xff: none */
+    bool has_jit;
+    bool jit;       /* run the guest's code through the translator */
+    bool sequence;  /* operands for instructions that run one after the other: base RBX, no index */
+    int at;         /* offset in `page` of the memory operand; -1: random */
+    uint64_t *ptes; /* native_rig_paged: of the two pages */
+    uint8_t *bytes; /* what the translator translates */
 };
 
 bool native_rig_init(struct native_rig *t);
+/* The same with a CPU that has a translator. */
+bool native_rig_init_jit(struct native_rig *t);
+/* Turn paging on; t->ptes then holds the two entries of `page`: change them, then mmu_flush. */
+void native_rig_paged(struct native_rig *t);
 void native_rig_free(struct native_rig *t);
 uint64_t rig_random(struct native_rig *t);
 /* Random registers and memory; floats: operand values that matter for that type (0: any, 4, 8, 10
@@ -56,9 +72,10 @@ unsigned rig_run_host(struct native_rig *t, struct rig_state *s, const uint8_t *
  * decoded. */
 unsigned rig_run_guest(struct native_rig *t, struct rig_state *s, const uint8_t *code,
                        unsigned len);
-/* Decode and run one instruction on t->c as it stands; same results. */
+/* Decode and run the instructions on t->c as it stands; same results. */
 unsigned rig_step_guest(struct native_rig *t, const uint8_t *code, unsigned len);
-/* The first difference as text, or NULL.  g_free. */
+/* The first difference as text, or NULL: registers, memory, MXCSR, x87, and the flags in
+ * flags_mask.  g_free. */
 char *rig_compare(const struct rig_state *host, const struct rig_state *guest, uint64_t flags_mask);
 
 #endif

@@ -28,6 +28,7 @@ enum thunk {
     TH_DONE,
     TH_VEC_STORE,
     TH_VEC_LOAD,
+    TH_X87_LOAD,
     TH_COUNT
 };
 

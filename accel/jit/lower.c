@@ -6,13 +6,14 @@
  * Not modelled: rows that are found nowhere here call their handlers.
  */
 #include "accel/jit/jit_int.h"
+#include "accel/jit/simd.h"
 
 static struct lowering lowering_of(const struct op_row *row)
 {
     const struct op_fns *fns = row->fns;
-    struct lowering l = {0};
+    struct lowering l = {.fn = simd_of(row)};
 
-    if (!fns) {
+    if (l.fn || !fns) {
         return l;
     }
     l.arg = plain_of(fns);
@@ -44,14 +45,31 @@ static void cold_call(struct tr *t, struct cold *k)
     emit_jump(&t->e, 0xe9, k->back);
 }
 
+/* The registers that `live` tells of into the host's, unless they are there. */
+static void want(struct tr *t, size_t live, enum thunk load)
+{
+    emit_op(&t->e, 0, 0x80, 7, tr_state_at(live));
+    emit8(&t->e, 0);
+    struct cold *k = tr_cold(t, cold_call, emit_jump(&t->e, O_0F | 0x84, NULL));
+    k->size = load;
+    k->back = t->e.p;
+}
+
+void tr_want_registers(struct tr *t)
+{
+    if (t->x87) { /* first: that stores the vector registers */
+        want(t, offsetof(struct cpu, fpu.x87_live), TH_X87_LOAD);
+    }
+    if (t->vec) {
+        want(t, offsetof(struct cpu, vec_live), TH_VEC_LOAD);
+    }
+}
+
 void tr_begin(struct tr *t)
 {
-    if (t->vec) {
-        emit_op(&t->e, 0, 0x80, 7, tr_state(vec_live));
-        emit8(&t->e, 0);
-        t->in = &t->insn[0];
-        struct cold *k = tr_cold(t, cold_call, emit_jump(&t->e, O_0F | 0x84, NULL));
-        k->size = TH_VEC_LOAD;
-        k->back = t->e.p;
+    for (unsigned n = 0; n < t->n; n++) {
+        simd_needs(&t->insn[n], &t->vec, &t->x87);
     }
+    t->in = &t->insn[0];
+    tr_want_registers(t);
 }

@@ -15,10 +15,12 @@
  *   TH_DONE       (called) after the operation: RCX = 1 when blocks were dropped; keeps flags
  *   TH_VEC_STORE, TH_VEC_LOAD (called) vector registers between host and c->fpu.ymm; keep flags and
  *                 every other register
+ *   TH_X87_LOAD   (called) the x87 registers into the host's; vector registers are stored
  *
  * Not modelled: unwinding information; exceptions leave by longjmp.
  */
 #include "accel/jit/jit_int.h"
+#include "cpu/fpu.h"
 
 static void begin(struct emit *e, struct jit *j, enum thunk th)
 {
@@ -294,6 +296,18 @@ static void emit_done(struct emit *e, struct jit *j)
     ret(e);
 }
 
+static void emit_x87(struct emit *e, struct jit *j)
+{
+    begin(e, j, TH_X87_LOAD);
+    push(e, H_RDX); /* aligns the stack */
+    store_state(e, j);
+    lea_cpu(e, H_RDI);
+    call_c(e, (const void *)(uintptr_t)fpu_x87_load);
+    pop(e, H_RDX);
+    load_regs(e, false);
+    ret(e);
+}
+
 /* All vector registers to or from c->fpu.ymm.  Uses no general register, keeps flags. */
 static void emit_vec(struct emit *e, struct jit *j, enum thunk th, bool store)
 {
@@ -332,6 +346,7 @@ void thunks_emit(struct jit *j)
     emit_slow(&e, j, TH_RMW, (const void *)(uintptr_t)slow_rmw);
     emit_slow(&e, j, TH_LOCK, (const void *)(uintptr_t)slow_lock);
     emit_done(&e, j);
+    emit_x87(&e, j);
     g_assert(!e.full);
     j->used = j->start = align_up((size_t)(e.p - j->rw), 64);
 }

@@ -186,6 +186,8 @@ uint64_t tr_target(const struct tr *t);
 
 /* Code at the block's entry (lower.c): registers that its instructions want in the host's. */
 void tr_begin(struct tr *t);
+/* The same after a handler; destroys flags. */
+void tr_want_registers(struct tr *t);
 
 /* ---- lowerings ---- */
 

@@ -286,9 +286,7 @@ static void call_handler(struct tr *t)
     emit32(&t->e, 0);
     tr_cold(t, cold_pair, from);
     emit_jump(&t->e, 0xe8, t->j->thunk[TH_HANDLER]);
-    if (t->vec) {
-        emit_jump(&t->e, 0xe8, t->j->thunk[TH_VEC_LOAD]);
-    }
+    tr_want_registers(t);
     t->j->fallbacks[t->in->i.row]++;
 }
 

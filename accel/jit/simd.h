@@ -1,0 +1,20 @@
+/*
+ * Vector, MMX and x87 registers in compiled code: they stand in the host's own, with the guest's
+ * numbers, from the entry of a block that uses them on (c->vec_live, c->fpu.x87_live).
+ *
+ * Not modelled: see lower_simd.c and lower_x87.c.
+ */
+#ifndef ACCEL_JIT_SIMD_H
+#define ACCEL_JIT_SIMD_H
+
+#include "accel/jit/tr.h"
+
+/* The lowering of a row of ops_simd or ops_x87, or NULL. */
+lower_fn *simd_of(const struct op_row *row);
+/* Sets *vec and *x87 when the lowering of this instruction wants those registers in the host's. */
+void simd_needs(const struct tr_insn *in, bool *vec, bool *x87);
+
+lower_fn lower_x87;
+bool x87_needed(const struct decode *d);
+
+#endif

@@ -292,6 +292,9 @@ static void run_sequences(enum rig_mode mode, unsigned count, const char *what)
 
         rig_fill(&t, &start, n % 4 == 3 ? 10 : n % 4 * 4);
         unsigned len = make_sequence(&t, code);
+        for (unsigned k = 0; n % 5 == 4 && k < 16; k++) { /* a guest without AVX */
+            memset(start.ymm[k] + 16, 0, 16);
+        }
         start.r[R_RBX] = (uintptr_t)t.page + 512;
         start.r[R_RDI] = (uintptr_t)t.page + 1024;
         if (n % 8 == 7) { /* the operands of most lie around a page's border */

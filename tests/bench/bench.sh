@@ -73,7 +73,7 @@ fi
 # The short form: one round, 64-bit, without Bochs.  bench_cpu.sh alone does all of it.
 if wanted cpu; then
     sh "$here/bench_cpu.sh" --candela "$candela" --out "$out" --parts kernels --bits 64 \
-        --rounds 1 --time 20 --samples 3 --without bochs ||
+        --rounds 1 --time 50 --without bochs ||
         echo "bench_cpu.sh failed with status $?"
     echo
 fi

@@ -2,12 +2,13 @@
  * guestbench: how long do small pieces of work take?  Runs natively and in guests; built for 64 and
  * 32 bits, statically, by tests/bench/bench_cpu.sh.
  *
- * usage: guestbench [--time MS] [--samples N] [--counts NAME=OPS,...] [--list] [NAME...]
+ * usage: guestbench [--time MS] [--counts NAME=OPS,...] [--list] [NAME...]
  *        guestbench --program NAME RUNS COMMAND...
  *
- * Each kernel repeats until a sample takes MS milliseconds (50), then N samples are taken (5).  One
- * line each: "gb64 NAME NANOSECONDS CHECKSUM" (gb32 in the 32-bit build) with the best sample's
- * time for one op; "-" in place of the time when the processor lacks what the kernel needs.  The
+ * Each kernel runs for MS milliseconds (100), in samples of about one millisecond: the best of them
+ * is one that nobody else on a busy host has interrupted.  One line each: "gb64 NAME NANOSECONDS
+ * CHECKSUM" (gb32 in the 32-bit build) with the best sample's time for one op; "-" in place of the
+ * figures when the processor lacks what the kernel needs.  The
  * clock is CLOCK_MONOTONIC, which in an emulator should be the real time's.  Where it is not, ops
  * can be counted (--counts) and timed from outside, between "gbbegin NAME OPS" and "gbend NAME".
  * --program: the CPU time of a command, "gbprog NAME USER SYSTEM STATUS" in seconds, the best of
@@ -25,9 +26,10 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { SAMPLE_NS = 1000000, SAMPLES_MIN = 5 };
+
 struct options {
     uint64_t time_ns;
-    unsigned samples;
     const char *counts; /* NULL, or NAME=OPS,... */
     bool list, failed;
 };
@@ -71,18 +73,31 @@ static uint64_t sample(const struct kernel *k, struct bench *b, uint64_t calls, 
     return now() - began;
 }
 
-/* How many calls take the wanted time. */
-static uint64_t calibrate(const struct kernel *k, struct bench *b, uint64_t want, uint64_t sum,
-                          bool *same)
+/* The best of some samples. */
+static uint64_t best_of(const struct kernel *k, struct bench *b, uint64_t calls, unsigned samples,
+                        uint64_t sum, bool *same)
+{
+    uint64_t best = UINT64_MAX;
+
+    while (samples--) {
+        uint64_t took = sample(k, b, calls, sum, same);
+
+        best = took < best ? took : best;
+    }
+    return best;
+}
+
+/* How many calls make a sample. */
+static uint64_t calibrate(const struct kernel *k, struct bench *b, uint64_t sum, bool *same)
 {
     uint64_t calls = 1;
 
     for (;;) {
-        uint64_t took = sample(k, b, calls, sum, same);
+        uint64_t took = best_of(k, b, calls, 3, sum, same);
 
-        if (took >= want - want / 8)
+        if (took >= SAMPLE_NS - SAMPLE_NS / 8)
             return calls;
-        calls = took < want / 16 ? calls * 8 : calls * want / took + 1;
+        calls = took < SAMPLE_NS / 16 ? calls * 8 : calls * SAMPLE_NS / took + 1;
     }
 }
 
@@ -106,28 +121,31 @@ static void flush(void)
     tcdrain(1);
 }
 
+/* Says that counted ops begin or end, and gives the host time to look at its clock. */
+static void mark(const char *what, const char *name, uint64_t ops)
+{
+    printf("%s %s %llu\n", what, name, (unsigned long long)ops);
+    flush();
+    usleep(300000);
+}
+
 /* The best time of one op, in nanoseconds. */
 static double time_kernel(const struct kernel *k, struct bench *b, const struct options *o,
                           uint64_t sum, bool *same)
 {
-    uint64_t took, best = UINT64_MAX, calls = 0;
-    unsigned samples = o->samples;
+    uint64_t began = now(), took, best = UINT64_MAX, calls;
 
     if (o->counts) {
         calls = counted(k, o->counts);
-        samples = 1;
-        printf("gbbegin %s %llu\n", k->name, (unsigned long long)(calls * k->ops));
-        flush();
+        mark("gbbegin", k->name, calls * k->ops);
+        best = sample(k, b, calls, sum, same);
+        mark("gbend", k->name, calls * k->ops);
     } else {
-        calls = calibrate(k, b, o->time_ns, sum, same);
-    }
-    for (unsigned i = 0; i < samples; i++) {
-        took = sample(k, b, calls, sum, same);
-        best = took < best ? took : best;
-    }
-    if (o->counts) {
-        printf("gbend %s\n", k->name);
-        flush();
+        calls = calibrate(k, b, sum, same);
+        for (unsigned i = 0; i < SAMPLES_MIN || now() - began < o->time_ns; i++) {
+            took = sample(k, b, calls, sum, same);
+            best = took < best ? took : best;
+        }
     }
     return (double)best / (double)calls / (double)k->ops;
 }
@@ -190,7 +208,7 @@ static void run_list(const struct kernel *k, struct options *o, int count, char 
 
 int main(int argc, char **argv)
 {
-    struct options o = {.time_ns = 50000000, .samples = 5};
+    struct options o = {.time_ns = 100000000};
     int i = 1;
 
     if (argc > 1 && !strcmp(argv[1], "--exit")) /* what forkexec runs */
@@ -201,11 +219,9 @@ int main(int argc, char **argv)
         if (!strcmp(argv[i], "--list"))
             o.list = true;
         else if (!strcmp(argv[i], "--time") && i + 1 < argc)
-            o.time_ns = strtoull(argv[++i], NULL, 10) * 1000000 + 1;
+            o.time_ns = strtoull(argv[++i], NULL, 10) * 1000000;
         else if (!strcmp(argv[i], "--counts") && i + 1 < argc)
             o.counts = argv[++i];
-        else if (!strcmp(argv[i], "--samples") && i + 1 < argc)
-            o.samples = (unsigned)strtoul(argv[++i], NULL, 10);
         else
             return fprintf(stderr, "guestbench: what is %s?\n", argv[i]), 2;
     }

@@ -9,8 +9,8 @@
  * some leave floating point to the handlers.  Non-temporal moves become plain ones, which are
  * ordered as everything else here.
  *
- * Not modelled: #AC of vector operands.  Gathers, MASKMOVQ, MASKMOVDQU and the instructions that
- * save and restore state are left to their handlers.
+ * Not modelled: #AC of vector operands.  MASKMOVQ, MASKMOVDQU and the instructions that save and
+ * restore state are left to their handlers.
  */
 #include "accel/jit/simd.h"
 #include "cpu/fpu.h"
@@ -242,21 +242,9 @@ static uint8_t *check_aligned(struct tr *t, unsigned align)
     return emit_jump(&t->e, O_0F | 0x85, NULL);
 }
 
-static void cold_nothing(struct tr *t, struct cold *k)
+uint8_t *tr_miss_to_handler(struct tr *t)
 {
-    (void)t;
-    (void)k;
-}
-
-/* A masked move may not touch all of its operand: what misses goes to the handler. */
-static void miss_to_handler(struct tr *t)
-{
-    struct cold *k = &t->cold[t->ncold - 1];
-    uint8_t *from = k->from;
-
-    k->fn = cold_nothing;
-    k->from = NULL;
-    tr_cold_handler(t, from);
+    return t->cold[--t->ncold].from;
 }
 
 static void lower_memory(struct tr *t, struct vec_op *o)
@@ -274,8 +262,8 @@ static void lower_memory(struct tr *t, struct vec_op *o)
     }
     tr_mem_at(t, desc.rm_access & NA_W ? TR_STORE : TR_LOAD, desc.mem_bytes, vec_body, o,
               sizeof *o);
-    if (d->row->aux & NAT_MASKED) {
-        miss_to_handler(t);
+    if (d->row->aux & NAT_MASKED) { /* it may not touch all of its operand */
+        tr_cold_handler(t, tr_miss_to_handler(t));
     }
     if (misaligned) {
         tr_cold_handler(t, misaligned);
@@ -362,6 +350,9 @@ static bool lower_simd(struct tr *t)
     if (is_mxcsr(d)) {
         return lower_mxcsr(t);
     }
+    if (d->row->aux & NAT_GATHER) {
+        return lower_gather(t);
+    }
     if (!runs(t->in) || (d->has_mem && !tr_ea_ok(t)) || t->k->host2) {
         return false; /* (no bytes of an instruction on two pages are kept for the immediate) */
     }
@@ -390,7 +381,7 @@ void simd_needs(const struct tr_insn *in, bool *vec, bool *x87)
     if (fn == lower_x87) {
         *x87 |= x87_needed(d);
     } else if (fn == lower_simd) {
-        *vec |= is_clear(d) || (runs(in) && has_vectors(d));
+        *vec |= is_clear(d) || gather_runs(in) || (runs(in) && has_vectors(d));
         *x87 |= is_emms(d) || (runs(in) && has_mmx(d));
     }
 }

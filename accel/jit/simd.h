@@ -14,7 +14,12 @@ lower_fn *simd_of(const struct op_row *row);
 /* Sets *vec and *x87 when the lowering of this instruction wants those registers in the host's. */
 void simd_needs(const struct tr_insn *in, bool *vec, bool *x87);
 
-lower_fn lower_x87;
+lower_fn lower_x87, lower_gather;
 bool x87_needed(const struct decode *d);
+/* Whether lower_gather does it. */
+bool gather_runs(const struct tr_insn *in);
+/* The access just emitted has no slow path of its own: gives the jump taken when it misses the TLB,
+ * for tr_cold_handler. */
+uint8_t *tr_miss_to_handler(struct tr *t);
 
 #endif

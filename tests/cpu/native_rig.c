@@ -361,6 +361,9 @@ static uint8_t *put_memory(struct native_rig *t, const struct op_row *row, const
             st_le32(s->ymm[15] + k,
                     row->op & 1 ? (k & 4 ? 0 : rig_random(t) & 0x7c) : rig_random(t) & 0x7c);
         }
+        if (pick(t, 2)) {
+            memset(s->ymm[f->v], 0xff, 32);
+        }
         *p++ = 0x44 | reg;
         *p++ = 0x3b; /* index 7 (15 with VEX.X), base rbx */
     } else if (f->indexed && d.reg != NK_G && !t->sequence) {

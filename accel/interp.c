@@ -115,8 +115,12 @@ static void op_enter_hot(struct cpu *c, const struct insn *i)
 {
     struct interp *e = interp_of(c);
     struct code_block *k = block_of(i);
-    const void *code = c->slow ? NULL : code_of(e, k, c->r[R_BASE]);
 
+    if (unlikely(c->left)) { /* a handler that compiled code called went elsewhere: back to it */
+        c->ip = c->r[R_BASE];
+        return;
+    }
+    const void *code = c->slow ? NULL : code_of(e, k, c->r[R_BASE]);
     if (code) {
         remember(c, e, c->r[R_BASE] + c->cs_base, k, code);
         return jit_enter(e->jit, code);

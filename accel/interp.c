@@ -69,17 +69,18 @@ static bool must_leave(const struct cpu *c, const struct interp *e)
     return c->slow || e->unlinked || vcpu_pending(c->v) || is_full(e);
 }
 
-/* Have jumps to la find block k, and its compiled code where there is some. */
-static void remember(struct cpu *c, const struct interp *e, uint64_t la, const struct code_block *k,
+/* Have jumps to ip find block k, and its compiled code where there is some. */
+static void remember(struct cpu *c, const struct interp *e, uint64_t ip, const struct code_block *k,
                      const void *code)
 {
     if (!e->unlinked) {
-        *jcache_slot(c, la) = (struct jcache_entry){.la = la,
-                                                    .key = c->jkey,
-                                                    .first = k->insn,
-                                                    .code = code     ? code
-                                                            : e->jit ? jit_to_interp(e->jit)
-                                                                     : NULL};
+        *jcache_slot(c, ip + c->cs_base) =
+            (struct jcache_entry){.at = jcache_at(c, ip),
+                                  .key = c->jkey,
+                                  .first = k->insn,
+                                  .code = code     ? code
+                                          : e->jit ? jit_to_interp(e->jit)
+                                                   : NULL};
     }
 }
 
@@ -90,7 +91,7 @@ static const struct insn *enter_block(struct cpu *c, struct interp *e, uint64_t 
     if (!k) {
         return NULL;
     }
-    remember(c, e, la, k, e->jit ? jit_find(e->jit, k, c->ip) : NULL);
+    remember(c, e, c->ip, k, e->jit ? jit_find(e->jit, k, c->ip) : NULL);
     c->r[R_BASE] = c->ip;
     return k->insn;
 }
@@ -122,7 +123,7 @@ static void op_enter_hot(struct cpu *c, const struct insn *i)
     }
     const void *code = c->slow ? NULL : code_of(e, k, c->r[R_BASE]);
     if (code) {
-        remember(c, e, c->r[R_BASE] + c->cs_base, k, code);
+        remember(c, e, c->r[R_BASE], k, code);
         return jit_enter(e->jit, code);
     }
     return k->first_fn(c, i);
@@ -141,7 +142,7 @@ static const void *find_code(struct cpu *c, bool *keep)
     struct code_block *k = blocks_get(e->blocks, c, la);
     const void *code = k ? code_of(e, k, c->ip) : NULL;
     if (code) {
-        remember(c, e, la, k, code);
+        remember(c, e, c->ip, k, code);
         *keep = !k->host2;
     }
     return code;
@@ -203,7 +204,7 @@ static void interp_link(struct cpu *c, const struct insn *i)
     }
     bool keep = (c->mode & MODE_CS_FLAT) && !((la ^ from) >> PAGE_SHIFT);
     struct jcache_entry *j = jcache_slot(c, la);
-    const struct insn *t = j->la == la && j->key == c->jkey ? j->first : NULL;
+    const struct insn *t = j->at == jcache_at(c, c->ip) && j->key == c->jkey ? j->first : NULL;
 
     if (t) {
         c->r[R_BASE] = c->ip;

@@ -292,7 +292,7 @@ typedef void op_fn(struct cpu *c, const struct insn *i);
 enum { JCACHE_SIZE = 8192 };
 /* Where an indirect branch finds its target: valid when address and key match. */
 struct jcache_entry {
-    uint64_t la;  /* linear address of the target */
+    uint64_t at;  /* the target: IP | CS base << 32, since compiled code is for one IP */
     uint64_t key; /* c->jkey at fill: generation << MODE_BITS | mode */
     const struct insn *first;
     const void *code; /* compiled code of the block, or what leads from there to `first` */

@@ -76,12 +76,19 @@ static inline struct jcache_entry *jcache_slot(const struct cpu *c, uint64_t la)
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-/* May the block of slot `e` be entered for a jump to `la`: is it the one, and is no request there?
+/* What jump-cache entries for a jump to `ip` hold as `at`.  (CS has a base where IP has at most 32
+ * bits.) */
+static ALWAYS_INLINE uint64_t jcache_at(const struct cpu *c, uint64_t ip)
+{
+    return ip + (c->cs_base << 32);
+}
+
+/* May the block of slot `e` be entered for a jump to `ip`: is it the one, and is no request there?
  */
 static ALWAYS_INLINE bool jcache_hits(const struct cpu *c, const struct jcache_entry *e,
-                                      uint64_t la)
+                                      uint64_t ip)
 {
-    return likely(e->la == la && e->key == c->jkey) &&
+    return likely(e->at == jcache_at(c, ip) && e->key == c->jkey) &&
            likely(!atomic_load_explicit(&c->v->requests, memory_order_relaxed));
 }
 
@@ -89,10 +96,9 @@ static ALWAYS_INLINE bool jcache_hits(const struct cpu *c, const struct jcache_e
 static ALWAYS_INLINE void branch_indirect(struct cpu *c)
 {
     uint64_t ip = c->ip;
-    uint64_t la = ip + c->cs_base;
-    const struct jcache_entry *e = jcache_slot(c, la);
+    const struct jcache_entry *e = jcache_slot(c, ip + c->cs_base);
 
-    if (jcache_hits(c, e, la)) {
+    if (jcache_hits(c, e, ip)) {
         c->r[R_BASE] = ip;
         return e->first->fn(c, e->first);
     }

@@ -51,10 +51,9 @@ static __attribute__((noinline)) void branch_near_miss(struct cpu *c, const stru
 static ALWAYS_INLINE void branch_near(struct cpu *c, const struct insn *i, uint64_t sp)
 {
     uint64_t ip = c->ip;
-    uint64_t la = ip + c->cs_base;
-    const struct jcache_entry *e = jcache_slot(c, la);
+    const struct jcache_entry *e = jcache_slot(c, ip + c->cs_base);
 
-    if (jcache_hits(c, e, la)) {
+    if (jcache_hits(c, e, ip)) {
         c->icount += i->n;
         c->r[R_BASE] = ip;
         return e->first->fn(c, e->first);

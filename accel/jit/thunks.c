@@ -187,7 +187,13 @@ void emit_lookup(struct emit *e, bool flat, uint8_t *miss[2])
     emit_op(e, 0, 0xc1, 4, hreg(H_RCX));
     emit8(e, 5);
     emit_op(e, X_W, 0x03, H_RCX, tr_state(jcache));
-    emit_op(e, X_W, 0x39, la, hmem(H_RCX, offsetof(struct jcache_entry, la)));
+    if (!flat) { /* jcache_at */
+        emit_load(e, true, H_RDX, tr_state(cs_base));
+        emit_op(e, X_W, 0xc1, 4, hreg(H_RDX));
+        emit8(e, 32);
+        emit_op(e, X_W, 0x03, H_RDX, hreg(H_RAX));
+    }
+    emit_op(e, X_W, 0x39, la, hmem(H_RCX, offsetof(struct jcache_entry, at)));
     miss[0] = emit_jump(e, O_0F | 0x85, NULL);
     emit_load(e, true, H_RDX, tr_state(jkey));
     emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));

@@ -33,3 +33,27 @@ Test(jit_engine, mode_changes_in_handlers_do_not_pile_up)
     cr_assert_eq(g.c->icount, 4000001);
     guest_free(&g);
 }
+
+/*
+ * 2000:0100 and 1ff0:0200 are one place.  There: 40 NOPs, which are two blocks; call $+3; pop ax;
+ * retf.
+ */
+Test(jit_engine, one_place_under_two_code_segments_has_two_ips)
+{
+    struct guest g;
+
+    init_jit(&g);
+    CODE(&g, "\xb9\x05\x00"         /* mov cx,5 */
+             "\x9a\x00\x01\x00\x20" /* again: callf 2000:0100 */
+             "\xe2\xf9"             /* loop again */
+             "\x89\xc3"             /* mov bx,ax */
+             "\x9a\x00\x02\xf0\x1f" /* callf 1ff0:0200 */
+             "\xf4");
+    memset(g.ram + G_CODE + 0x100, 0x90, 40);
+    memcpy(g.ram + G_CODE + 0x128, "\xe8\x00\x00\x58\xcb", 5);
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), -1);
+    cr_assert_eq(g.c->r[R_RBX], 0x12b);
+    cr_assert_eq(g.c->r[R_RAX], 0x22b);
+    guest_free(&g);
+}

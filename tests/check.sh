@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs parts of the test suite and ends with one plain line: "N passed, N failed" (", N skipped").
-# Called by the Makefile in the build folder, with SRC set to the source folder; arguments: unit,
-# boot, slow.  Exit status 0 only if nothing failed and every part came to its end.
+# What runs guest code, boots included, runs under each engine.  Called by the Makefile in the build
+# folder, with SRC set to the source folder; arguments: unit, boot, slow.  Exit status 0 only if
+# nothing failed and every part came to its end.
 set -u
 LC_ALL=C
 export LC_ALL
@@ -18,13 +19,16 @@ add()
     printf '%s: %d passed, %d failed, %d skipped\n' "$1" "$2" "$3" "$4"
 }
 
-# A hung test is ended by Criterion; the limit is far above what any test needs.
+# run_unit NAME ENGINE OPTIONS...  A hung test is ended by Criterion; the limit is far above what
+# any test needs.
 run_unit()
 {
+    unit=$1 engine=$2
+    shift 2
     rm -f "$out/unit.tap" "$out"/sanitizer.*
     # A sanitizer's report goes to a file: a leak, say, does not fail the test that made it.
     san="log_path=$PWD/$out/sanitizer"
-    ASAN_OPTIONS="$san" UBSAN_OPTIONS="print_stacktrace=1:$san" \
+    CANDELA_TEST_ACCEL=$engine ASAN_OPTIONS="$san" UBSAN_OPTIONS="print_stacktrace=1:$san" \
         ./tests/candela-tests --timeout 300 --tap="$out/unit.tap" "$@"
     status=$?
     [ -f "$out/unit.tap" ] || : >"$out/unit.tap"
@@ -42,7 +46,16 @@ run_unit()
         cat "$report" >&2
         [ $fail != 0 ] || fail=1
     done
-    add unit "$pass" "$fail" "$skip"
+    add "$unit" "$pass" "$fail" "$skip"
+}
+
+# The suites that run guest code, as a pattern: they are run under the translator too.  Those of
+# tests/accel/test_check.c choose their engines.
+guest_suites()
+{
+    cd "$SRC/tests" &&
+        sed -n 's/^Test(\([a-z0-9_]*\),.*/\1/p' cpu/test_*.c accel/test_*.c test_hostile.c \
+            ui/test_monitor.c ui/test_monitor_live.c | sort -u | grep -vx check | paste -sd '|' -
 }
 
 # run_table NAME OPTIONS...: the boot runner ends with "N passed, N failed, N skipped".
@@ -72,7 +85,10 @@ run_table()
 
 for part in "$@"; do
     case $part in
-    unit) run_unit ;;
+    unit)
+        run_unit unit interp
+        run_unit unit-jit jit --filter "@($(guest_suites))/*"
+        ;;
     boot) run_table boot ;;
     slow) run_table slow --slow ;;
     *)

@@ -45,12 +45,13 @@ struct rig_pin {
     unsigned rises, falls;
 };
 
+/* The software engine that the tests run: the interpreter, or by CANDELA_TEST_ACCEL=jit the
+ * translator. */
+const struct accel_ops *rig_accel_ops(void);
+/* The same; the translator then takes every block of m at its first entry.  Before vcpu_init. */
+const struct accel_ops *rig_accel(struct machine *m);
 /* A machine with 16 MiB of RAM and no devices; `config` NULL: the defaults.  Lock held from here
  * on. */
-/* The software engine that the tests run: the interpreter, or by CANDELA_TEST_ACCEL=jit the
- * translator, which then takes every block at its first entry. */
-const struct accel_ops *rig_accel_ops(void);
-const struct accel_ops *rig_accel(struct machine *m); /* at the first entry */
 struct rig *rig_begin(const struct vm_config *config);
 /* Attach and reset what the test created; an error fails the test. */
 void rig_ready(struct rig *r);

@@ -1,6 +1,5 @@
 /* See smp_rig.h.  Not modelled: devices but the local APICs. */
 #include "tests/accel/smp_rig.h"
-#include "accel/interp.h"
 #include "hw/lapic.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -53,7 +52,8 @@ void smp_begin(struct smp_rig *r, unsigned cpus, const uint8_t *begin, const uin
     *r = (struct smp_rig){0};
     vm_config_init(&cfg);
     cfg.cpus = cpus;
-    r->m = machine_new(&cfg, &accel_interp);
+    cfg.jit_hot = 1;
+    r->m = machine_new(&cfg, rig_accel_ops());
     vm_config_clear(&cfg);
     r->m->accel_data = r;
     if (!machine_build(r->m, &board, &err)) {

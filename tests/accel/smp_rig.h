@@ -1,8 +1,8 @@
 /*
- * A machine of several processors on the interpreter, each with its thread, for tests of what they
- * do to each other: RAM, a local APIC each, nothing else.  Guest programs are host assembly
- * (position-independent 64-bit code between two labels); every processor starts at the same place
- * with
+ * A machine of several processors on a software engine (rig_accel_ops), each with its thread, for
+ * tests of what they do to each other: RAM, a local APIC each, nothing else.  Guest programs are
+ * host assembly (position-independent 64-bit code between two labels); every processor starts at
+ * the same place with
  *
  *     RDI = its number, RSI = how many there are, RBX = SMP_DATA, RBP = SMP_APIC, RSP = its stack
  *

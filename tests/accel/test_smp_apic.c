@@ -205,7 +205,7 @@ static void run_late(struct smp_rig *r)
     struct vcpu *v = r->m->vcpus[1];
 
     r->ram->host[TRAMPOLINE] = 0xf4; /* hlt */
-    cr_expect_eq(accel_interp.vcpu_run(v), VCPU_EXIT_HALT);
+    cr_expect_eq(r->m->accel->vcpu_run(v), VCPU_EXIT_HALT);
     cr_expect_eq(vcpu_pending(v) & ~(uint32_t)VCPU_REQ_INTR, 0);
 }
 

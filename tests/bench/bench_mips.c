@@ -1,5 +1,5 @@
 /*
- * Speed of the interpreter on small kernels: guest instructions a second, and beside the host
+ * Speed of the software engines on small kernels: guest instructions a second, and beside the host
  * itself.
  *
  * The kernels are C functions in a section of their own (guest_text).  They run natively, and as
@@ -203,7 +203,7 @@ static uint64_t run_guest(struct vcpu *v, uint8_t *ram, const struct kernel *k)
     c->r[R_RSP] = STACK_AT;
     st_le64(ram + STACK_AT, HALT_AT);
     c->ip = TEXT_AT + (uint64_t)((const uint8_t *)(uintptr_t)k->fn - __start_guest_text);
-    if (accel_interp.vcpu_run(v) != VCPU_EXIT_HALT) {
+    if (v->m->accel->vcpu_run(v) != VCPU_EXIT_HALT) {
         printf("%s: the guest did not halt\n", k->name);
     }
     return c->r[R_RAX];
@@ -239,22 +239,26 @@ static bool build_nothing(struct machine *m, GError **err)
     return true;
 }
 
-int main(void)
+/* False: it could not be done. */
+static bool run_engine(const struct accel_ops *accel, uint8_t *host)
 {
+    static const struct board none = {.name = "none", .build = build_nothing};
     struct vm_config config;
+    struct region region;
     GError *err = NULL;
 
     vm_config_init(&config);
-    struct machine *m = machine_new(&config, &accel_interp);
-    static const struct board none = {.name = "none", .build = build_nothing};
+    struct machine *m = machine_new(&config, accel);
+    vm_config_clear(&config);
     machine_lock(m);
     struct ram *ram = ram_new(m, "ram", RAM_BYTES, &err);
     machine_unlock(m);
     if (!ram || !machine_build(m, &none, &err)) {
-        printf("bench_mips: %s\n", err->message);
-        return 1;
+        printf("bench_mips: %s: %s\n", accel->name, err->message);
+        g_error_free(err);
+        machine_free(m);
+        return false;
     }
-    struct region region;
     machine_lock(m);
     region_init_ram(&region, "ram", ram, 0, RAM_BYTES);
     region_add(m, &region, 0, 0);
@@ -262,14 +266,20 @@ int main(void)
     struct vcpu *v = m->vcpus[0];
     vcpu_clear(v, ~0u);
     prepare(v->cpu, ram->host);
-    uint8_t *host = g_malloc0(1 << 20);
-    printf("Interpreter, 64-bit integer kernels\n");
+    printf("%s, 64-bit integer kernels\n", accel->name);
     printf("%-8s %10s %12s %10s %10s\n", "kernel", "Minsns", "MIPS", "ms", "x native");
     for (size_t n = 0; n < ARRAY_LEN(kernels); n++) {
         measure(v, ram->host, host, &kernels[n]);
     }
-    g_free(host);
     machine_free(m);
-    vm_config_clear(&config);
-    return 0;
+    return true;
+}
+
+int main(void)
+{
+    uint8_t *host = g_malloc0(1 << 20);
+    bool good = run_engine(&accel_interp, host) && run_engine(&accel_jit, host);
+
+    g_free(host);
+    return !good;
 }

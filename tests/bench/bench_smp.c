@@ -1,6 +1,7 @@
 /*
- * How several processors scale: the same integer work on each of one, two and four, with memory of
- * its own, and with one shared counter that all of them add to by a locked instruction.
+ * How several processors scale under each software engine: the same integer work on each of one,
+ * two and four, with memory of its own, and with one shared counter that all of them add to by a
+ * locked instruction.
  *
  * The ratio is work by time beside one processor; no more than the host's processors can be had,
  * and less when others use them.  The cost is host CPU time by work beside one processor: 1 when
@@ -74,7 +75,8 @@ struct result {
 };
 
 /* What `cpus` processors take for `rounds` each; zeros: no machine. */
-static struct result run(unsigned cpus, uint64_t rounds, const uint8_t *begin, const uint8_t *end)
+static struct result run(const struct accel_ops *accel, unsigned cpus, uint64_t rounds,
+                         const uint8_t *begin, const uint8_t *end)
 {
     static const struct board none = {.name = "none", .build = build_nothing};
     struct vm_config config;
@@ -83,7 +85,7 @@ static struct result run(unsigned cpus, uint64_t rounds, const uint8_t *begin, c
 
     vm_config_init(&config);
     config.cpus = cpus;
-    struct machine *m = machine_new(&config, &accel_interp);
+    struct machine *m = machine_new(&config, accel);
     vm_config_clear(&config);
     machine_lock(m);
     struct ram *ram = ram_new(m, "ram", RAM_BYTES, &err);
@@ -118,14 +120,15 @@ static struct result run(unsigned cpus, uint64_t rounds, const uint8_t *begin, c
     return r;
 }
 
-static void measure(const char *name, uint64_t rounds, const uint8_t *begin, const uint8_t *end)
+static void measure(const struct accel_ops *accel, const char *name, uint64_t rounds,
+                    const uint8_t *begin, const uint8_t *end)
 {
     static const unsigned counts[] = {1, 2, 4};
     struct result best[3] = {{1e9, 1e9}, {1e9, 1e9}, {1e9, 1e9}};
 
     for (unsigned n = 0; n < RUNS; n++) {
         for (unsigned k = 0; k < 3; k++) {
-            struct result r = run(counts[k], rounds, begin, end);
+            struct result r = run(accel, counts[k], rounds, begin, end);
 
             best[k].time = MIN(best[k].time, r.time);
             best[k].cpu = MIN(best[k].cpu, r.cpu);
@@ -141,14 +144,18 @@ static void measure(const char *name, uint64_t rounds, const uint8_t *begin, con
 
 int main(void)
 {
+    static const struct accel_ops *const engines[] = {&accel_interp, &accel_jit};
+
     printf("Processors (this host has %ld): ms, work by time, and cost, beside one\n",
            sysconf(_SC_NPROCESSORS_ONLN));
-    printf("%-8s", "load");
-    for (unsigned cpus = 1; cpus <= 4; cpus *= 2) {
-        printf("   -smp %u %6s %6s", cpus, "ratio", "cost");
+    for (unsigned n = 0; n < ARRAY_LEN(engines); n++) {
+        printf("%-8s", engines[n]->name);
+        for (unsigned cpus = 1; cpus <= 4; cpus *= 2) {
+            printf("   -smp %u %6s %6s", cpus, "ratio", "cost");
+        }
+        printf("\n");
+        measure(engines[n], "own", 20000000, alu_begin, alu_end);
+        measure(engines[n], "shared", 10000000, shared_begin, shared_end);
     }
-    printf("\n");
-    measure("own", 20000000, alu_begin, alu_end);
-    measure("shared", 10000000, shared_begin, shared_end);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* See monitor_rig.h.  Not modelled: the I/O thread. */
 #include "tests/ui/monitor_rig.h"
-#include "accel/accel.h"
 #include "hw/pc.h"
+#include "tests/rig.h"
 #include "ui/media.h"
 #include "ui/net.h"
 #include <criterion/criterion.h>
@@ -55,15 +55,13 @@ struct mon *mon_new(void)
     struct mon *b = g_new0(struct mon, 1);
     uint8_t *bios = g_malloc0(BIOS_BYTES);
     struct vm_config config;
-    const char *why = NULL;
     GError *err = NULL;
-    const struct accel_ops *accel = accel_choose("interp", &why, &err);
 
-    cr_assert(accel, "%s", err ? err->message : "");
     b->folder = g_dir_make_tmp("candela-mon-XXXXXX", NULL);
     vm_config_init(&config);
     config.memory = MON_RAM;
-    b->m = machine_new(&config, accel);
+    config.jit_hot = 1;
+    b->m = machine_new(&config, rig_accel_ops());
     vm_config_clear(&config);
     clock_set_stepped(b->m);
     memcpy(bios + BIOS_BYTES - MON_RESET_VECTOR_BYTES, mon_reset_vector, MON_RESET_VECTOR_BYTES);

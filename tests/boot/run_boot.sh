@@ -1,18 +1,19 @@
 #!/bin/sh
-# Runs the boot tests of boot.tbl (the format stands there).
+# Runs the boot tests of boot.tbl (the format stands there), each under every engine.
 #
-# usage: run_boot.sh --candela PROGRAM --out FOLDER [--slow | --all] [--accel NAME]
+# usage: run_boot.sh --candela PROGRAM --out FOLDER [--slow | --all] [--accel NAME,...]
 #                    [--scale N] [--jobs N] [--table FILE] [--list] [NAME...]
 #
-# The folder gets per test: NAME.serial (COM1), NAME.screen.txt (the screen at the end), NAME.log
-# (messages).
+# A test is a row and an engine (--accel: jit,interp), named ROW.ENGINE; NAME is that or a row,
+# which means all of its tests.  The folder gets per test: NAME.serial (COM1), NAME.screen.txt (the
+# screen at the end), NAME.log (messages).
 # Prints one line per test and at the end "N passed, N failed, N skipped"; status 0 if none failed.
 set -u
 LC_ALL=C
 export LC_ALL
 
 here=$(cd "$(dirname "$0")" && pwd)
-candela= out= which=fast accel=interp jobs= list=no names=
+candela= out= which=fast accel=jit,interp jobs= list=no names=
 scale=${CANDELA_TIME_SCALE:-1}
 table=$here/boot.tbl
 usage()
@@ -48,20 +49,39 @@ row()
 # field NAME KEY: the values of a key, one a line.
 field() { row "$1" | sed -n "s/^$2  *//p"; }
 
-all_names=$(sed -n 's/^test  *//p' "$table")
-for n in $names; do
-    printf '%s\n' "$all_names" | grep -qx "$n" && continue
-    echo "run_boot.sh: no test '$n' in $table" >&2
-    exit 2
+# Every test, and whether it is slow: "ROW.ENGINE no", a line each.
+all_tests=$(for engine in $(printf '%s' "$accel" | tr , ' '); do
+    awk -v engine="$engine" '
+        function row_ends() {
+            if (name != "" && (own == "" || index(own " ", " " engine " ")))
+                print name "." engine, slow
+            own = ""
+            slow = "no"
+        }
+        /^#/ || /^[ \t]*$/ { next }
+        $1 == "test" { row_ends(); name = $2 }
+        $1 == "slow" && (NF == 1 || $2 == engine) { slow = "yes" }
+        $1 == "engines" { own = $0 }
+        END { row_ends() }' "$table"
+done)
+wanted=$names names=
+for n in $wanted; do
+    found=$(printf '%s\n' "$all_tests" | awk -v n="$n" '
+        $1 == n || index($1, n ".") == 1 { print $1 }')
+    if [ -z "$found" ]; then
+        echo "run_boot.sh: no test '$n' under $accel in $table" >&2
+        exit 2
+    fi
+    names="$names $(echo $found)"
 done
-if [ -z "$names" ]; then
-    for n in $all_names; do
-        slow=no
-        row "$n" | grep -qx slow && slow=yes
-        case $which-$slow in
-        fast-no | slow-yes | all-*) names="$names $n" ;;
-        esac
-    done
+if [ -z "$wanted" ]; then
+    case $which in
+    fast) kind=no ;;
+    slow) kind=yes ;;
+    *) kind=. ;;
+    esac
+    names=" $(printf '%s\n' "$all_tests" |
+        awk -v kind="$kind" '$2 ~ kind { printf "%s ", $1 }')"
 fi
 if [ $list = yes ]; then
     printf '%s\n' $names
@@ -128,7 +148,7 @@ esac
 
 for a in amd64 i386; do
     case " $names " in
-    *" net-de4x5-$a "*)
+    *" net-de4x5-$a."*)
         rm -rf "$out/initrd-de4x5-$a.cpio" "$out/de4x5-$a/root"
         if ! sh "$here/mkde4x5.sh" $a "$out/de4x5-$a" ||
             ! cp -r "$out/net-$a/root" "$out/de4x5-$a/" ||
@@ -142,12 +162,14 @@ done
 # ------------------------------------------------------------------------------------------------
 # One test.
 
+# What a test has is found by its $row in the table, and by its $name in the folder.
+
 # Says the lines of the send rows on fd 3 as COM1 asks for them.  Only what came after the last
 # match counts.
 talk()
 {
     seen=0
-    field "$1" send | while IFS= read -r rule; do
+    field "$row" send | while IFS= read -r rule; do
         wait_for=${rule%% => *}
         until tail -c +$((seen + 1)) "$2" | grep -qF -e "$wait_for"; do
             [ -p "$out/$1.in" ] || exit 0  # the run is over
@@ -163,7 +185,7 @@ talk()
 attend()
 {
     seen=0
-    field "$1" host | while IFS= read -r rule; do
+    field "$row" host | while IFS= read -r rule; do
         wait_for=${rule%% => *}
         until tail -c +$((seen + 1)) "$2" | grep -qF -e "$wait_for"; do
             [ -p "$out/$1.in" ] || exit 0
@@ -178,27 +200,27 @@ attend()
 # verdict NAME STATUS: prints what is wrong, nothing if all is right.
 verdict()
 {
-    want=$(field "$1" exit)
+    want=$(field "$row" exit)
     [ "$2" = "${want:-0}" ] || case $2 in
     124 | 137) echo "did not end within the time limit, --max-time was not obeyed" ;;
     6) echo "exit status 6 (time is up), expected ${want:-0}" ;;
     7) echo "exit status 7 (an expected text did not come), expected ${want:-0}" ;;
     *) echo "exit status $2, expected ${want:-0}" ;;
     esac
-    field "$1" serial | while IFS= read -r re; do
+    field "$row" serial | while IFS= read -r re; do
         # COM1 ends its lines with CR LF.
         tr -d '\r' <"$out/$1.serial" | grep -Eq -e "$re" || echo "COM1 has no line like: $re"
     done
-    field "$1" never | while IFS= read -r re; do
+    field "$row" never | while IFS= read -r re; do
         tr -d '\r' <"$out/$1.serial" | grep -E -e "$re" | sed 's/^/COM1 has a line it must not: /'
     done
     [ ! -f "$out/$1.host" ] || grep '^failed: ' "$out/$1.host"
     if [ "$2" = "${want:-0}" ]; then
-        field "$1" after | while IFS= read -r words; do
+        field "$row" after | while IFS= read -r words; do
             (eval "$words") >>"$out/$1.log" 2>&1 || echo "afterwards: $words failed"
         done
     fi
-    field "$1" screen | while IFS= read -r re; do
+    field "$row" screen | while IFS= read -r re; do
         [ -f "$out/$1.screen.txt" ] && grep -Eq -e "$re" "$out/$1.screen.txt" ||
             echo "the screen has no line like: $re"
     done
@@ -446,8 +468,8 @@ end_behind()
 # run_one NAME: appends pass, fail or skip to the counts and prints the report in one piece.
 run_one()
 {
-    name=$1
-    for f in $(field "$name" needs); do
+    name=$1 row=${1%.*} accel=${1##*.}
+    for f in $(field "$row" needs); do
         f=$(eval "printf %s \"$f\"")
         if [ ! -r "$f" ]; then
             echo skip >>"$out/counts"
@@ -455,30 +477,30 @@ run_one()
             return
         fi
     done
-    limit=$(field "$name" limit)
+    limit=$(field "$row" limit)
     limit=$((limit * scale))
-    command=$(field "$name" command)
+    command=$(field "$row" command)
     command=${command:-run}
     for f in serial screen.txt log in host behind; do
         rm -f "$out/$name.$f"
     done
     : >"$out/$name.serial"
-    sector=$(field "$name" sector)
+    sector=$(field "$row" sector)
     if [ -n "$sector" ]; then
         make_sector "$sector" "$out/$name.img"
         sector=$out/$name.img
     fi
     port= port2=
-    if row "$name" | grep -q '\$port'; then
+    if row "$row" | grep -q '\$port'; then
         port=$(free_port) port2=$(free_port)
     fi
     # The table is ours, so its arguments may be evaluated.
-    eval "set -- $(field "$name" args | tr '\n' ' ')"
+    eval "set -- $(field "$row" args | tr '\n' ' ')"
     if [ "$command" = run ]; then
-        set -- --accel "$accel" -display none -serial stdio --screen "$out/$name.screen.txt" \
-            --max-time "$limit" "$@"
+        set -- -display none -serial stdio --screen "$out/$name.screen.txt" --max-time "$limit" "$@"
     fi
-    field "$name" prepare >"$out/$name.prepare"
+    set -- --accel "$accel" "$@"
+    field "$row" prepare >"$out/$name.prepare"
     if ! (set -e; . "$out/$name.prepare") >"$out/$name.log" 2>&1; then
         end_behind
         echo fail >>"$out/counts"
@@ -528,18 +550,27 @@ run_one()
 
 # ------------------------------------------------------------------------------------------------
 
+# next_test: takes a name from the queue.
+next_test()
+{
+    (
+        flock 9
+        sed -n 1p "$out/queue"
+        sed -i 1d "$out/queue"
+    ) 9>"$out/queue.lock"
+}
+
 rm -f "$out/counts"
 : >"$out/counts"
+printf '%s\n' $names >"$out/queue"
 worker=0 workers= runner=
 trap 'kill $workers; wait; exit 1' INT TERM HUP
 while [ $worker -lt "$jobs" ]; do
     (
         # When stopped, nothing stays behind: timeout passes the signal on.
         trap '[ -z "$runner" ] || kill $runner; end_behind; rm -f "$out"/*.in; exit 1' TERM
-        number=0
-        for n in $names; do
-            [ $((number % jobs)) = $worker ] && run_one "$n"
-            number=$((number + 1))
+        while n=$(next_test) && [ -n "$n" ]; do
+            run_one "$n"
         done
     ) &
     workers="$workers $!"

@@ -60,8 +60,8 @@ static void vec_body(struct tr *t, struct hrm m, const void *arg)
     memcpy(&o, arg, sizeof o);
     if (o.estr) {
         if (m.mem) {
-            emit_mov_rr(&t->e, true, H_RCX, m.reg);
-            m.reg = H_RCX;
+            emit_lea(&t->e, true, H_RCX, m);
+            m = hmem(H_RCX, 0);
         }
         copy_gpr(t, H_RAX, R_RAX);
         copy_gpr(t, H_RDX, R_RDX);
@@ -234,6 +234,15 @@ static struct vec_op describe(const struct decode *d)
     return o;
 }
 
+/* Relative to RIP, and aligned: no look is needed. */
+static bool is_aligned(const struct tr *t, unsigned align)
+{
+    const struct insn *i = &t->in->i;
+
+    return i->base == R_BASE && i->seg != SEG_FS && i->seg != SEG_GS &&
+           !((t->ip + (uint64_t)(int64_t)i->disp) & (align - 1));
+}
+
 /* RDX must be aligned; otherwise the handler runs and raises. */
 static uint8_t *check_aligned(struct tr *t, unsigned align)
 {
@@ -257,7 +266,7 @@ static void lower_memory(struct tr *t, struct vec_op *o)
     make_plain(o);
     tr_flags_clobber(t);
     tr_ea(t, H_RDX);
-    if (desc.aligned) {
+    if (desc.aligned && !is_aligned(t, desc.mem_bytes)) {
         misaligned = check_aligned(t, desc.mem_bytes);
     }
     tr_mem_at(t, desc.rm_access & NA_W ? TR_STORE : TR_LOAD, desc.mem_bytes, vec_body, o,

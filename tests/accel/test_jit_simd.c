@@ -134,6 +134,7 @@ static void run_rows(struct native_rig *t, const struct op_table *table, unsigne
             if (unmasked) {
                 unmask(t, &start);
             }
+            t->rip = t->mode == RIG_64 && n % 4 == 3;
             unsigned len = rig_encode(t, row, &start, code);
             if (!len) {
                 sum->skipped++;
@@ -196,6 +197,7 @@ static void run_faults(struct native_rig *t, const struct op_table *table, struc
             rig_fill(t, &start, float_type(row, n));
             t->at = n % 4 == 3 ? RIG_MEM - (int)(rig_random(t) % 64)
                                : (int)PAGE_BYTES + 4 - (int)(rig_random(t) % 40);
+            t->rip = n % 8 == 5;
             unsigned len = rig_encode(t, row, &start, code);
             if (!len) {
                 break;

@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-enum { CODE_BYTES = 4096, NO_VECTOR = 0xff, NOT_DECODED = 0xfe };
+enum { CODE_AT = 0x1000, CODE_BYTES = 4096, NO_VECTOR = 0xff, NOT_DECODED = 0xfe };
 #define RIG_PAGE 0x20000000ull
 
 uint64_t rig_random(struct native_rig *t)
@@ -297,6 +297,7 @@ struct shape {
     unsigned reg, rm, v, l, w, mod;
     bool mem, indexed;
     int imm;
+    uint8_t *rip_disp; /* displacement of a RIP-relative operand, or NULL */
 };
 
 static void choose_shape(struct native_rig *t, const struct op_row *row, struct shape *f)
@@ -341,7 +342,7 @@ static void choose_shape(struct native_rig *t, const struct op_row *row, struct 
 }
 
 /* Memory operand [rbx + disp8] or [rbx + rcx * 4 + disp8]; gathers: vector index 15. */
-static uint8_t *put_memory(struct native_rig *t, const struct op_row *row, const struct shape *f,
+static uint8_t *put_memory(struct native_rig *t, const struct op_row *row, struct shape *f,
                            struct rig_state *s, uint8_t *p)
 {
     struct native_desc d;
@@ -366,6 +367,11 @@ static uint8_t *put_memory(struct native_rig *t, const struct op_row *row, const
         }
         *p++ = 0x44 | reg;
         *p++ = 0x3b; /* index 7 (15 with VEX.X), base rbx */
+    } else if (t->rip) {
+        *p++ = 0x05 | reg;
+        f->rip_disp = p;
+        st_le32(p, (uint32_t)(uintptr_t)t->page + at);
+        return p + 4;
     } else if (f->indexed && d.reg != NK_G && !t->sequence) {
         s->r[R_RCX] = pick(t, 4);
         s->r[R_RBX] -= s->r[R_RCX] * 4;
@@ -428,6 +434,9 @@ unsigned rig_encode(struct native_rig *t, const struct op_row *row, struct rig_s
     }
     if (f.imm >= 0) {
         *p++ = f.imm;
+    }
+    if (f.rip_disp) {
+        st_le32(f.rip_disp, ld_le32(f.rip_disp) - CODE_AT - (uint32_t)(p - code));
     }
     return p - code;
 }
@@ -655,7 +664,7 @@ static void put_state(struct native_rig *t, const struct rig_state *s)
 
     memcpy(t->page, s->mem, RIG_MEM);
     memcpy(c->r, s->r, sizeof s->r);
-    c->r[R_BASE] = 0x1000;
+    c->r[R_BASE] = CODE_AT;
     c->fl = fl_of(s->flags);
     memcpy(c->fpu.ymm, s->ymm, sizeof s->ymm);
     memcpy(c->fpu.fxsave, s->fx, sizeof s->fx);

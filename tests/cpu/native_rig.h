@@ -47,6 +47,7 @@ struct native_rig {
     bool has_jit;
     bool jit;       /* run the guest's code through the translator */
     bool sequence;  /* operands for instructions that run one after the other: base RBX, no index */
+    bool rip;       /* the memory operand is RIP-relative: not for rig_run_host, nor sequences */
     int at;         /* offset in `page` of the memory operand; -1: random */
     uint64_t *ptes; /* native_rig_paged: of the two pages */
     uint8_t *bytes; /* what the translator translates */

@@ -386,6 +386,7 @@ static void drop_block(struct blocks *b, struct code_block *k)
         }
         *at = k->hash_next;
         k->stale = true;
+        k->insn[k->n].n = k->n + 1; /* op_block_stale counts those before it */
         for (unsigned n = 0; n <= k->n; n++) {
             k->insn[n].fn = op_block_stale;
         }

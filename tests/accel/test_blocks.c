@@ -96,3 +96,21 @@ Test(blocks, a_store_can_give_an_invalid_opcode_a_meaning)
     cr_assert_eq(g.c->r[R_RAX], 1);
     guest_free(&g);
 }
+
+/* The count of instructions is right where a block is left behind its last one: 31 NOPs and a store
+ * over the first. */
+Test(blocks, instructions_count_where_a_block_ends_by_its_own_store)
+{
+    struct guest g;
+    uint8_t code[64];
+
+    guest_init_linked(&g, "x86-64-v3");
+    guest_long(&g);
+    memset(code, 0x90, sizeof code);
+    memcpy(code + 31, "\xc6\x04\x25\x00\x00\x02\x00\x90\xf4", 9); /* movb $0x90, G_CODE */
+    guest_code(&g, code, sizeof code);
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), -1);
+    cr_assert_eq(g.c->icount, 33, "%" G_GUINT64_FORMAT, g.c->icount);
+    guest_free(&g);
+}

@@ -8,7 +8,7 @@
 #include "accel/check.h"
 #include "accel/interp.h"
 
-static const struct accel_ops *const accelerators[] = {&accel_jit, &accel_interp,
+static const struct accel_ops *const accelerators[] = {&accel_jit, &accel_interp, &accel_check_jit,
                                                        &accel_check_interp};
 
 const struct accel_ops *accel_choose(const char *name, const char **why, GError **err)

@@ -18,6 +18,7 @@
  */
 #include "accel/blocks.h"
 #include "accel/check_int.h"
+#include "accel/jit/jit.h"
 #include "cpu/fpu.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,12 +65,26 @@ static bool wants_loop(const struct cpu *c)
     return c->slow || c->inhibit || c->halted || c->shutdown;
 }
 
+static void run_single(struct check *k, struct cpu *c)
+{
+    struct insn *i = k->first->single;
+
+    c->r[R_BASE] = c->ip;
+    blocks_single(c, c->ip + c->cs_base, i);
+    i->fn(c, i);
+    c->cur = NULL;
+}
+
 static void run_first(struct check *k, struct cpu *c, uint64_t until)
 {
     do {
         k->path[k->npath++] = (struct check_block){
             .ip = c->ip, .la = c->ip + c->cs_base, .icount = c->icount, .mode = c->mode};
-        interp_run_blocks(c, k->first);
+        if (k->swapped && until - c->icount < BLOCK_MAX) {
+            run_single(k, c); /* exactly to where the other is */
+        } else {
+            interp_run_blocks(c, k->first);
+        }
     } while (c->icount < until && k->npath < CHECK_PATH && !wants_loop(c) && !vcpu_pending(c->v));
 }
 
@@ -117,6 +132,7 @@ static void open_stretch(struct check *k, struct cpu *c)
     take_copy(c, k->before);
     check_memory_open(k);
     k->npath = 0;
+    k->swapped = false;
 }
 
 static void close_stretch(struct check *k, struct cpu *c)
@@ -191,7 +207,7 @@ static bool look_closer(struct check *k, struct cpu *c, enum check_end end)
 {
     GString *text = check_tell(k, c, end);
 
-    if (k->npath == 1) { /* this is it */
+    if (check_is_alone(k)) { /* this is it */
         if (k->report) {
             g_string_free(k->report, TRUE);
         }
@@ -207,6 +223,21 @@ static bool look_closer(struct check *k, struct cpu *c, enum check_end end)
 static bool narrowed_in_vain(const struct check *k, const struct cpu *c)
 {
     return k->report && c->icount >= k->narrow;
+}
+
+/*
+ * The second engine went farther: it left a block that a store had made stale, or may have, and so
+ * its later blocks end elsewhere.  Let the interpreter come after it.
+ */
+static enum check_end catch_up(struct check *k, struct cpu *c, enum check_end end)
+{
+    take_copy(c, k->after);
+    check_memory_keep(k);
+    k->end = end;
+    check_undo(k, c);
+    k->swapped = true;
+    k->npath = 0;
+    return run_side(k, c, true, k->after->icount + (end == CHECK_RAISED));
 }
 
 static void count_checked(struct check *k, const struct cpu *c)
@@ -231,6 +262,9 @@ bool check_run(struct cpu *c, struct check *k)
     } else {
         check_undo(k, c);
         enum check_end end = run_side(k, c, false, k->after->icount + (k->end == CHECK_RAISED));
+        if (c->icount > k->after->icount && end != CHECK_OUTSIDE) {
+            end = catch_up(k, c, end);
+        }
         if (same(k, c, end)) {
             count_checked(k, c);
             good = !narrowed_in_vain(k, c);
@@ -271,8 +305,8 @@ static bool check_new(struct vcpu *v, const struct check_second *second, GError 
         return false;
     }
     k->second_engine->jcache = g_new0(struct jcache_entry, JCACHE_SIZE);
-    k->second_engine->unlinked = true;
     k->second_engine->check = k;
+    k->second_engine->unlinked = true;
     first->other = k->second_engine;
     k->second_engine->other = first;
     if (second->init && !second->init(c, k->second_engine, err)) {
@@ -340,6 +374,17 @@ const char *check_report(const struct vcpu *v)
     return k->report ? k->report->str : NULL;
 }
 
+void check_forget(struct vcpu *v)
+{
+    struct check *k = check_of_vcpu(v);
+
+    if (k->report) {
+        g_string_free(k->report, TRUE);
+    }
+    k->report = NULL;
+    k->narrow = 0;
+}
+
 /* ---- for the accelerators ---- */
 
 static void show(const char *text, struct machine *m)
@@ -391,6 +436,40 @@ const struct accel_ops accel_check_interp = {
     .title = "the interpreter against itself: what --accel check itself does",
     .init = interp_init,
     .vcpu_init = check_interp_init,
+    .vcpu_fini = check_vcpu_fini,
+    .vcpu_run = check_vcpu_run,
+    .vcpu_reset = interp_vcpu_reset,
+};
+
+/* ---- the translator ---- */
+
+static bool jit_as_second_init(struct cpu *c, struct interp *e, GError **err)
+{
+    e->unlinked = false; /* e->limit brings it back */
+    bool good = interp_start_jit(c, e, err);
+    e->hot = 1;
+    return good;
+}
+
+static void jit_as_second(struct cpu *c, struct interp *e, uint64_t until)
+{
+    e->limit = MIN(until, c->icount + JIT_QUANTUM - 1);
+    interp_run_blocks(c, e);
+}
+
+const struct check_second check_second_jit = {
+    .name = "jit", .init = jit_as_second_init, .run = jit_as_second};
+
+static bool check_jit_init(struct vcpu *v, GError **err)
+{
+    return check_vcpu_init(v, &check_second_jit, err);
+}
+
+const struct accel_ops accel_check_jit = {
+    .name = "check:jit,interp",
+    .title = "the translator against the interpreter, block by block",
+    .init = interp_init,
+    .vcpu_init = check_jit_init,
     .vcpu_fini = check_vcpu_fini,
     .vcpu_run = check_vcpu_run,
     .vcpu_reset = interp_vcpu_reset,

@@ -27,6 +27,9 @@ struct check_second {
 
 /* check:interp,interp: finds nothing, unless the check itself or a handler is at fault. */
 extern const struct accel_ops accel_check_interp;
+/* check:jit,interp: the translator, which translates every block at once. */
+extern const struct accel_ops accel_check_jit;
+extern const struct check_second check_second_jit;
 
 /* vcpu_init of an accelerator that compares `second` with the interpreter; one vCPU only. */
 bool check_vcpu_init(struct vcpu *v, const struct check_second *second, GError **err);
@@ -51,5 +54,7 @@ struct check_stats {
 void check_get_stats(const struct vcpu *v, struct check_stats *out);
 /* The report on the difference that ended the run; NULL: there was none. */
 const char *check_report(const struct vcpu *v);
+/* Forget it: the CPU stands where the block began that differed, and may go on. */
+void check_forget(struct vcpu *v);
 
 #endif

@@ -46,8 +46,9 @@ struct check {
     uint64_t narrow;          /* icount up to which a difference is looked for block by block */
     GString *report;          /* of the difference; NULL: none yet */
 
-    struct cpu *before, *after; /* `after`: by the first engine */
-    enum check_end end;         /* of the first */
+    struct cpu *before, *after; /* `after`: by the engine that ran first */
+    enum check_end end;         /* of that one */
+    bool swapped;               /* the second engine's results stand in `after` */
     uint32_t requests;          /* as the stretch began */
 
     struct check_page pages[CHECK_PAGES];
@@ -89,6 +90,12 @@ GString *check_tell(struct check *k, struct cpu *c, enum check_end end);
 void check_sum_up(const struct check_stats *s, uint64_t icount, GString *out);
 
 /* ---- check.c ---- */
+
+/* The stretch is one block. */
+static inline bool check_is_alone(const struct check *k)
+{
+    return k->npath == 1 || k->before->icount < k->narrow;
+}
 
 /* Back to the state in k->before, memory included. */
 void check_undo(struct check *k, struct cpu *c);

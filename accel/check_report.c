@@ -35,6 +35,27 @@ static void compare_values(struct compared *p, const char *name, unsigned offset
     }
 }
 
+/*
+ * The x87 image: what stands elsewhere in struct cpu (opcode and pointers) or means nothing there
+ * (MXCSR, ES and B of the status word) is as the last one left it who used the image.
+ */
+static void compare_x87(struct compared *p, const struct state_field *f)
+{
+    enum { FSW = 2, FTW = 4, ST = 32, ST_BYTES = 128 };
+    uint16_t status[2];
+
+    compare_values(p, "fpu.fcw", f->offset, 2, 1);
+    memcpy(&status[0], p->first + f->offset + FSW, 2);
+    memcpy(&status[1], p->second + f->offset + FSW, 2);
+    if ((status[0] ^ status[1]) & ~(FSW_ES | FSW_B)) {
+        compare_values(p, "fpu.fsw", f->offset + FSW, 2, 1);
+    }
+    compare_values(p, "fpu.ftw", f->offset + FTW, 1, 1);
+    compare_values(p, "fpu.st", f->offset + ST, 8, ST_BYTES / 8);
+}
+static_assert(offsetof(struct cpu, fpu.fxsave) > sizeof(struct seg) + sizeof(struct dtable),
+              "an offset that the tables of parts do not have");
+
 static void compare_table(struct compared *p, const struct state_field *f);
 
 static void compare_structs(struct compared *p, const struct state_field *f)
@@ -60,6 +81,8 @@ static void compare_table(struct compared *p, const struct state_field *f)
     for (; f->kind != STATE_KIND_END; f++) {
         if (f->kind == STATE_KIND_STRUCTS) {
             compare_structs(p, f);
+        } else if (f->offset == offsetof(struct cpu, fpu.fxsave)) { /* in no other table */
+            compare_x87(p, f);
         } else {
             compare_values(p, f->name, f->offset, f->size, f->count);
         }
@@ -187,7 +210,7 @@ static void tell_block(struct cpu *c, const struct check_block *b, uint64_t coun
 
 static void tell_code(const struct check *k, struct cpu *c, GString *out)
 {
-    g_string_append(out, "instructions, as the first engine took them:\n");
+    g_string_append(out, "instructions, as interp took them:\n");
     for (unsigned n = 0; n < k->npath; n++) {
         uint64_t end =
             n + 1 < k->npath ? k->path[n + 1].icount : k->after->icount + (k->end == CHECK_RAISED);
@@ -225,6 +248,8 @@ void check_sum_up(const struct check_stats *s, uint64_t icount, GString *out)
 GString *check_tell(struct check *k, struct cpu *c, enum check_end end)
 {
     GString *out = g_string_new(NULL), *code = g_string_new(NULL);
+    const char *one = k->swapped ? k->second->name : "interp";
+    const char *other = k->swapped ? "interp" : k->second->name;
     struct compared p = {.before = (const uint8_t *)k->before,
                          .first = (const uint8_t *)k->after,
                          .second = (const uint8_t *)c,
@@ -232,14 +257,18 @@ GString *check_tell(struct check *k, struct cpu *c, enum check_end end)
                          .arg = out,
                          .equal = true};
 
-    g_string_append_printf(
-        out, "check: %s differs from interp in the %u block(s) after instruction %" PRIu64 "\n",
-        k->second->name, k->npath, k->before->icount);
-    g_string_append(out, "interp ");
+    g_string_append_printf(out, "check: %s differs from interp in ", k->second->name);
+    if (check_is_alone(k)) {
+        g_string_append(out, "the block");
+    } else {
+        g_string_append_printf(out, "%u blocks together, not in each of them,", k->npath);
+    }
+    g_string_append_printf(out, " after instruction %" PRIu64 "\n", k->before->icount);
+    g_string_append_printf(out, "%s ", one);
     tell_end(k, k->after, k->end, out);
-    g_string_append_printf(out, "%s ", k->second->name);
+    g_string_append_printf(out, "%s ", other);
     tell_end(k, c, end, out);
-    g_string_append_printf(out, "what differs: before, interp, %s\n", k->second->name);
+    g_string_append_printf(out, "what differs: before, %s, %s\n", one, other);
     compare(&p, end == CHECK_RAISED && k->end == CHECK_RAISED);
     for (unsigned n = 0; n < k->npages; n++) {
         const struct check_page *page = &k->pages[n];

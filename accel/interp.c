@@ -64,9 +64,18 @@ static bool is_full(const struct interp *e)
     return blocks_full(e->blocks) || (e->jit && jit_full(e->jit));
 }
 
-static bool must_leave(const struct cpu *c, const struct interp *e)
+/* Whether compiled code has to come back here; else, how far it may go. */
+static bool at_limit(struct cpu *c, const struct interp *e)
 {
-    return c->slow || e->unlinked || vcpu_pending(c->v) || is_full(e);
+    uint64_t done = c->icount - (uint64_t)(int64_t)c->left;
+
+    c->quantum = e->limit && e->limit > done ? (int32_t)(e->limit - done) : JIT_QUANTUM;
+    return e->limit && e->limit <= done;
+}
+
+static bool must_leave(struct cpu *c, const struct interp *e)
+{
+    return c->slow || e->unlinked || vcpu_pending(c->v) || is_full(e) || at_limit(c, e);
 }
 
 /* Have jumps to ip find block k, and its compiled code where there is some. */
@@ -117,7 +126,8 @@ static void op_enter_hot(struct cpu *c, const struct insn *i)
     struct interp *e = interp_of(c);
     struct code_block *k = block_of(i);
 
-    if (unlikely(c->left)) { /* a handler that compiled code called went elsewhere: back to it */
+    /* `left`: a handler that compiled code called went elsewhere: back to it. */
+    if (unlikely(c->left || at_limit(c, e))) {
         c->ip = c->r[R_BASE];
         return;
     }

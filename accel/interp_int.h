@@ -19,6 +19,8 @@ struct interp {
     struct jcache_entry *jcache; /* not its own */
     struct jit *jit;             /* translates its hot blocks; NULL: nobody does */
     unsigned hot;                /* entries after which a block is hot */
+    uint64_t limit; /* with jit, less than JIT_QUANTUM away: from this icount on blocks end in the
+                       run loop; 0: none */
     struct insn single[2];
     bool unlinked;        /* every branch comes back: an instruction budget is set */
     uint64_t budget;      /* icount at which the run ends; 0: none */

@@ -316,6 +316,7 @@ struct cpu {
     /* Of the translator (accel/jit).  `left`: instructions until it looks at the requests again;
      * what has retired is icount - left at any time.  0 outside compiled code. */
     int32_t left;
+    int32_t quantum;   /* what `left` begins with */
     bool went_on;      /* the handler called from compiled code went on to the next instruction */
     bool code_dropped; /* blocks were dropped: the compiled code that runs may be stale */
     bool vec_live;     /* the guest's vector registers stand in the host's, not in fpu.ymm */

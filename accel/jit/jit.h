@@ -12,6 +12,9 @@
 
 struct jit;
 
+/* Instructions between two looks at the requests. */
+enum { JIT_QUANTUM = 2048 };
+
 /* NULL with a HOST error: no executable memory to be had. */
 struct jit *jit_new(struct cpu *c, GError **err);
 void jit_free(struct jit *j);
@@ -29,7 +32,8 @@ const void *jit_find(const struct jit *j, const struct code_block *k, uint64_t i
 /* Block k was dropped: whoever comes to its compiled code goes elsewhere. */
 void jit_drop(struct jit *j, struct code_block *k);
 /* Run compiled code from the interpreter; registers are in c->r, the block's IP in c->r[R_BASE].
- * Ends as a handler does. */
+ * Ends as a handler does.  c->quantum less than JIT_QUANTUM: comes back at the first end of a block
+ * where so many instructions or more are done. */
 void jit_enter(const struct jit *j, const void *code);
 /* What a jump-cache entry without compiled code leads to. */
 const void *jit_to_interp(const struct jit *j);

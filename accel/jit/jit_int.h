@@ -32,9 +32,6 @@ enum thunk {
     TH_COUNT
 };
 
-/* Instructions between two looks at the requests. */
-enum { JIT_QUANTUM = 2048 };
-
 /* Stands before the code of a version of a block. */
 struct jit_code {
     struct jit_code *next; /* of the same block */

@@ -93,12 +93,10 @@ static void put_modrm(struct decode_maker *m, const struct op_row *row)
     put(m, modrm);
 }
 
-void decode_make(struct decode_maker *m, const struct decoder *dec, unsigned code, uint8_t *bytes)
+static void make(struct decode_maker *m, const struct op_row *row, unsigned code, uint8_t *bytes)
 {
     *m = (struct decode_maker){.seed = m->seed, .at = bytes, .left = DECODE_BYTES};
-    if (pick(m, 8)) {
-        const struct op_row *row = decoder_row(dec, pick(m, decoder_row_count(dec)));
-
+    if (row) {
         put_prefixes(m, row, code);
         put_opcode(m, row);
         if (row->enc & ENC_MODRM) {
@@ -108,4 +106,17 @@ void decode_make(struct decode_maker *m, const struct decoder *dec, unsigned cod
     while (m->left) {
         put(m, (uint8_t)next_random(m));
     }
+}
+
+void decode_make(struct decode_maker *m, const struct decoder *dec, unsigned code, uint8_t *bytes)
+{
+    bool any = !pick(m, 8);
+
+    make(m, any ? NULL : decoder_row(dec, pick(m, decoder_row_count(dec))), code, bytes);
+}
+
+void decode_make_row(struct decode_maker *m, const struct op_row *row, unsigned code,
+                     uint8_t *bytes)
+{
+    make(m, row, code, bytes);
 }

@@ -19,5 +19,8 @@ struct decode_maker {
 
 /* The next string, DECODE_BYTES long, for code of size `code` (MODE_CODE16..64). */
 void decode_make(struct decode_maker *m, const struct decoder *dec, unsigned code, uint8_t *bytes);
+/* One that begins with an instruction of this row. */
+void decode_make_row(struct decode_maker *m, const struct op_row *row, unsigned code,
+                     uint8_t *bytes);
 
 #endif

@@ -1,0 +1,153 @@
+/*
+ * Random programs in every mode, the engines in lock-step (lockstep.h).
+ *
+ * CANDELA_LOCKSTEP=FIRST:COUNT in the environment runs other programs, or more, and prints every
+ * difference; FIRST:COUNT:SECONDS stops when the time is up.
+ *
+ * Not modelled: devices, interrupts, several processors.
+ */
+#include "tests/accel/lockstep.h"
+#include "tests/rig.h"
+#include "ui/disas.h"
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PROGRAMS = RIG_SANITIZED ? 150 : 600, STEPS = 30, TOLD = 20 };
+
+struct runs {
+    uint64_t first, count;
+    int64_t until; /* monotonic, us */
+    bool tell;
+};
+
+static struct runs runs_of(void)
+{
+    const char *text = getenv("CANDELA_LOCKSTEP");
+    struct runs r = {1, PROGRAMS, INT64_MAX, text};
+    char *end;
+
+    if (text) {
+        r.first = strtoull(text, &end, 0);
+        r.count = *end == ':' ? strtoull(end + 1, &end, 0) : 1;
+        if (*end == ':') {
+            r.until = g_get_monotonic_time() + strtoll(end + 1, NULL, 0) * G_USEC_PER_SEC;
+        }
+    }
+    return r;
+}
+
+static struct lockstep *begin(const struct check_second *second)
+{
+    GError *err = NULL;
+    struct lockstep *l = lockstep_new(second, disas_insn, &err);
+
+    cr_assert(l, "no machine: %s", err ? err->message : "?");
+    return l;
+}
+
+static void tell_counts(struct lockstep *l)
+{
+    struct lockstep_counts n;
+
+    lockstep_get_counts(l, &n);
+    fprintf(stderr,
+            "%" PRIu64 " programs, %" PRIu64 " steps, %" PRIu64 " instructions compared in %" PRIu64
+            " stretches, %" PRIu64 " not, %" PRIu64 " one by one\n",
+            n.programs, n.steps, n.check.checked, n.check.windows, n.check.unchecked,
+            n.check.singles);
+}
+
+/* Run them all; the number of differences. */
+static unsigned run_all(const struct check_second *second)
+{
+    struct lockstep *l = begin(second);
+    struct runs r = runs_of();
+    unsigned bad = 0;
+
+    for (uint64_t seed = r.first; seed < r.first + r.count && bad < TOLD; seed++) {
+        char *report = lockstep_run(l, seed, STEPS);
+
+        if (report) {
+            bad++;
+            fprintf(stderr, "%s\n", report);
+            g_free(report);
+        }
+        if (g_get_monotonic_time() > r.until) {
+            break;
+        }
+    }
+    if (r.tell) {
+        tell_counts(l);
+    }
+    lockstep_free(l);
+    return bad;
+}
+
+static void run_interp(struct cpu *c, struct interp *e, uint64_t until)
+{
+    (void)until;
+    interp_run_blocks(c, e);
+}
+
+Test(lockstep, interpreter_against_itself)
+{
+    static const struct check_second sound = {.name = "interp", .run = run_interp};
+
+    cr_assert_eq(run_all(&sound), 0);
+}
+
+/* ---- the search for a block ---- */
+
+/* Whether a PUSH of a register stands in the straight code from c->ip on, before `end`. */
+static bool has_push(struct cpu *c, const uint8_t *bytes, unsigned len)
+{
+    for (unsigned at = 0; at + 15 < len;) {
+        struct insn i = {.n = 1};
+        struct decode d;
+        bool end;
+
+        if (cpu_decode(c, bytes + at, 15, &i, &end, &d) != DECODE_OK || end) {
+            return false;
+        }
+        if (i.len == 1 && (bytes[at] & 0xf8) == 0x50) {
+            return true;
+        }
+        at += i.len;
+    }
+    return false;
+}
+
+/* Sets a bit too many in blocks with a PUSH of a register among the first instructions. */
+static void run_broken(struct cpu *c, struct interp *e, uint64_t until)
+{
+    uint8_t bytes[48];
+    unsigned len = mmu_peek(c, c->ip + c->cs_base, bytes, sizeof bytes);
+    bool push = has_push(c, bytes, len);
+
+    (void)until;
+    interp_run_blocks(c, e);
+    if (push) {
+        c->eflags ^= FLAG_ID;
+    }
+}
+
+Test(lockstep, finds_and_shrinks)
+{
+    static const struct check_second broken = {.name = "broken", .run = run_broken};
+    struct lockstep *l = begin(&broken);
+    unsigned found = 0, shrunk = 0;
+
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        char *report = lockstep_run(l, seed, STEPS);
+        const char *left = report ? strstr(report, "what is left of the code:\n") : NULL;
+
+        found += report != NULL;
+        shrunk += left && strstr(left, "  push ");
+        g_free(report);
+    }
+    cr_assert_gt(found, 10);
+    cr_assert_gt(shrunk, found / 2, "%u of %u", shrunk, found);
+    lockstep_free(l);
+}

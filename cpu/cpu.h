@@ -321,6 +321,9 @@ struct cpu {
     bool code_dropped; /* blocks were dropped: the compiled code that runs may be stale */
     bool vec_live;     /* the guest's vector registers stand in the host's, not in fpu.ymm */
     struct seg seg[SEG_COUNT];
+    /* Outside 64-bit code, by segment, for reading and for writing: an access of n bytes at an
+     * offset is allowed when offset + n <= span; 0: look at the segment (cpu_update_mode). */
+    uint64_t span[SEG_GS + 1][2];
     uint8_t cpl;
     uint8_t tlb_class;
     bool inhibit; /* interrupt shadow of STI, MOV SS, POP SS: next instruction first */

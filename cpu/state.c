@@ -270,6 +270,26 @@ static unsigned mode_of_fpu(const struct cpu *c, unsigned mode)
            (fpu_x87_unmasked(c) ? MODE_FPU_CHECK : 0);
 }
 
+/* 0 also for expand-down segments, whose offsets are another sort. */
+static uint64_t span_of(const struct seg *s, bool checked, bool write)
+{
+    bool is_data = !(s->attr & SEG_CODE);
+
+    if (!(s->attr & SEG_P) || (is_data && s->attr & SEG_E) ||
+        (checked && !(s->attr & SEG_W) && (write || !is_data)) || (checked && write && !is_data)) {
+        return 0;
+    }
+    return s->limit == 0xffffffff ? UINT64_MAX : (uint64_t)s->limit + 1;
+}
+
+static void update_spans(struct cpu *c)
+{
+    for (unsigned k = 0; k <= SEG_GS; k++) {
+        c->span[k][0] = span_of(&c->seg[k], cpu_is_protected(c), false);
+        c->span[k][1] = span_of(&c->seg[k], cpu_is_protected(c), true);
+    }
+}
+
 void cpu_update_mode(struct cpu *c)
 {
     unsigned mode;
@@ -283,6 +303,9 @@ void cpu_update_mode(struct cpu *c)
     }
     mode |= mode_of_fpu(c, mode) | (c->cpl == 3 ? MODE_USER : 0);
     c->mode = (uint16_t)mode;
+    if (!cpu_is_64(c)) {
+        update_spans(c);
+    }
     c->slow = c->eflags & FLAG_TF || c->dr[7] & 0xff || c->v->m->trace_mask & TR_INSN;
     mmu_update_class(c);
     c->jkey = c->map_gen << MODE_BITS | mode | (c->slow ? BIT64(63) : 0);

@@ -4,35 +4,10 @@
  *
  * Follows: Intel SDM volume 2.
  *
- * Not modelled: byte forms with AH..BH where that would need more scratch registers, and what is
- * rare: their handlers run.
+ * Not modelled: what is rare (BCD arithmetic, BOUND, SALC): handlers run.
  */
 #include "accel/jit/jit_int.h"
 #include "cpu/ops.h"
-
-static unsigned bytes_of(const struct tr *t)
-{
-    return 1u << t->in->d.size;
-}
-
-static unsigned x_size(const struct tr *t)
-{
-    return t->in->d.size == 3 ? X_W : t->in->d.size == 1 ? X_66 : 0;
-}
-
-/* Guest register g = the low bytes of host register `from`, as the operand size writes registers.
- */
-static void put_sized(struct tr *t, unsigned g, unsigned from, unsigned size)
-{
-    if (size >= 2) {
-        if (size == 2) {
-            emit_mov_rr(&t->e, false, from, from);
-        }
-        emit_op(&t->e, X_W, 0x89, from, tr_gpr(g));
-    } else {
-        emit_op(&t->e, size == 1 ? X_66 : X_BREG | X_BRM, size == 1 ? 0x89 : 0x88, from, tr_gpr(g));
-    }
-}
 
 /* ---- moves ---- */
 
@@ -48,13 +23,10 @@ static bool lower_lea(struct tr *t)
     unsigned size = t->in->d.size, to = tr_host(i->r1);
     bool wide = size == 3 && INSN_ASIZE(i) == 2;
 
-    if (INSN_ASIZE(i) == 0) {
-        return false;
-    }
     /* A base that lives in memory is loaded into the result first: not over the index. */
     if (to == H_NONE || size == 1 || (i->index != R_ZERO && tr_host(i->index) == to)) {
         tr_address(t, H_RDX, wide);
-        put_sized(t, i->r1, H_RDX, size);
+        tr_gpr_put_sized(t, i->r1, H_RDX, size);
     } else {
         tr_address(t, to, wide);
     }
@@ -93,7 +65,7 @@ static bool lower_mov_zi(struct tr *t)
 
 static void moffs_body(struct tr *t, struct hrm m, const void *arg)
 {
-    unsigned size = t->in->d.size, x = x_size(t), byte = size == 0 ? 0 : 1;
+    unsigned size = t->in->d.size, x = tr_x_size(t), byte = size == 0 ? 0 : 1;
     unsigned acc = tr_host(R_RAX);
 
     (void)arg;
@@ -110,15 +82,10 @@ static bool lower_moffs(struct tr *t)
     const struct insn *i = &t->in->i;
     bool store = t->in->d.op >= 0xa2;
 
-    if (!tr_ea_ok(t)) {
-        return false;
-    }
     tr_flags_clobber(t);
     emit_mov_imm(&t->e, H_RDX, i->imm);
-    if (t->in->d.code == MODE_CODE64 && (i->seg == SEG_FS || i->seg == SEG_GS)) {
-        emit_op(&t->e, X_W, 0x03, H_RDX, tr_state_at(offsetof(struct cpu, seg[i->seg].base)));
-    }
-    tr_mem_at(t, store ? TR_STORE : TR_LOAD, bytes_of(t), moffs_body, NULL, 0);
+    tr_seg(t, i->seg, store ? TR_STORE : TR_LOAD, tr_bytes(t));
+    tr_mem_at(t, store ? TR_STORE : TR_LOAD, tr_bytes(t), moffs_body, NULL, 0);
     return true;
 }
 
@@ -147,7 +114,7 @@ static bool lower_cwd(struct tr *t)
         emit8(&t->e, 0x66);
     }
     emit8(&t->e, 0x99);
-    put_sized(t, R_RDX, H_RDX, size);
+    tr_gpr_put_sized(t, R_RDX, H_RDX, size);
     return true;
 }
 
@@ -155,8 +122,10 @@ static bool lower_bswap(struct tr *t)
 {
     unsigned g = t->in->i.r1, size = t->in->d.size, to = tr_host(g);
 
-    if (size < 2) {
-        return false;
+    if (size == 1) { /* what processors make of it */
+        emit_op(&t->e, X_66, 0xc7, 0, tr_gpr(g));
+        emit16(&t->e, 0);
+        return true;
     }
     unsigned reg = tr_gpr_get(t, g, H_RAX);
     emit8(&t->e, 0x40 | (size == 3 ? 8 : 0) | (reg & 8) >> 3);
@@ -172,7 +141,7 @@ static bool lower_bswap(struct tr *t)
 static bool lower_inc_z(struct tr *t)
 {
     tr_flags_need(t);
-    emit_op(&t->e, x_size(t), 0xff, t->in->d.op >> 3 & 1, tr_gpr(t->in->i.r1));
+    emit_op(&t->e, tr_x_size(t), 0xff, t->in->d.op >> 3 & 1, tr_gpr(t->in->i.r1));
     tr_flags_set(t);
     return true;
 }
@@ -183,13 +152,10 @@ static bool exchange(struct tr *t, unsigned a, unsigned b)
 {
     unsigned size = t->in->d.size;
 
-    if (size == 0) {
-        return false;
-    }
-    emit_op(&t->e, X_W, 0x8b, H_RAX, tr_gpr(a));
-    emit_op(&t->e, X_W, 0x8b, H_RDX, tr_gpr(b));
-    put_sized(t, a, H_RDX, size);
-    put_sized(t, b, H_RAX, size);
+    tr_sized_get(t, a, size, H_RAX);
+    tr_sized_get(t, b, size, H_RDX);
+    tr_sized_put(t, a, size, H_RDX, H_RCX);
+    tr_sized_put(t, b, size, H_RAX, H_RCX);
     return true;
 }
 
@@ -203,19 +169,18 @@ static bool lower_xchg_za(struct tr *t)
 
 static void xchg_body(struct tr *t, struct hrm m, const void *arg)
 {
-    unsigned size = t->in->d.size, g = size ? t->in->i.r1 : t->in->i.r1 >> 3;
-    bool locked = t->c->v->m->ncpus > 1;
+    unsigned size = t->in->d.size, x = tr_x_size(t), g = t->in->i.r1;
 
     (void)arg;
-    emit_op(&t->e, X_W, 0x8b, H_RAX, tr_gpr(g));
-    if (locked) { /* locks by itself */
-        emit_op(&t->e, x_size(t), size ? 0x87 : 0x86, H_RAX, m);
+    tr_sized_get(t, g, size, H_RAX);
+    if (tr_is_smp(t)) { /* locks by itself */
+        emit_op(&t->e, x, size ? 0x87 : 0x86, H_RAX, m);
     } else {
-        emit_op(&t->e, x_size(t), size ? 0x8b : 0x8a, H_RCX, m);
-        emit_op(&t->e, x_size(t), size ? 0x89 : 0x88, H_RAX, m);
+        emit_op(&t->e, x, size ? 0x8b : 0x8a, H_RCX, m);
+        emit_op(&t->e, x, size ? 0x89 : 0x88, H_RAX, m);
         emit_mov_rr(&t->e, true, H_RAX, H_RCX);
     }
-    put_sized(t, g, H_RAX, size);
+    tr_sized_put(t, g, size, H_RAX, H_RCX);
 }
 
 static bool lower_xchg(struct tr *t)
@@ -223,34 +188,10 @@ static bool lower_xchg(struct tr *t)
     if (!t->in->d.has_mem) {
         return exchange(t, t->in->i.r1, t->in->i.r2);
     }
-    if (!tr_ea_ok(t) || (t->in->d.size == 0 && t->in->i.r1 & 1)) {
+    if (!tr_ea_ok(t)) {
         return false;
     }
-    tr_mem(t, t->c->v->m->ncpus > 1 ? TR_LOCK : TR_RMW, bytes_of(t), xchg_body, NULL, 0);
-    return true;
-}
-
-static void cmpxchg_body(struct tr *t, struct hrm m, const void *arg)
-{
-    unsigned size = t->in->d.size, g = size ? t->in->i.r1 : t->in->i.r1 >> 3;
-    unsigned reg = tr_gpr_get(t, g, H_RCX);
-
-    (void)arg;
-    emit_mov_rr(&t->e, true, H_RAX, tr_host(R_RAX));
-    emit_op(&t->e,
-            x_size(t) | (size ? 0 : X_BREG) | (t->in->d.lock && t->c->v->m->ncpus > 1 ? X_LOCK : 0),
-            O_0F | (size ? 0xb1 : 0xb0), reg, m);
-    tr_gpr_put(t, R_RAX, H_RAX);
-    tr_flags_set(t);
-}
-
-static bool lower_cmpxchg(struct tr *t)
-{
-    if (!t->in->d.has_mem || !tr_ea_ok(t) || (t->in->d.size == 0 && t->in->i.r1 & 1)) {
-        return false;
-    }
-    tr_mem(t, t->in->d.lock && t->c->v->m->ncpus > 1 ? TR_LOCK : TR_RMW, bytes_of(t), cmpxchg_body,
-           NULL, 0);
+    tr_mem(t, tr_is_smp(t) ? TR_LOCK : TR_RMW, tr_bytes(t), xchg_body, NULL, 0);
     return true;
 }
 
@@ -277,86 +218,102 @@ static bool load_rm(struct tr *t)
         if (!tr_ea_ok(t)) {
             return false;
         }
-        tr_mem(t, TR_LOAD, bytes_of(t), load_rcx_body, NULL, 0);
+        tr_mem(t, TR_LOAD, tr_bytes(t), load_rcx_body, NULL, 0);
         return true;
     }
-    if (t->in->d.size == 0) {
-        return false;
-    }
-    emit_op(&t->e, X_W, 0x8b, H_RCX, tr_gpr(i->r2));
+    tr_sized_get(t, i->r2, t->in->d.size, H_RCX);
     return true;
+}
+
+/* rDX:rAX, or AX, from the host's. */
+static void put_pair(struct tr *t)
+{
+    unsigned size = t->in->d.size;
+
+    tr_gpr_put_sized(t, R_RAX, H_RAX, size ? size : 1);
+    if (size) {
+        tr_gpr_put_sized(t, R_RDX, H_RDX, size);
+    }
 }
 
 static bool lower_mul(struct tr *t)
 {
     unsigned size = t->in->d.size;
 
-    if (size == 0 || !load_rm(t)) {
+    if (!load_rm(t)) {
         return false;
     }
     tr_flags_need(t);
     emit_mov_rr(&t->e, true, H_RAX, tr_host(R_RAX));
-    emit_op(&t->e, x_size(t), 0xf7, t->in->d.modrm >> 3 & 7, hreg(H_RCX));
-    put_sized(t, R_RAX, H_RAX, size);
-    put_sized(t, R_RDX, H_RDX, size);
+    emit_op(&t->e, tr_x_size(t), size ? 0xf7 : 0xf6, t->in->d.modrm >> 3 & 7, hreg(H_RCX));
+    put_pair(t);
     tr_flags_set(t);
     return true;
 }
 
-static void divide(struct tr *t, unsigned ext, uint8_t *bad[2])
+static void divide(struct tr *t, unsigned ext)
 {
-    unsigned size = t->in->d.size;
-
     tr_flags_need(t);
     emit_mov_rr(&t->e, true, H_RAX, tr_host(R_RAX));
     emit_mov_rr(&t->e, true, H_RDX, tr_host(R_RDX));
-    emit_op(&t->e, x_w(size == 3), 0xf7, ext, hreg(H_RCX));
-    put_sized(t, R_RAX, H_RAX, size);
-    put_sized(t, R_RDX, H_RDX, size);
+    emit_op(&t->e, tr_x_size(t), t->in->d.size ? 0xf7 : 0xf6, ext, hreg(H_RCX));
+    put_pair(t);
     tr_flags_set(t);
-    for (unsigned n = 0; n < 2; n++) {
-        if (bad[n]) {
-            tr_cold_handler(t, bad[n]);
-        }
-    }
 }
 
 /* No fault, and the host's instruction does it, when the high half is below the divisor. */
 static bool lower_div(struct tr *t)
 {
-    uint8_t *bad[2] = {0};
-
-    if (t->in->d.size < 2 || !load_rm(t)) {
+    if (!load_rm(t)) {
         return false;
     }
     tr_flags_clobber(t);
-    emit_op(&t->e, x_w(t->in->d.size == 3), 0x3b, tr_host(R_RDX), hreg(H_RCX));
-    bad[0] = emit_jump(&t->e, O_0F | 0x83, NULL);
-    divide(t, 6, bad);
+    if (t->in->d.size == 0) { /* AH */
+        tr_byte_get(t, 1, H_RAX);
+        emit_op(&t->e, 0, 0x3a, H_RAX, hreg(H_RCX));
+    } else {
+        emit_op(&t->e, tr_x_size(t), 0x3b, tr_host(R_RDX), hreg(H_RCX));
+    }
+    tr_bail(t, 3);
+    divide(t, 6);
     return true;
+}
+
+/* RAX, RDX or AX = the low half of the dividend, sign-extended, and the flags of comparing its
+ * high half with what it is. */
+static void compare_sign(struct tr *t)
+{
+    unsigned x = tr_x_size(t), rax = tr_host(R_RAX);
+
+    if (t->in->d.size == 0) {
+        emit_op(&t->e, X_BRM, O_0F | 0xbe, H_RAX, hreg(rax)); /* movsx */
+        emit_op(&t->e, X_66, 0x3b, H_RAX, hreg(rax));
+    } else {
+        emit_mov_rr(&t->e, true, H_RAX, rax);
+        if (x) {
+            emit8(&t->e, x == X_W ? 0x48 : 0x66);
+        }
+        emit8(&t->e, 0x99); /* cwd, cdq, cqo */
+        emit_op(&t->e, x, 0x3b, H_RDX, hreg(tr_host(R_RDX)));
+    }
 }
 
 /* Likewise when the dividend is a sign-extended half and the divisor neither 0 nor -1. */
 static bool lower_idiv(struct tr *t)
 {
-    bool wide = t->in->d.size == 3;
-    uint8_t *bad[2];
+    unsigned size = t->in->d.size;
 
-    if (t->in->d.size < 2 || !load_rm(t)) {
+    if (!load_rm(t)) {
         return false;
     }
     tr_flags_clobber(t);
-    emit_mov_rr(&t->e, true, H_RAX, tr_host(R_RAX));
-    if (wide) {
-        emit8(&t->e, 0x48);
-    }
-    emit8(&t->e, 0x99); /* cdq, cqo */
-    emit_op(&t->e, x_w(wide), 0x3b, H_RDX, hreg(tr_host(R_RDX)));
-    bad[0] = emit_jump(&t->e, O_0F | 0x85, NULL);
-    emit_lea(&t->e, wide, H_RAX, hmem(H_RCX, 1));
-    emit_alu_imm(&t->e, wide, 7, hreg(H_RAX), 1);
-    bad[1] = emit_jump(&t->e, O_0F | 0x86, NULL);
-    divide(t, 7, bad);
+    compare_sign(t);
+    tr_bail(t, 5);
+    emit_lea(&t->e, size == 3, H_RAX, hmem(H_RCX, 1));
+    emit_op(&t->e, tr_x_size(t), size ? 0x83 : 0x80, 7, hreg(H_RAX));
+    emit8(&t->e, 1);
+    tr_bail(t, 6);
+    divide(t, 7);
     return true;
 }
 
@@ -393,14 +350,14 @@ lower_fn *misc_of(const struct op_fns *fns)
         const struct op_fns *fns;
         lower_fn *fn;
     } table[] = {
-        {&fns_nop, lower_nop},         {&fns_lea, lower_lea},         {&fns_mov_zi, lower_mov_zi},
-        {&fns_mov_ao, lower_moffs},    {&fns_mov_oa, lower_moffs},    {&fns_cbw, lower_cbw},
-        {&fns_cwd, lower_cwd},         {&fns_bswap, lower_bswap},     {&fns_inc_z, lower_inc_z},
-        {&fns_dec_z, lower_inc_z},     {&fns_xchg_za, lower_xchg_za}, {&fns_xchg, lower_xchg},
-        {&fns_cmpxchg, lower_cmpxchg}, {&fns_mul, lower_mul},         {&fns_imul, lower_mul},
-        {&fns_div, lower_div},         {&fns_idiv, lower_idiv},       {&fns_clc, lower_carry},
-        {&fns_stc, lower_carry},       {&fns_cmc, lower_carry},       {&fns_cld, lower_direction},
-        {&fns_std, lower_direction},   {&fns_mfence, lower_fence},
+        {&fns_nop, lower_nop},      {&fns_lea, lower_lea},         {&fns_mov_zi, lower_mov_zi},
+        {&fns_mov_ao, lower_moffs}, {&fns_mov_oa, lower_moffs},    {&fns_cbw, lower_cbw},
+        {&fns_cwd, lower_cwd},      {&fns_bswap, lower_bswap},     {&fns_inc_z, lower_inc_z},
+        {&fns_dec_z, lower_inc_z},  {&fns_xchg_za, lower_xchg_za}, {&fns_xchg, lower_xchg},
+        {&fns_mul, lower_mul},      {&fns_imul, lower_mul},        {&fns_div, lower_div},
+        {&fns_idiv, lower_idiv},    {&fns_clc, lower_carry},       {&fns_stc, lower_carry},
+        {&fns_cmc, lower_carry},    {&fns_cld, lower_direction},   {&fns_std, lower_direction},
+        {&fns_mfence, lower_fence},
     };
 
     for (size_t n = 0; n < ARRAY_LEN(table); n++) {

@@ -265,7 +265,7 @@ static void lower_memory(struct tr *t, struct vec_op *o)
     native_describe(d->row, o->l, d->size, &desc);
     make_plain(o);
     tr_flags_clobber(t);
-    tr_ea(t, H_RDX);
+    tr_ea(t, desc.rm_access & NA_W ? TR_STORE : TR_LOAD, desc.mem_bytes);
     if (desc.aligned && !is_aligned(t, desc.mem_bytes)) {
         misaligned = check_aligned(t, desc.mem_bytes);
     }

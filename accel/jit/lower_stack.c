@@ -1,37 +1,14 @@
 /*
- * PUSH, POP and LEAVE on flat stacks of the code's own width.
+ * PUSH, POP, PUSHA, POPA, ENTER and LEAVE, on any stack.
  *
  * Follows: Intel SDM volume 2.
  *
- * Not modelled: other operand sizes, stacks with limits, PUSHA, POPA, ENTER, POP to memory: their
- * handlers run.
+ * Not modelled: ENTER with a nesting level, PUSHA and POPA in the slow path: their handlers run.
  */
 #include "accel/jit/jit_int.h"
 #include "cpu/ops.h"
 
-static bool is_wide(const struct tr *t)
-{
-    return (t->k->mode & MODE_CODE) == MODE_CODE64;
-}
-
-static unsigned width(const struct tr *t)
-{
-    return is_wide(t) ? 8 : 4;
-}
-
-static bool is_flat_stack(const struct tr *t)
-{
-    unsigned need = MODE_FLAT | MODE_STACK32;
-
-    return is_wide(t) ? t->in->d.size == 3
-                      : (t->k->mode & MODE_CODE) == MODE_CODE32 && t->in->d.size == 2 &&
-                            (t->k->mode & need) == need;
-}
-
-static void move_rsp(struct tr *t, unsigned from, int32_t by)
-{
-    emit_lea(&t->e, is_wide(t), tr_host(R_RSP), hmem(from, by));
-}
+/* ---- PUSH ---- */
 
 /* What is pushed: a register (arg[0] = 1, arg[1] = number) or the immediate. */
 static void push_body(struct tr *t, struct hrm m, const void *arg)
@@ -39,48 +16,44 @@ static void push_body(struct tr *t, struct hrm m, const void *arg)
     const uint8_t *a = arg;
 
     if (a[0]) {
-        unsigned reg = tr_gpr_get(t, a[1], H_RAX);
-
-        emit_store(&t->e, is_wide(t), m, reg);
+        emit_op(&t->e, tr_x_size(t), 0x89, tr_gpr_get(t, a[1], H_RAX), m);
     } else {
-        emit_op(&t->e, x_w(is_wide(t)), 0xc7, 0, m);
-        emit32(&t->e, (uint32_t)t->in->i.imm);
+        emit_op(&t->e, tr_x_size(t), 0xc7, 0, m);
+        if (t->in->d.size == 1) {
+            emit16(&t->e, (unsigned)t->in->i.imm);
+        } else {
+            emit32(&t->e, (uint32_t)t->in->i.imm);
+        }
     }
-    move_rsp(t, tr_host(R_RSP), -(int32_t)width(t));
+    tr_sp_set(t, R_RSP, -(int32_t)tr_bytes(t));
 }
 
-static void push(struct tr *t, bool is_reg, unsigned reg)
+static bool push(struct tr *t, bool is_reg, unsigned reg)
 {
     uint8_t arg[2] = {is_reg, (uint8_t)reg};
 
     tr_flags_clobber(t);
-    emit_lea(&t->e, is_wide(t), H_RDX, hmem(tr_host(R_RSP), -(int32_t)width(t)));
-    tr_mem_at(t, TR_STORE, width(t), push_body, arg, sizeof arg);
+    tr_sp(t, R_RSP, -(int32_t)tr_bytes(t));
+    tr_seg(t, SEG_SS, TR_STORE, tr_bytes(t));
+    tr_mem_at(t, TR_STORE, tr_bytes(t), push_body, arg, sizeof arg);
+    return true;
 }
 
 static bool lower_push_z(struct tr *t)
 {
-    if (!is_flat_stack(t)) {
-        return false;
-    }
-    push(t, true, t->in->i.r1);
-    return true;
+    return push(t, true, t->in->i.r1);
 }
 
 static bool lower_push_i(struct tr *t)
 {
-    if (!is_flat_stack(t)) {
-        return false;
-    }
-    push(t, false, 0);
-    return true;
+    return push(t, false, 0);
 }
 
-/* From memory: by way of c->ip, which is not in use inside blocks. */
+/* From memory to memory: by way of c->ip, which is not in use inside blocks. */
 static void load_body(struct tr *t, struct hrm m, const void *arg)
 {
     (void)arg;
-    emit_load(&t->e, is_wide(t), H_RAX, m);
+    emit_op(&t->e, tr_x_size(t), 0x8b, H_RAX, m);
     emit_store(&t->e, true, tr_state(ip), H_RAX);
 }
 
@@ -88,51 +61,47 @@ static void push_ip_body(struct tr *t, struct hrm m, const void *arg)
 {
     (void)arg;
     emit_load(&t->e, true, H_RAX, tr_state(ip));
-    emit_store(&t->e, is_wide(t), m, H_RAX);
-    move_rsp(t, tr_host(R_RSP), -(int32_t)width(t));
+    emit_op(&t->e, tr_x_size(t), 0x89, H_RAX, m);
+    tr_sp_set(t, R_RSP, -(int32_t)tr_bytes(t));
 }
 
 static bool lower_push_e(struct tr *t)
 {
-    if (!is_flat_stack(t)) {
-        return false;
-    }
+    unsigned bytes = tr_bytes(t);
+
     if (!t->in->d.has_mem) {
-        push(t, true, t->in->i.r2);
-        return true;
+        return push(t, true, t->in->i.r2);
     }
-    if (!tr_ea_ok(t)) {
-        return false;
-    }
-    tr_mem(t, TR_LOAD, width(t), load_body, NULL, 0);
-    emit_lea(&t->e, is_wide(t), H_RDX, hmem(tr_host(R_RSP), -(int32_t)width(t)));
-    tr_mem_at(t, TR_STORE, width(t), push_ip_body, NULL, 0);
+    tr_flags_clobber(t);
+    tr_sp(t, R_RSP, -(int32_t)bytes); /* first: nothing is read twice */
+    tr_seg_check(t, SEG_SS, TR_STORE, bytes);
+    tr_mem(t, TR_LOAD, bytes, load_body, NULL, 0);
+    tr_sp(t, R_RSP, -(int32_t)bytes);
+    tr_seg_base(t, SEG_SS);
+    tr_mem_at(t, TR_STORE, bytes, push_ip_body, NULL, 0);
     return true;
 }
 
+/* ---- POP ---- */
+
+/* The pointer first: POP SP keeps the other half of what it has become. */
 static void pop_body(struct tr *t, struct hrm m, const void *arg)
 {
-    unsigned g = *(const uint8_t *)arg, h = tr_host(g);
+    unsigned g = *(const uint8_t *)arg, h = tr_host(g), size = t->in->d.size;
 
+    tr_sp_set(t, R_RSP, (int32_t)tr_bytes(t));
+    emit_op(&t->e, tr_x_size(t), 0x8b, h == H_NONE ? H_RAX : h, m);
     if (h == H_NONE) {
-        emit_load(&t->e, is_wide(t), H_RAX, m);
-        tr_gpr_put(t, g, H_RAX);
-    } else {
-        emit_load(&t->e, is_wide(t), h, m);
-    }
-    if (g != R_RSP) {
-        move_rsp(t, tr_host(R_RSP), (int32_t)width(t));
+        tr_gpr_put_sized(t, g, H_RAX, size);
     }
 }
 
 static bool pop(struct tr *t, uint8_t g)
 {
-    if (!is_flat_stack(t)) {
-        return false;
-    }
     tr_flags_clobber(t);
-    emit_mov_rr(&t->e, is_wide(t), H_RDX, tr_host(R_RSP));
-    tr_mem_at(t, TR_LOAD, width(t), pop_body, &g, sizeof g);
+    tr_sp(t, R_RSP, 0);
+    tr_seg(t, SEG_SS, TR_LOAD, tr_bytes(t));
+    tr_mem_at(t, TR_LOAD, tr_bytes(t), pop_body, &g, sizeof g);
     return true;
 }
 
@@ -141,27 +110,134 @@ static bool lower_pop_z(struct tr *t)
     return pop(t, t->in->i.r1);
 }
 
+/* RDX = offset of POP's destination, which uses the pointer's value after the pop. */
+static void pop_address(struct tr *t)
+{
+    const struct tr_insn *in = t->in;
+    struct tr_insn shifted = *in;
+
+    shifted.i.disp += in->i.base == R_RSP ? (int32_t)tr_bytes(t) : 0;
+    t->in = &shifted;
+    tr_address(t, H_RDX, INSN_ASIZE(&in->i) == 2);
+    t->in = in;
+}
+
+static void pop_ip_body(struct tr *t, struct hrm m, const void *arg)
+{
+    (void)arg;
+    emit_load(&t->e, true, H_RAX, tr_state(ip));
+    emit_op(&t->e, tr_x_size(t), 0x89, H_RAX, m);
+    tr_sp_set(t, R_RSP, (int32_t)tr_bytes(t));
+}
+
 static bool lower_pop_e(struct tr *t)
 {
-    return !t->in->d.has_mem && pop(t, t->in->i.r2);
+    unsigned bytes = tr_bytes(t), seg = t->in->i.seg;
+
+    if (!t->in->d.has_mem) {
+        return pop(t, t->in->i.r2);
+    }
+    tr_flags_clobber(t);
+    pop_address(t);
+    tr_seg_check(t, seg, TR_STORE, bytes);
+    tr_sp(t, R_RSP, 0);
+    tr_seg(t, SEG_SS, TR_LOAD, bytes);
+    tr_mem_at(t, TR_LOAD, bytes, load_body, NULL, 0);
+    pop_address(t);
+    tr_seg_base(t, seg);
+    tr_mem_at(t, TR_STORE, bytes, pop_ip_body, NULL, 0);
+    return true;
+}
+
+/* ---- all registers ---- */
+
+/* RDX = host address of the frame of eight registers that begins `disp` from the stack pointer. */
+static void frame_of_eight(struct tr *t, enum tr_access access, int32_t disp)
+{
+    unsigned bytes = 8 * tr_bytes(t);
+
+    tr_flags_clobber(t);
+    tr_sp(t, R_RSP, disp);
+    if (tr_sp_bits(t) == 16) { /* it may go around */
+        emit_alu_imm(&t->e, false, 7, hreg(H_RDX), (int32_t)(0x10000 - bytes));
+        tr_bail(t, 7);
+    }
+    tr_seg(t, SEG_SS, access, bytes);
+    tr_mem_or_handler(t, access, bytes);
+}
+
+static bool lower_pusha(struct tr *t)
+{
+    int32_t bytes = (int32_t)tr_bytes(t);
+
+    frame_of_eight(t, TR_STORE, -8 * bytes);
+    for (int32_t g = 0; g < 8; g++) {
+        emit_op(&t->e, tr_x_size(t), 0x89, tr_host((unsigned)g), hmem(H_RDX, (7 - g) * bytes));
+    }
+    tr_sp_set(t, R_RSP, -8 * bytes);
+    return true;
+}
+
+static bool lower_popa(struct tr *t)
+{
+    int32_t bytes = (int32_t)tr_bytes(t);
+
+    frame_of_eight(t, TR_LOAD, 0);
+    for (int32_t g = 0; g < 8; g++) {
+        if (g != R_RSP) {
+            emit_op(&t->e, tr_x_size(t), 0x8b, tr_host((unsigned)g), hmem(H_RDX, (7 - g) * bytes));
+        }
+    }
+    tr_sp_set(t, R_RSP, 8 * bytes);
+    return true;
+}
+
+/* ---- ENTER, LEAVE ---- */
+
+static void enter_body(struct tr *t, struct hrm m, const void *arg)
+{
+    unsigned rsp = tr_host(R_RSP), rbp = tr_host(R_RBP), size = t->in->d.size;
+    int32_t bytes = (int32_t)tr_bytes(t);
+
+    (void)arg;
+    emit_op(&t->e, tr_x_size(t), 0x89, rbp, m);
+    tr_sp_set(t, R_RSP, -bytes);
+    tr_gpr_put_sized(t, R_RBP, rsp, size);
+    tr_sp_set(t, R_RSP, -(int32_t)t->in->i.imm);
+}
+
+/* Where the frame's far end cannot be written, nothing is done. */
+static bool lower_enter(struct tr *t)
+{
+    int32_t bytes = (int32_t)tr_bytes(t);
+
+    if (t->in->i.disp & 31) {
+        return false;
+    }
+    tr_flags_clobber(t);
+    tr_sp(t, R_RSP, -bytes - (int32_t)t->in->i.imm);
+    tr_seg(t, SEG_SS, TR_STORE, (unsigned)bytes);
+    tr_mem_or_handler(t, TR_STORE, 1);
+    tr_sp(t, R_RSP, -bytes);
+    tr_seg(t, SEG_SS, TR_STORE, (unsigned)bytes);
+    tr_mem_at(t, TR_STORE, (unsigned)bytes, enter_body, NULL, 0);
+    return true;
 }
 
 static void leave_body(struct tr *t, struct hrm m, const void *arg)
 {
     (void)arg;
-    emit_load(&t->e, is_wide(t), H_RAX, m);
-    move_rsp(t, tr_host(R_RBP), (int32_t)width(t));
-    emit_mov_rr(&t->e, true, tr_host(R_RBP), H_RAX);
+    emit_op(&t->e, tr_x_size(t), 0x8b, H_RAX, m);
+    tr_sp_set(t, R_RBP, (int32_t)tr_bytes(t));
+    tr_gpr_put_sized(t, R_RBP, H_RAX, t->in->d.size);
 }
 
 static bool lower_leave(struct tr *t)
 {
-    if (!is_flat_stack(t)) {
-        return false;
-    }
     tr_flags_clobber(t);
-    emit_mov_rr(&t->e, is_wide(t), H_RDX, tr_host(R_RBP));
-    tr_mem_at(t, TR_LOAD, width(t), leave_body, NULL, 0);
+    tr_sp(t, R_RBP, 0);
+    tr_seg(t, SEG_SS, TR_LOAD, tr_bytes(t));
+    tr_mem_at(t, TR_LOAD, tr_bytes(t), leave_body, NULL, 0);
     return true;
 }
 
@@ -172,6 +248,9 @@ lower_fn *stack_of(const struct op_fns *fns)
            : fns == &fns_push_e ? lower_push_e
            : fns == &fns_pop_z  ? lower_pop_z
            : fns == &fns_pop_e  ? lower_pop_e
+           : fns == &fns_pusha  ? lower_pusha
+           : fns == &fns_popa   ? lower_popa
+           : fns == &fns_enter  ? lower_enter
            : fns == &fns_leave  ? lower_leave
                                 : NULL;
 }

@@ -35,7 +35,7 @@ static bool in_run(struct tr *t, unsigned n)
         return false;
     }
     t->in = in;
-    bool ok = !in->d.has_mem || tr_ea_ok(t);
+    bool ok = !in->d.has_mem || tr_ea_flat(t);
     t->in = now;
     return ok;
 }
@@ -245,7 +245,7 @@ bool lower_x87(struct tr *t)
     const struct decode *d = &t->in->d;
     unsigned n = (unsigned)(t->in - t->insn);
 
-    if (d->mode & MODE_FPU_CHECK || (d->has_mem && !tr_ea_ok(t))) {
+    if (d->mode & MODE_FPU_CHECK || (d->has_mem && !tr_ea_flat(t))) {
         return false;
     }
     if (d->row->aux & NAT_CONTROL) {

@@ -5,32 +5,18 @@
  * operand is found.  An access that misses goes through C (slow.c), which gives a host pointer, and
  * the same instruction is executed there.
  *
- * Not modelled: 16-bit addresses and segments with limits (their handlers run).
+ * Not modelled: nothing left out.
  */
 #include "accel/jit/jit_int.h"
 
 /* ---- addresses ---- */
-
-bool tr_ea_ok(const struct tr *t)
-{
-    const struct tr_insn *in = t->in;
-    unsigned seg = in->i.seg;
-
-    if (INSN_ASIZE(&in->i) == 0 || in->d.row->enc & ENC_VSIB) {
-        return false;
-    }
-    if (in->d.code == MODE_CODE64) {
-        return true;
-    }
-    return in->d.code == MODE_CODE32 && in->d.mode & MODE_FLAT && INSN_ASIZE(&in->i) == 1 &&
-           (seg == SEG_DS || seg == SEG_SS || seg == SEG_ES);
-}
 
 void tr_address(struct tr *t, unsigned to, bool wide)
 {
     const struct insn *i = &t->in->i;
     unsigned base = H_NONE, index = H_NONE;
     int32_t disp = i->disp;
+    bool cut = INSN_ASIZE(i) == 0;
 
     if (i->base == R_BASE) {
         uint64_t at = t->ip + (uint64_t)(int64_t)disp;
@@ -45,23 +31,31 @@ void tr_address(struct tr *t, unsigned to, bool wide)
         index = tr_gpr_get(t, i->index, H_RCX);
     }
     if (base == H_NONE && index == H_NONE) {
-        emit_mov_imm(&t->e, to, wide ? (uint64_t)(int64_t)disp : (uint32_t)disp);
-    } else if (index == H_NONE && !disp) {
+        emit_mov_imm(&t->e, to,
+                     cut    ? (uint16_t)disp
+                     : wide ? (uint64_t)(int64_t)disp
+                            : (uint32_t)disp);
+        return;
+    }
+    if (index == H_NONE && !disp && !cut) {
         emit_mov_rr(&t->e, wide, to, base);
+    } else if (index == H_NONE && !disp) {
+        emit_op(&t->e, 0, O_0F | 0xb7, to, hreg(base));
     } else {
         emit_lea(&t->e, wide, to,
                  hmem_index(base, index, index == H_NONE ? 0 : INSN_SCALE(i), disp));
+        if (cut) {
+            emit_op(&t->e, 0, O_0F | 0xb7, to, hreg(to));
+        }
     }
 }
 
-void tr_ea(struct tr *t, unsigned to)
+void tr_ea(struct tr *t, enum tr_access access, unsigned size)
 {
     const struct insn *i = &t->in->i;
 
-    tr_address(t, to, INSN_ASIZE(i) == 2);
-    if (t->in->d.code == MODE_CODE64 && (i->seg == SEG_FS || i->seg == SEG_GS)) {
-        emit_op(&t->e, X_W, 0x03, to, tr_state_at(offsetof(struct cpu, seg[i->seg].base)));
-    }
+    tr_address(t, H_RDX, INSN_ASIZE(i) == 2);
+    tr_seg(t, i->seg, access, size);
 }
 
 /* ---- accesses ---- */
@@ -159,10 +153,15 @@ void tr_mem_last(struct tr *t)
     t->cold[t->ncold - 1].last = true;
 }
 
+void tr_mem_or_handler(struct tr *t, enum tr_access access, unsigned size)
+{
+    tr_bail_from(t, check(t, size, access != TR_LOAD));
+}
+
 void tr_mem(struct tr *t, enum tr_access access, unsigned size, tr_body *body, const void *arg,
             unsigned arg_len)
 {
     tr_flags_clobber(t);
-    tr_ea(t, H_RDX);
+    tr_ea(t, access, size);
     tr_mem_at(t, access, size, body, arg, arg_len);
 }

@@ -53,6 +53,9 @@ enum tr_access { TR_LOAD, TR_STORE, TR_RMW, TR_LOCK };
  */
 typedef void tr_body(struct tr *t, struct hrm m, const void *arg);
 
+/* Jumps to the handler in one instruction. */
+enum { TR_BAILS_MAX = 6 };
+
 /* Code that stands after the block, jumped to from `from`. */
 struct cold {
     cold_fn *fn;
@@ -68,9 +71,10 @@ struct cold {
     enum tr_flags after;          /* cold handlers: flags at `back` */
     void (*commit)(struct tr *t); /* indirect branches */
     bool last; /* of a branch: the block is not gone on with whatever a store did */
+    uint8_t *more[TR_BAILS_MAX - 1]; /* as from, or NULL */
 };
 
-enum { TR_COLD_MAX = 6 * BLOCK_MAX };
+enum { TR_COLD_MAX = 8 * BLOCK_MAX };
 
 struct tr {
     struct emit e;
@@ -85,6 +89,8 @@ struct tr {
     bool ended;    /* the last instruction emitted went elsewhere */
     bool vec;      /* the block entry makes vec_live true */
     bool x87;      /* the block entry makes fpu.x87_live true */
+    unsigned nbails;
+    uint8_t *bails[TR_BAILS_MAX]; /* of the present instruction */
     unsigned ncold;
     struct cold cold[TR_COLD_MAX];
     struct tr_insn insn[BLOCK_MAX];
@@ -109,6 +115,34 @@ struct hrm tr_gpr(unsigned g);
 unsigned tr_gpr_get(struct tr *t, unsigned g, unsigned scratch);
 /* Guest register g = host register (64 bits). */
 void tr_gpr_put(struct tr *t, unsigned g, unsigned from);
+/* The same as an operand of size index `size` is written: 8 and 16 bits keep the rest, 32 clear it
+ * (in `from` too). */
+void tr_gpr_put_sized(struct tr *t, unsigned g, unsigned from, unsigned size);
+/* Byte register n (a byte offset in c->r, so that AH..BH are odd) from and to a scratch register,
+ * zero-extended.  `scratch` is another one, lost when n is odd.  Flags are kept. */
+void tr_byte_get(struct tr *t, unsigned n, unsigned to);
+void tr_byte_put(struct tr *t, unsigned n, unsigned from, unsigned scratch);
+/* One of the above, by the operand size: n is what struct insn has for it. */
+void tr_sized_get(struct tr *t, unsigned n, unsigned size, unsigned to);
+void tr_sized_put(struct tr *t, unsigned n, unsigned size, unsigned from, unsigned scratch);
+
+/* ---- sizes of the present instruction ---- */
+
+/* Bytes of the operand size. */
+static inline unsigned tr_bytes(const struct tr *t)
+{
+    return 1u << t->in->d.size;
+}
+/* The prefix that means it, X_*. */
+static inline unsigned tr_x_size(const struct tr *t)
+{
+    return t->in->d.size == 3 ? X_W : t->in->d.size == 1 ? X_66 : 0;
+}
+/* Does LOCK matter? */
+static inline bool tr_is_smp(const struct tr *t)
+{
+    return t->c->v->m->ncpus > 1;
+}
 
 /* ---- flags ---- */
 
@@ -132,15 +166,32 @@ static inline void tr_flags_set(struct tr *t)
 
 /* ---- memory ---- */
 
-/* Can tr_mem and tr_ea do the memory operand of t->in?  (Not: 16-bit addresses, segments with
- * limits.) */
+/* Can tr_mem and tr_ea do the memory operand of t->in?  (Not: vectors of addresses.) */
 bool tr_ea_ok(const struct tr *t);
-/* Offset of the memory operand of t->in into host register `to`, 64 or 32 bits of it; uses RCX,
- * keeps flags. */
+/* The same, and without a look at a segment's limit. */
+bool tr_ea_flat(const struct tr *t);
+/* Offset of the memory operand of t->in into host register `to`, 64 or 32 bits of it, cut to 16
+ * where addresses have that; uses RCX, keeps flags. */
 void tr_address(struct tr *t, unsigned to, bool wide);
-/* Linear address of the memory operand of t->in into host register `to` (flags kept unless a
- * segment base must be added: call tr_flags_clobber before). */
-void tr_ea(struct tr *t, unsigned to);
+/*
+ * RDX = linear address of the memory operand of t->in, for an access of `size` bytes.  Uses RAX and
+ * RCX; flags are spilled by the caller (tr_flags_clobber).  Where the segment forbids the access
+ * the handler runs instead of the whole instruction, and raises.
+ */
+void tr_ea(struct tr *t, enum tr_access access, unsigned size);
+/* The same for RDX = an offset in segment seg (outside 64-bit code: 32 bits, zero-extended).  In
+ * two steps: the look at limit and type, and the base.  All are nothing where there is neither. */
+void tr_seg(struct tr *t, unsigned seg, enum tr_access access, unsigned size);
+void tr_seg_check(struct tr *t, unsigned seg, enum tr_access access, unsigned size);
+void tr_seg_base(struct tr *t, unsigned seg);
+/* Stack addresses: RDX = guest register g + disp, as many bits of it as SS and the code size say;
+ * keeps flags. */
+void tr_sp(struct tr *t, unsigned g, int32_t disp);
+/* RSP = guest register g + disp, likewise.  Where flags are in memory only; uses RCX for g other
+ * than RSP. */
+void tr_sp_set(struct tr *t, unsigned g, int32_t disp);
+/* Bits of the stack pointer: 16, 32, 64. */
+unsigned tr_sp_bits(const struct tr *t);
 /*
  * The memory operand of t->in, `size` bytes (1..64): find it, then `body`.  arg: up to 24 bytes at
  * `arg` (size arg_len) are kept for the second call.  Spills flags; raises exactly.
@@ -150,6 +201,9 @@ void tr_mem(struct tr *t, enum tr_access access, unsigned size, tr_body *body, c
             unsigned arg_len);
 void tr_mem_at(struct tr *t, enum tr_access access, unsigned size, tr_body *body, const void *arg,
                unsigned arg_len);
+/* For what is rare or has several accesses: RDX = linear address to RDX = host address; where the
+ * TLB has no such page the handler runs instead of the whole instruction.  Uses RAX and RCX. */
+void tr_mem_or_handler(struct tr *t, enum tr_access access, unsigned size);
 /* The store of a branch that is under way: nothing of the block is executed behind it. */
 void tr_mem_last(struct tr *t);
 /* Alignment that the operand of the next tr_mem must have (1: any); otherwise its handler runs and
@@ -160,10 +214,10 @@ void tr_mem_aligned(struct tr *t, unsigned align);
 
 /* A place after the block; the caller fills in the rest.  Call it when `from` is known. */
 struct cold *tr_cold(struct tr *t, cold_fn *fn, uint8_t *from);
-/* The jump emitted (as jcc with condition cc, or cc < 0 always) goes to guest address ip (a
- * constant), counting up to and including the present instruction.  Flags: as t->flags says. */
-void tr_jcc(struct tr *t, int cc, uint64_t ip);
-/* Go to the constant guest address ip now. */
+/* A jump with condition cc to guest address ip (a constant), counting up to and including the
+ * present instruction.  Flags: as t->flags says. */
+void tr_jcc(struct tr *t, unsigned cc, uint64_t ip);
+/* Go to the constant guest address ip now.  (It has been checked: tr_check_target.) */
 void tr_goto(struct tr *t, uint64_t ip);
 /*
  * The end of an indirect near branch, to the guest address in RAX; flags are spilled.  `commit`
@@ -171,6 +225,16 @@ void tr_goto(struct tr *t, uint64_t ip);
  * that cannot be is the branch's own fault: the handler raises it, with the state from before.
  */
 void tr_goto_rax(struct tr *t, void (*commit)(struct tr *t));
+/*
+ * If condition cc holds the handler runs instead of the whole present instruction, of which nothing
+ * may have been done so far that cannot be done again.  Flags are in memory only.
+ */
+void tr_bail(struct tr *t, unsigned cc);
+/* The same for the jump whose rel32 stands at `from`. */
+void tr_bail_from(struct tr *t, uint8_t *from);
+/* Bail when the branch target `ip`, a constant, or the one in EAX, lies outside CS. */
+void tr_check_target(struct tr *t, uint64_t ip);
+void tr_check_target_rax(struct tr *t);
 /* What TH_HANDLER's way takes in the cold part: the handler instead of what was emitted between
  * `from` and here; the flags end where they are now. */
 void tr_cold_handler(struct tr *t, uint8_t *from);
@@ -184,6 +248,8 @@ uint64_t tr_next_ip(const struct tr *t);
 /* Target of the direct branch t->in, cut to the operand size. */
 uint64_t tr_target(const struct tr *t);
 
+/* Code at the block's entry: back to the run loop when it does not lie within CS. */
+void tr_check_entry(struct tr *t);
 /* Code at the block's entry (lower.c): registers that its instructions want in the host's. */
 void tr_begin(struct tr *t);
 /* The same after a handler; destroys flags. */
@@ -205,5 +271,6 @@ const void *plain_of(const struct op_fns *fns);
 lower_fn *branch_of(const struct op_fns *fns); /* lower_branch.c */
 lower_fn *misc_of(const struct op_fns *fns);   /* lower_misc.c */
 lower_fn *stack_of(const struct op_fns *fns);  /* lower_stack.c */
+lower_fn *bit_of(const struct op_fns *fns);    /* lower_bit.c */
 
 #endif

@@ -135,10 +135,13 @@ static bool is_flat(const struct tr *t)
     return t->k->mode & MODE_CS_FLAT;
 }
 
-/* Whatever maps this block maps the target: same page, and no page is left half-way. */
+/* Whatever maps this block maps the target: same page, and no page is left half-way.  (IP may wrap
+ * around where the linear address does not.) */
 static bool may_link(const struct tr *t, uint64_t ip)
 {
-    return is_flat(t) && !t->k->host2 && !((ip ^ t->ip) >> PAGE_SHIFT);
+    uint64_t at = ((uintptr_t)t->k->host & PAGE_OFFSET_MASK) + (ip - t->ip);
+
+    return !t->k->host2 && at < PAGE_BYTES;
 }
 
 /* Count the instructions up to here; look at the requests now and then. */
@@ -173,16 +176,14 @@ void tr_goto(struct tr *t, uint64_t ip)
 
 static void cold_goto(struct tr *t, struct cold *k)
 {
+    tr_flags_clobber(t);
+    tr_check_target(t, k->ip);
     tr_goto(t, k->ip);
 }
 
-void tr_jcc(struct tr *t, int cc, uint64_t ip)
+void tr_jcc(struct tr *t, unsigned cc, uint64_t ip)
 {
-    if (cc < 0) {
-        tr_goto(t, ip);
-        return;
-    }
-    tr_cold(t, cold_goto, emit_jump(&t->e, O_0F | 0x80u | (unsigned)cc, NULL))->ip = ip;
+    tr_cold(t, cold_goto, emit_jump(&t->e, O_0F | 0x80u | cc, NULL))->ip = ip;
 }
 
 static void end_in_handler(struct tr *t)
@@ -196,9 +197,6 @@ static void end_in_handler(struct tr *t)
     emit_mov_imm(&t->e, H_RAX, (uint64_t)(uintptr_t)fn);
     emit_jump(&t->e, 0xe9, t->j->thunk[TH_TAIL]);
     t->ended = true;
-    if (t->in->result == DECODE_OK) {
-        t->j->fallbacks[t->in->i.row]++;
-    }
 }
 
 /* Not in the jump cache: an address that cannot be is the branch's own fault. */
@@ -287,7 +285,6 @@ static void call_handler(struct tr *t)
     tr_cold(t, cold_pair, from);
     emit_jump(&t->e, 0xe8, t->j->thunk[TH_HANDLER]);
     tr_want_registers(t);
-    t->j->fallbacks[t->in->i.row]++;
 }
 
 static void cold_handler(struct tr *t, struct cold *k)
@@ -308,13 +305,55 @@ void tr_cold_handler(struct tr *t, uint8_t *from)
     k->back = t->e.p;
 }
 
+/* What branches may not come back. */
+static bool may_branch(const struct tr_insn *in)
+{
+    return in->result != DECODE_OK || in->d.row->enc & (ENC_END | ENC_JB | ENC_JZ);
+}
+
 void tr_handler(struct tr *t)
 {
-    /* What branches may not come back. */
-    if (t->in->result != DECODE_OK || t->in->d.row->enc & (ENC_END | ENC_JB | ENC_JZ)) {
+    if (t->in->result == DECODE_OK) {
+        t->j->fallbacks[t->in->i.row]++;
+    }
+    if (may_branch(t->in)) {
         end_in_handler(t);
     } else {
         call_handler(t);
+    }
+}
+
+/* ---- bailing out ---- */
+
+void tr_bail_from(struct tr *t, uint8_t *from)
+{
+    g_assert(t->nbails < TR_BAILS_MAX);
+    t->bails[t->nbails++] = from;
+}
+
+void tr_bail(struct tr *t, unsigned cc)
+{
+    tr_bail_from(t, emit_jump(&t->e, O_0F | 0x80u | cc, NULL));
+}
+
+static void cold_end_in_handler(struct tr *t, struct cold *k)
+{
+    (void)k;
+    end_in_handler(t);
+}
+
+/* The bails of the instruction that ends here. */
+static void place_bails(struct tr *t)
+{
+    if (t->nbails) {
+        bool branch = may_branch(t->in);
+        struct cold *k = tr_cold(t, branch ? cold_end_in_handler : cold_handler, t->bails[0]);
+
+        memcpy(k->more, t->bails + 1, (t->nbails - 1) * sizeof t->bails[0]);
+        k->flags = FL_MEM;
+        k->after = t->flags;
+        k->back = t->e.p;
+        t->nbails = 0;
     }
 }
 
@@ -359,6 +398,7 @@ static void lower_all(struct tr *t)
         if (!l || !l->fn || !l->fn(t)) {
             tr_handler(t);
         }
+        place_bails(t);
     }
     if (!t->ended) {
         tr_goto(t, tr_next_ip(t));
@@ -374,11 +414,15 @@ static void emit_cold(struct tr *t)
         if (k->from && k->fn != cold_pair) {
             emit_patch(k->from, t->e.p);
         }
+        for (unsigned m = 0; m < ARRAY_LEN(k->more) && k->more[m]; m++) {
+            emit_patch(k->more[m], t->e.p);
+        }
         t->flags = k->flags;
         t->in = k->in;
         t->at = (unsigned)(k->in - t->insn);
         t->base_set = false;
         k->fn(t, k);
+        place_bails(t);
     }
 }
 
@@ -402,10 +446,12 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     t->ip = ip;
     t->flags = FL_MEM;
     t->base_set = t->vec = t->x87 = false;
-    t->ncold = 0;
+    t->ncold = t->nbails = 0;
     if (!k->n || !decode_block(t)) {
         return NULL;
     }
+    t->in = &t->insn[0];
+    tr_check_entry(t);
     tr_begin(t);
     lower_all(t);
     emit_cold(t);

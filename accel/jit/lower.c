@@ -17,7 +17,8 @@ static struct lowering lowering_of(const struct op_row *row)
         return l;
     }
     l.arg = plain_of(fns);
-    l.fn = l.arg ? lower_plain : branch_of(fns);
+    l.fn = bit_of(fns);
+    l.fn = l.fn ? l.fn : l.arg ? lower_plain : branch_of(fns);
     l.fn = l.fn ? l.fn : stack_of(fns);
     l.fn = l.fn ? l.fn : misc_of(fns);
     return l;

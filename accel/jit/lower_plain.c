@@ -30,6 +30,7 @@ enum {
     F_RM8 = BIT(4),      /* rm is 8, 16 or 32 bits whatever the operand size */
     F_RM16 = BIT(5),
     F_RM32 = BIT(6),
+    F_XOR = BIT(7), /* what it leaves undefined is as after XOR (op_shift.c has the same) */
 };
 
 struct plain {
@@ -94,8 +95,8 @@ static const struct plain plain[] = {
     {&fns_movsx8, P_R, P_W, S_REG, F_RM8},
     {&fns_movsx16, P_R, P_W, S_REG, F_RM16},
     {&fns_movsxd, P_R, P_W, S_REG, F_RM32},
-    {&fns_imul_ge, P_R, P_RW, S_REG, F_IN | F_OUT},
-    {&fns_imul_gei, P_R, P_W, S_REG, F_IN | F_OUT},
+    {&fns_imul_ge, P_R, P_RW, S_REG, F_OUT | F_XOR},
+    {&fns_imul_gei, P_R, P_W, S_REG, F_OUT | F_XOR},
     {&fns_shld_i, P_RW, P_R, S_REG, F_IN | F_OUT},
     {&fns_shrd_i, P_RW, P_R, S_REG, F_IN | F_OUT},
     {&fns_xadd, P_RW, P_RW, S_REG, F_OUT | F_MEM_ONLY},
@@ -106,6 +107,12 @@ static const struct plain plain[] = {
     {&fns_popcnt, P_R, P_W, S_REG, F_OUT},
     {&fns_shld_c, P_RW, P_R, S_REG_CL, F_IN | F_OUT},
     {&fns_shrd_c, P_RW, P_R, S_REG_CL, F_IN | F_OUT},
+    {&fns_adcx, P_R, P_RW, S_REG, F_IN | F_OUT},
+    {&fns_adox, P_R, P_RW, S_REG, F_IN | F_OUT},
+    {&fns_crc32_8, P_R, P_RW, S_REG, F_RM8},
+    {&fns_crc32, P_R, P_RW, S_REG, 0},
+    {&fns_movbe_ge, P_R, P_W, S_REG, 0},
+    {&fns_movbe_eg, P_W, P_R, S_REG, 0},
     {&fns_bt_g, P_R, P_R, S_REG, F_IN | F_OUT | F_REG_ONLY},
     {&fns_bts_g, P_RW, P_R, S_REG, F_IN | F_OUT | F_REG_ONLY},
     {&fns_btr_g, P_RW, P_R, S_REG, F_IN | F_OUT | F_REG_ONLY},
@@ -192,6 +199,7 @@ static void make_shape(const struct tr *t, const struct plain *p, struct shape *
     if (d->row->pfx == PFX_F3 || d->row->pfx == PFX_F2) {
         f->x |= d->row->pfx == PFX_F3 ? X_F3 : X_F2;
     }
+    f->x |= d->row->pfx == PFX_66 ? X_66 : 0;
     f->lock = d->lock && t->c->v->m->ncpus > 1;
 }
 
@@ -225,6 +233,9 @@ static void before(struct tr *t, const struct plain *p)
         tr_flags_need(t);
     } else if (p->flags & F_OUT) {
         t->flags = FL_MEM; /* all are overwritten */
+    }
+    if (p->flags & F_XOR) {
+        emit_op(&t->e, 0, 0x33, H_RAX, hreg(H_RAX));
     }
 }
 

@@ -83,6 +83,9 @@ void seg_rig_run(struct guest *g, enum seg_rig_mode mode, const struct setup *s,
     fill(g);
     memcpy(code, s->code, s->len);
     memcpy(code + s->len, mode == RIG_REAL ? "\xf4" : "\xcd\x20", mode == RIG_REAL ? 1 : 2);
+    if (s->also) {
+        memcpy(code + (s->also - s->ip), "\xcd\x20", 2);
+    }
     enter(g, mode, s);
     guest_run(g);
     *out = (struct outcome){.ip = c->ip,

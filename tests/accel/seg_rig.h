@@ -20,7 +20,8 @@ enum seg_rig_mode { RIG_REAL, RIG_PROTECTED, RIG_LONG };
 
 struct setup {
     uint8_t code[24];
-    unsigned len; /* of it; what ends it is put behind by seg_rig_run */
+    unsigned len;  /* of it; what ends it is put behind by seg_rig_run */
+    uint32_t also; /* and there too, unless 0: an IP */
     struct seg seg[SEG_GS + 1];
     uint64_t r[16];
     uint64_t ip;

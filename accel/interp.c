@@ -172,6 +172,7 @@ bool interp_start_jit(struct cpu *c, struct interp *e, GError **err)
     if (e->jit) {
         jit_set_hooks(e->jit, &hooks, e->unlinked);
         blocks_watch(e->blocks, op_enter_hot, drop_code, e->jit);
+        c->v->look = &c->look;
     }
     return e->jit;
 }
@@ -554,6 +555,7 @@ void interp_use(struct cpu *c, struct interp *e)
 
 void interp_vcpu_fini(struct vcpu *v)
 {
+    v->look = NULL;
     interp_free(v->engine);
     if (v->cpu) {
         cpu_free(v->cpu);

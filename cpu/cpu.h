@@ -317,6 +317,7 @@ struct cpu {
      * what has retired is icount - left at any time.  0 outside compiled code. */
     int32_t left;
     int32_t quantum;   /* what `left` begins with */
+    _Atomic bool look; /* there were requests since it looked at them last (vcpu.look) */
     bool went_on;      /* the handler called from compiled code went on to the next instruction */
     bool code_dropped; /* blocks were dropped: the compiled code that runs may be stale */
     bool vec_live;     /* the guest's vector registers stand in the host's, not in fpu.ymm */

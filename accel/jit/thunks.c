@@ -8,7 +8,7 @@
  *   TH_TO_INTERP  RCX = jump-cache entry, RAX = guest IP: the interpreter goes on with its block
  *   TH_TAIL       RDX = instruction, RAX = its handler, which goes on; c->fl and R_BASE are right
  *   TH_DISPATCH, TH_FIND  RAX = guest IP: go there, through the jump cache or the engine
- *   TH_POLL       RAX = guest IP: the quantum is used up; requests are looked at
+ *   TH_POLL       RAX = guest IP: the quantum is used up, or there may be requests
  *   TH_LINK       RAX = guest IP, ECX = where in the cache the jump's rel32 stands
  *   TH_HANDLER    (called) RDX = instruction and its successor slow_went_on
  *   TH_LOAD...    (called) RDX = linear address, RCX = instruction, EAX = size: RDX = host address
@@ -231,6 +231,8 @@ static void emit_finds(struct emit *e, struct jit *j)
     go_to_found(e, j);
 
     begin(e, j, TH_POLL);
+    emit_op(e, X_LOCK, 0x80, 4, tr_state(look)); /* and 0: before the requests are looked at */
+    emit8(e, 0);
     emit_load(e, true, H_RCX, tr_state(v));
     emit_op(e, 0, 0x83, 7, hmem(H_RCX, offsetof(struct vcpu, requests)));
     emit8(e, 0);

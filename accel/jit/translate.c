@@ -144,11 +144,21 @@ static bool may_link(const struct tr *t, uint64_t ip)
     return !t->k->host2 && at < PAGE_BYTES;
 }
 
-/* Count the instructions up to here; look at the requests now and then. */
+/* Are there requests?  Emits the jump for when there are.  At every branch: code that another vCPU
+ * has changed must not be run once a later store of it can have been seen. */
+static uint8_t *look(struct tr *t, const uint8_t *to)
+{
+    emit_op(&t->e, 0, 0x80, 7, tr_state(look));
+    emit8(&t->e, 0);
+    return emit_jump(&t->e, O_0F | 0x85, to);
+}
+
+/* Count the instructions up to here; to the run loop when it is due. */
 static void count(struct tr *t, uint64_t ip)
 {
     emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
     tr_cold(t, cold_poll, emit_jump(&t->e, O_0F | 0x8e, NULL))->ip = ip;
+    tr_cold(t, cold_poll, look(t, NULL))->ip = ip;
 }
 
 void tr_goto(struct tr *t, uint64_t ip)
@@ -238,6 +248,7 @@ void tr_goto_rax(struct tr *t, void (*commit)(struct tr *t))
         emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
     } else {
         emit_jump(&t->e, O_0F | 0x8e, t->j->thunk[TH_POLL]);
+        look(t, t->j->thunk[TH_POLL]);
         emit_jump_entry(&t->e);
     }
     t->ended = true;

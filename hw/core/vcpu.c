@@ -50,6 +50,9 @@ void vcpu_request(struct vcpu *v, uint32_t req)
     const struct accel_ops *accel = v->m->accel;
     uint32_t old = atomic_fetch_or(&v->requests, req);
 
+    if (v->look) { /* also when it is there: who set it may not have come as far as this */
+        atomic_store(v->look, true);
+    }
     if ((old & req) == req) {
         return; /* whoever set it kicked */
     }

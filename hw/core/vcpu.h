@@ -50,6 +50,7 @@ struct apic_ops {
 
 struct vcpu {
     _Atomic uint32_t requests; /* VCPU_REQ_*; the engine tests it at block ends: keep first */
+    _Atomic bool *look;        /* the engine's, set with every request; or NULL */
     unsigned id;               /* 0 .. n-1; also the APIC id */
     struct machine *m;
     const struct apic_ops *apic;

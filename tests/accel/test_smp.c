@@ -115,6 +115,34 @@ Test(smp, code_that_another_processor_writes_is_what_runs, .timeout = 200)
 }
 
 /*
+ * The same without a serialising instruction, as compilers at run time rely on it: who has seen a
+ * store that came after the code, and then branches, runs the new code.
+ */
+SMP_PROGRAM(publish, "mov $1, %r12d\n"
+                     "lea 0x10000(%rbx), %r13\n"
+                     "1: test %edi, %edi\n jnz 5f\n"
+                     "movl %r12d, 1(%r13)\n"
+                     "mov %r12d, (%rbx)\n"
+                     "2: cmp %r12d, 0x40(%rbx)\n je 9f\n pause\n jmp 2b\n"
+                     "5: lock incl 0x2000(%rbx)\n cmp %r12d, (%rbx)\n jne 5b\n"
+                     "call *%r13\n"
+                     "cmp %r12d, %eax\n je 8f\n incl 0xc0(%rbx)\n"
+                     "8: mov %r12d, 0x40(%rbx)\n"
+                     "9: inc %r12d\n cmp $3000, %r12d\n jbe 1b\n" SMP_END);
+
+Test(smp, code_that_a_later_store_tells_of_is_new, .timeout = 200)
+{
+    struct smp_rig r;
+
+    SMP_BEGIN(&r, 2, publish);
+    memcpy(r.ram->host + SMP_DATA + 0x10000, "\xb8\0\0\0\0\xc3", 6); /* mov $0, %eax; ret */
+    smp_run(&r);
+    cr_expect_eq(smp_get32(&r, SMP_DATA + 0xc0), 0, "%u of %u", smp_get32(&r, SMP_DATA + 0xc0),
+                 ROUNDS);
+    smp_free(&r);
+}
+
+/*
  * The same for an instruction in the path: the writer changes the immediate of a MOV that stands
  * right behind the reader's CPUID, no branch in between.
  */

@@ -1,8 +1,7 @@
 /*
  * The list of accelerators and the choice among them.
  *
- * Not modelled: KVM and the translator are not written yet (issues 6 and 7); `auto` chooses the
- * interpreter.
+ * Not modelled: KVM is not written yet (issue 6); `auto` chooses the translator.
  */
 #include "accel/accel.h"
 #include "accel/check.h"
@@ -11,17 +10,25 @@
 static const struct accel_ops *const accelerators[] = {&accel_jit, &accel_interp, &accel_check_jit,
                                                        &accel_check_interp};
 
-const struct accel_ops *accel_choose(const char *name, const char **why, GError **err)
+static const struct accel_ops *find(const char *name)
 {
-    if (!name || !strcmp(name, "auto")) {
-        *why = "interp: the interpreter is the only engine of this version";
-        return accelerators[0];
-    }
     for (size_t n = 0; n < ARRAY_LEN(accelerators); n++) {
         if (!strcmp(name, accelerators[n]->name)) {
-            *why = "as asked";
             return accelerators[n];
         }
+    }
+    return NULL;
+}
+
+static bool is_auto(const char *name)
+{
+    return !name || !strcmp(name, "auto");
+}
+
+bool accel_known(const char *name, GError **err)
+{
+    if (is_auto(name) || find(name)) {
+        return true;
     }
     g_autoptr(GString) names = g_string_new("auto");
     for (size_t n = 0; n < ARRAY_LEN(accelerators); n++) {
@@ -30,7 +37,46 @@ const struct accel_ops *accel_choose(const char *name, const char **why, GError 
     }
     g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
                 "--accel %s: unknown accelerator; this version has %s", name, names->str);
-    return NULL;
+    return false;
+}
+
+static bool is_available(const struct accel_ops *a, GError **err)
+{
+    return !a->available || a->available(err);
+}
+
+static const struct accel_ops *choose_fastest(const char **why)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (is_available(&accel_jit, &err)) {
+        *why = "jit: no KVM yet, so hot guest code is translated to the host's";
+        return &accel_jit;
+    }
+    g_autofree char *text = g_strdup_printf("interp: %s", err->message);
+    *why = g_intern_string(text);
+    return &accel_interp;
+}
+
+const struct accel_ops *accel_choose(const char *name, const char **why, GError **err)
+{
+    g_autoptr(GError) no = NULL;
+
+    if (is_auto(name)) {
+        return choose_fastest(why);
+    }
+    if (!accel_known(name, err)) {
+        return NULL;
+    }
+    const struct accel_ops *a = find(name);
+    if (!is_available(a, &no)) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_ACCEL,
+                    "--accel %s: %s; --accel interp runs without the translator", name,
+                    no->message);
+        return NULL;
+    }
+    *why = "as asked";
+    return a;
 }
 
 void accel_help(GString *out)

@@ -1,15 +1,18 @@
 /*
  * The list of accelerators and the choice among them.
  *
- * Not modelled: KVM, and a choice at run time; the interpreter is the only engine of this version.
+ * Not modelled: KVM.
  */
 #ifndef ACCEL_ACCEL_H
 #define ACCEL_ACCEL_H
 
 #include "hw/core/machine.h"
 
-/* The accelerator for `name` ("auto", "interp"); ACCEL error when it is unknown or not there. *why:
- * one line, static. */
+/* Whether this version has an accelerator of that name ("auto", NULL: yes), whatever the host can
+ * do; CONFIG error. */
+bool accel_known(const char *name, GError **err);
+/* The accelerator for `name`: "auto" or NULL is the fastest this host can do.  CONFIG error when it
+ * is unknown, ACCEL error when the host cannot do it.  *why: one line, static. */
 const struct accel_ops *accel_choose(const char *name, const char **why, GError **err);
 /* One line each, for `--accel help`. */
 void accel_help(GString *out);

@@ -617,6 +617,7 @@ const struct accel_ops accel_interp = {
 const struct accel_ops accel_jit = {
     .name = "jit",
     .title = "translator of hot blocks to host code, beside the interpreter",
+    .available = jit_available,
     .init = interp_init,
     .vcpu_init = jit_vcpu_init,
     .vcpu_fini = interp_vcpu_fini,

@@ -95,11 +95,9 @@ static bool set_smp(struct options *o, const struct option_row *row, const char 
 static bool set_accel(struct options *o, const struct option_row *row, const char *opt,
                       const char *val, GError **err)
 {
-    const char *why;
-
     (void)row;
     (void)opt;
-    if (!accel_choose(val, &why, err)) {
+    if (!accel_known(val, err)) {
         return false;
     }
     parse_put(&o->vm.accel, val);

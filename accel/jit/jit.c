@@ -42,6 +42,25 @@ static bool map_twice(struct jit *j, GError **err)
     return true;
 }
 
+static void unmap(struct jit *j)
+{
+    if (j->rw) {
+        munmap(j->rw, CODE_BYTES);
+    }
+    if (j->rx) {
+        munmap(j->rx, CODE_BYTES);
+    }
+}
+
+bool jit_available(GError **err)
+{
+    struct jit j = {0};
+    bool good = map_twice(&j, err);
+
+    unmap(&j);
+    return good;
+}
+
 static void look_at_host(struct jit *j)
 {
     unsigned r[4] = {0};
@@ -74,12 +93,7 @@ void jit_free(struct jit *j)
     if (!j) {
         return;
     }
-    if (j->rw) {
-        munmap(j->rw, CODE_BYTES);
-    }
-    if (j->rx) {
-        munmap(j->rx, CODE_BYTES);
-    }
+    unmap(j);
     g_free(j->fallbacks);
     g_free(j->tr);
     g_free(j->lower);

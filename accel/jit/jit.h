@@ -15,6 +15,8 @@ struct jit;
 /* Instructions between two looks at the requests. */
 enum { JIT_QUANTUM = 2048 };
 
+/* Whether the host lets us have executable memory; HOST error.  Any thread. */
+bool jit_available(GError **err);
 /* NULL with a HOST error: no executable memory to be had. */
 struct jit *jit_new(struct cpu *c, GError **err);
 void jit_free(struct jit *j);

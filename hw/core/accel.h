@@ -26,6 +26,8 @@ enum vcpu_exit {
 struct accel_ops {
     const char *name; /* "interp", "jit", "kvm" */
     const char *title;
+    /* Whether this host can do it; HOST error with the reason (may be NULL: any can). */
+    bool (*available)(GError **err);
     bool (*init)(struct machine *m, GError **err);
     void (*fini)(struct machine *m);
     bool (*vcpu_init)(struct vcpu *v, GError **err); /* creates v->cpu and v->engine */

@@ -374,23 +374,54 @@ Test(cli, a_disk_without_a_system_ends_by_expectation_or_time, .timeout = 180)
     remove_folder(folder);
 }
 
+/* Files may not be large: the translator's code cache is one that is mapped twice. */
+Test(cli, without_executable_memory_the_translator_is_not_available, .timeout = 60)
+{
+    char *folder = make_folder();
+    struct rlimit limit;
+
+    have_firmware();
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = 24 * MiB;
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    struct result r = run_limited(folder, "run -m 16 -hda @/disk.img --accel jit", 0);
+    cr_expect_eq(r.status, 4, "%d", r.status);
+    cr_expect(strstr(r.err, "--accel jit: no executable memory for the translator: "), "%s", r.err);
+    cr_expect_eq(count_lines(r.err), 1, "%s", r.err);
+    result_clear(&r);
+    r = run_limited(folder, "run -m 16 -hda @/disk.img --max-insns 9 -serial null", 0);
+    cr_expect_eq(r.status, 6, "%d", r.status);
+    cr_expect(strstr(r.err, "interp: no executable memory for the translator: "), "%s", r.err);
+    result_clear(&r);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    r = run_limited(folder, "run -m 16 -hda @/disk.img --max-insns 9 -serial null", 0);
+    cr_expect(strstr(r.err, "jit: no KVM yet"), "%s", r.err);
+    result_clear(&r);
+    remove_folder(folder);
+}
+
 Test(cli, the_budget_of_instructions_is_exact, .timeout = 60)
 {
     static const unsigned budgets[] = {1, 2, 10, 33, 1000, 99999, 100000, 2345678};
+    static const char *const engines[] = {"interp", "jit"};
     char *folder = make_folder();
     g_autofree char *stats = g_build_filename(folder, "s.json", NULL);
 
     have_firmware();
-    for (unsigned i = 0; i < ARRAY_LEN(budgets); i++) {
+    for (unsigned i = 0; i < 2 * ARRAY_LEN(budgets); i++) {
+        unsigned budget = budgets[i / 2];
         g_autofree char *line = g_strdup_printf(
-            "run -q -m 16 -hda @/disk.img --max-insns %u --stats @/s.json", budgets[i]);
-        g_autofree char *says = g_strdup_printf("\"instructions\": %u,", budgets[i]);
+            "run -q -m 16 -hda @/disk.img --max-insns %u --stats @/s.json --accel %s", budget,
+            engines[i % 2]);
+        g_autofree char *says = g_strdup_printf("\"instructions\": %u,", budget);
         g_autofree char *json = NULL;
         struct result r = run_limited(folder, line, 0);
 
-        cr_expect_eq(r.status, 6, "%u: %d", budgets[i], r.status);
+        cr_expect_eq(r.status, 6, "%u: %d", budget, r.status);
         cr_assert(g_file_get_contents(stats, &json, NULL, NULL));
-        cr_expect(strstr(json, says), "%u: %s", budgets[i], json);
+        cr_expect(strstr(json, says), "%u: %s", budget, json);
         result_clear(&r);
     }
     remove_folder(folder);

@@ -468,6 +468,7 @@ static bool check_jit_init(struct vcpu *v, GError **err)
 const struct accel_ops accel_check_jit = {
     .name = "check:jit,interp",
     .title = "the translator against the interpreter, block by block",
+    .available = jit_available,
     .init = interp_init,
     .vcpu_init = check_jit_init,
     .vcpu_fini = check_vcpu_fini,

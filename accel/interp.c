@@ -614,6 +614,16 @@ const struct accel_ops accel_interp = {
     .vcpu_reset = interp_vcpu_reset,
 };
 
+static void jit_print_info(struct vcpu *v, GString *out)
+{
+    jit_print(((struct interp *)v->engine)->jit, out);
+}
+
+static void jit_stats_json(struct vcpu *v, GString *out)
+{
+    jit_json(((struct interp *)v->engine)->jit, out);
+}
+
 const struct accel_ops accel_jit = {
     .name = "jit",
     .title = "translator of hot blocks to host code, beside the interpreter",
@@ -623,4 +633,6 @@ const struct accel_ops accel_jit = {
     .vcpu_fini = interp_vcpu_fini,
     .vcpu_run = interp_run,
     .vcpu_reset = interp_vcpu_reset,
+    .print_info = jit_print_info,
+    .stats_json = jit_stats_json,
 };

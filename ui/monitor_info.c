@@ -225,6 +225,21 @@ static bool info_status(struct call *c, GError **err)
     return true;
 }
 
+static bool info_jit(struct call *c, GError **err)
+{
+    const struct accel_ops *accel = c->m->accel;
+
+    if (!accel || !accel->print_info) {
+        return monitor_fail(err, MONITOR_ERROR_STATE, "%s translates nothing: --accel jit does",
+                            accel ? accel->name : "no engine");
+    }
+    for (unsigned i = 0; i < c->m->ncpus; i++) {
+        g_string_append_printf(c->out, "CPU %u: ", i);
+        accel->print_info(c->m->vcpus[i], c->out);
+    }
+    return true;
+}
+
 static bool info_stats(struct call *c, GError **err)
 {
     (void)err;
@@ -273,6 +288,8 @@ const struct command monitor_topics[] = {
     {"ioapic", NULL, NO_ARGS, "the I/O APIC's pins and what they send", info_ioapic, NULL, false},
     {"irq", NULL, NO_ARGS, "interrupt lines: level, and how often each rose", info_irq, NULL,
      false},
+    {"jit", NULL, NO_ARGS, "what the translator has done, and what it leaves to the interpreter",
+     info_jit, NULL, true},
     {"lapic", NULL, ALL, "the local APIC of the chosen processor (-a: of all)", info_lapic, NULL,
      false},
     {"mem", NULL, FROM, "mapped linear addresses and their rights", info_mem, NULL, true},
@@ -287,7 +304,7 @@ const struct command monitor_topics[] = {
     {"roms", NULL, NO_ARGS, "blocks of memory and firmware, and where they can be read", info_roms,
      NULL, false},
     {"screen", NULL, NO_ARGS, "the text on the screen", info_screen, NULL, false},
-    {"stats", NULL, NO_ARGS, "counters, as JSON", info_stats, NULL, false},
+    {"stats", NULL, NO_ARGS, "counters, as JSON", info_stats, NULL, true},
     {"status", NULL, NO_ARGS, "whether the machine runs", info_status, NULL, false},
     {"tlb", NULL, FROM, "linear pages and the physical ones behind them", info_tlb, NULL, true},
     {"usernet", NULL, NO_ARGS, "connections and forwards of user networks", info_usernet, NULL,

@@ -80,7 +80,7 @@ struct jit *jit_new(struct cpu *c, GError **err)
     }
     j->c = c;
     j->stats.size = CODE_BYTES;
-    j->fallbacks = g_new0(uint64_t, decoder_row_count(c->decoder));
+    j->fallbacks = g_new0(struct jit_fallback, decoder_row_count(c->decoder));
     j->tr = g_new0(struct tr, 1);
     j->lower = lowerings_new(c);
     look_at_host(j);
@@ -206,7 +206,7 @@ void jit_get_stats(const struct jit *j, struct jit_stats *out)
     out->used = j->used;
 }
 
-const uint64_t *jit_fallbacks(const struct jit *j)
+const struct jit_fallback *jit_fallbacks(const struct jit *j)
 {
     return j->fallbacks;
 }

@@ -53,9 +53,16 @@ struct jit_stats {
     size_t used, size; /* bytes of the code cache */
 };
 void jit_get_stats(const struct jit *j, struct jit_stats *out);
-/* Row numbers (cpu_decode) whose handlers compiled code calls, with how many sites: for `info jit`.
- * The array has decoder_row_count() entries. */
-const uint64_t *jit_fallbacks(const struct jit *j);
+/* How often the handler of an instruction stands in compiled code in place of a translation, and
+ * how often handlers were called from there, those of rare cases of translated ones included. */
+struct jit_fallback {
+    uint64_t sites, calls;
+};
+/* By row (cpu_decode): decoder_row_count() of them. */
+const struct jit_fallback *jit_fallbacks(const struct jit *j);
+/* Lines for people (`info jit`), and members for a JSON object, each with ", " before it. */
+void jit_print(const struct jit *j, GString *out);
+void jit_json(const struct jit *j, GString *out);
 
 /* How the engine is reached from compiled code. */
 struct jit_hooks {

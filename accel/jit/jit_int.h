@@ -15,6 +15,7 @@ enum thunk {
     TH_EXIT,
     TH_LEAVE,
     TH_TO_INTERP,
+    TH_FALL,
     TH_TAIL,
     TH_DISPATCH,
     TH_FIND,
@@ -50,7 +51,7 @@ struct jit {
     uint8_t *thunk[TH_COUNT]; /* in rw */
     struct jit_hooks hooks;
     struct jit_stats stats;
-    uint64_t *fallbacks;
+    struct jit_fallback *fallbacks; /* by row */
     struct tr *tr;
     struct lowering *lower; /* by row */
     bool has_bmi2, has_avx;
@@ -90,6 +91,11 @@ op_fn slow_went_on;
 
 /* lower.c: the table of lowerings for the CPU's rows (g_free). */
 struct lowering *lowerings_new(const struct cpu *c);
+
+/* report.c: the block just translated into the trace (TR_JIT). */
+void jit_trace_block(const struct tr *t, const struct jit_code *code);
+/* translate.c: whether a cold piece is data for another one. */
+bool cold_is_data(const struct cold *k);
 
 /* translate.c: emit block k for IP `ip` at the cache's end; NULL: no room. */
 struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip);

@@ -7,6 +7,7 @@
  *   TH_LEAVE      RAX = guest IP to go on at: back to the run loop
  *   TH_TO_INTERP  RCX = jump-cache entry, RAX = guest IP: the interpreter goes on with its block
  *   TH_TAIL       RDX = instruction, RAX = its handler, which goes on; c->fl and R_BASE are right
+ *   TH_FALL       the same, counted as a fallback
  *   TH_DISPATCH, TH_FIND  RAX = guest IP: go there, through the jump cache or the engine
  *   TH_POLL       RAX = guest IP: the quantum is used up, or there may be requests
  *   TH_LINK       RAX = guest IP, ECX = where in the cache the jump's rel32 stands
@@ -144,6 +145,17 @@ static void emit_enter(struct emit *e, struct jit *j)
     emit_op(e, 0, 0xff, 4, hreg(H_RAX));
 }
 
+/* A handler is called for the instruction at RDX.  Uses RAX and RCX. */
+static void count_call(struct emit *e, const struct jit *j)
+{
+    static_assert(sizeof(struct jit_fallback) == 16, "shift by 4");
+    emit_op(e, 0, O_0F | 0xb7, H_RCX, hmem(H_RDX, offsetof(struct insn, row)));
+    emit_op(e, 0, 0xc1, 4, hreg(H_RCX));
+    emit8(e, 4);
+    emit_mov_imm(e, H_RAX, (uint64_t)(uintptr_t)&j->fallbacks[0].calls);
+    emit_op(e, X_W, 0xff, 0, hmem_index(H_RAX, H_RCX, 0, 0));
+}
+
 static void emit_exits(struct emit *e, struct jit *j)
 {
     begin(e, j, TH_EXIT);
@@ -167,6 +179,12 @@ static void emit_exits(struct emit *e, struct jit *j)
     settle(e);
     frame_pop(e);
     emit_op(e, 0, 0xff, 4, hreg(H_RAX));
+
+    begin(e, j, TH_FALL);
+    push(e, H_RAX);
+    count_call(e, j);
+    pop(e, H_RAX);
+    go(e, j, TH_TAIL);
 }
 
 void emit_lookup(struct emit *e, bool flat, uint8_t *miss[2])
@@ -253,6 +271,7 @@ static void emit_handler(struct emit *e, struct jit *j)
 {
     begin(e, j, TH_HANDLER);
     push(e, H_RDX);
+    count_call(e, j);
     store_state(e, j);
     emit_mov_rr(e, true, H_RSI, H_RDX);
     lea_cpu(e, H_RDI);

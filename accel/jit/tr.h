@@ -38,6 +38,7 @@ struct tr_insn {
     struct decode d;
     struct insn i; /* as in the block, but never one of a fused pair */
     enum decode_result result;
+    const uint8_t *host; /* where its code begins */
 };
 
 struct tr;
@@ -60,6 +61,7 @@ enum { TR_BAILS_MAX = 6 };
 struct cold {
     cold_fn *fn;
     uint8_t *from;       /* rel32 to patch */
+    const uint8_t *host; /* where it begins */
     const uint8_t *back; /* where the hot path goes on */
     enum tr_flags flags; /* as they are at `from` */
     const struct tr_insn *in;
@@ -85,10 +87,11 @@ struct tr {
     unsigned at, n;           /* number of the present instruction, and of all */
     const struct tr_insn *in; /* the present instruction */
     enum tr_flags flags;
-    bool base_set; /* c->r[R_BASE] was set on the way here */
-    bool ended;    /* the last instruction emitted went elsewhere */
-    bool vec;      /* the block entry makes vec_live true */
-    bool x87;      /* the block entry makes fpu.x87_live true */
+    bool base_set;          /* c->r[R_BASE] was set on the way here */
+    const uint8_t *hot_end; /* where the cold pieces begin */
+    bool ended;             /* the last instruction emitted went elsewhere */
+    bool vec;               /* the block entry makes vec_live true */
+    bool x87;               /* the block entry makes fpu.x87_live true */
     unsigned nbails;
     uint8_t *bails[TR_BAILS_MAX]; /* of the present instruction */
     unsigned ncold;

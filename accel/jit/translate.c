@@ -205,7 +205,7 @@ static void end_in_handler(struct tr *t)
     op_fn *fn = t->at ? i->fn : t->k->first_fn;
     emit_mov_imm(&t->e, H_RDX, (uint64_t)(uintptr_t)i);
     emit_mov_imm(&t->e, H_RAX, (uint64_t)(uintptr_t)fn);
-    emit_jump(&t->e, 0xe9, t->j->thunk[TH_TAIL]);
+    emit_jump(&t->e, 0xe9, t->j->thunk[t->in->result == DECODE_OK ? TH_FALL : TH_TAIL]);
     t->ended = true;
 }
 
@@ -283,6 +283,11 @@ static void cold_pair(struct tr *t, struct cold *k)
     }
 }
 
+bool cold_is_data(const struct cold *k)
+{
+    return k->fn == cold_pair;
+}
+
 static void call_handler(struct tr *t)
 {
     tr_flags_clobber(t);
@@ -325,7 +330,7 @@ static bool may_branch(const struct tr_insn *in)
 void tr_handler(struct tr *t)
 {
     if (t->in->result == DECODE_OK) {
-        t->j->fallbacks[t->in->i.row]++;
+        t->j->fallbacks[t->in->i.row].sites++;
     }
     if (may_branch(t->in)) {
         end_in_handler(t);
@@ -385,6 +390,7 @@ static bool decode_block(struct tr *t)
     for (t->n = 0; t->n < k->n; t->n++) {
         struct tr_insn *in = &t->insn[t->n];
 
+        in->host = NULL;
         in->i.ofs = (uint16_t)at;
         in->i.n = (uint8_t)(t->n + 1);
         in->result = cpu_decode(t->c, k->host2 ? crossing : k->host + at,
@@ -404,6 +410,7 @@ static void lower_all(struct tr *t)
     for (unsigned n = 0; n < t->n && !t->ended && !t->e.full; n++) {
         t->at = n;
         t->in = &t->insn[n];
+        t->insn[n].host = t->e.p;
         const struct lowering *l = t->in->result == DECODE_OK ? tr_lowering(t) : NULL;
 
         if (!l || !l->fn || !l->fn(t)) {
@@ -414,6 +421,7 @@ static void lower_all(struct tr *t)
     if (!t->ended) {
         tr_goto(t, tr_next_ip(t));
     }
+    t->hot_end = t->e.p;
 }
 
 /* Cold pieces may add more. */
@@ -432,6 +440,7 @@ static void emit_cold(struct tr *t)
         t->in = k->in;
         t->at = (unsigned)(k->in - t->insn);
         t->base_set = false;
+        k->host = t->e.p;
         k->fn(t, k);
         place_bails(t);
     }
@@ -473,6 +482,9 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     code->ip = ip;
     code->n = t->n;
     code->bytes = (uint32_t)(t->e.p - code->code);
+    if (unlikely(j->c->v->m->trace_mask & TR_JIT)) {
+        jit_trace_block(t, code);
+    }
     j->used = align_up((size_t)(t->e.p - j->rw), 64);
     return code;
 }

@@ -41,6 +41,10 @@ struct accel_ops {
     void (*state_pull)(struct vcpu *v); /* engine -> v->cpu (may be NULL: it lives there) */
     void (*state_push)(struct vcpu *v);
     void (*map_changed)(struct machine *m); /* inside an aspace commit (may be NULL) */
+    /* What an engine that translates has to say of itself: lines for people, and members for the
+       vCPU's JSON object, each with ", " before it.  vCPU not running (may be NULL). */
+    void (*print_info)(struct vcpu *v, GString *out);
+    void (*stats_json)(struct vcpu *v, GString *out);
 };
 
 #endif

@@ -61,6 +61,9 @@ static void stats_vcpus(struct machine *m, GString *out)
         json_count(out, "id", i);
         json_count(out, "instructions", atomic_load(&m->vcpus[i]->insns));
         json_count(out, "halts", atomic_load(&m->vcpus[i]->halts));
+        if (m->accel && m->accel->stats_json && m->vcpus[i]->engine) {
+            m->accel->stats_json(m->vcpus[i], out);
+        }
         g_string_append_c(out, '}');
     }
     g_string_append_c(out, ']');

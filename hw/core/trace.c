@@ -24,6 +24,7 @@ static const struct category categories[] = {
     {TR_BLOCK, "block", "disk requests"},
     {TR_EXCP, "excp", "CPU exceptions and interrupts"},
     {TR_INSN, "insn", "every instruction, disassembled"},
+    {TR_JIT, "jit", "translated blocks, guest beside host code"},
     {TR_ALL, "all", "all of these"},
 };
 

@@ -23,7 +23,8 @@ enum trace_category {
     TR_BLOCK = BIT(6), /* disk requests */
     TR_EXCP = BIT(7),  /* CPU exceptions and interrupts */
     TR_INSN = BIT(8),  /* every instruction, disassembled */
-    TR_ALL = 0x1ff,
+    TR_JIT = BIT(9),   /* every block as it is translated, guest beside host code */
+    TR_ALL = 0x3ff,
 };
 
 /* "io,irq" -> mask; CONFIG error lists the names. */

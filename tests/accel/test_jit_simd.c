@@ -107,7 +107,7 @@ static uint64_t fallbacks(const struct native_rig *t, const struct op_row *row)
     while (decoder_row(t->c->decoder, n) != row) {
         n++;
     }
-    return jit_fallbacks(jit_of(t->c))[n];
+    return jit_fallbacks(jit_of(t->c))[n].sites;
 }
 
 /* What need never call its handler, not even in a slow path. */

@@ -1,6 +1,7 @@
 /*
  * The monitor's commands, each with right and wrong arguments, on a board that does not run.
  */
+#include "accel/interp.h"
 #include "hw/pci.h"
 #include "tests/ui/monitor_rig.h"
 #include <criterion/criterion.h>
@@ -542,6 +543,12 @@ Test(monitor, every_topic_answers)
 
     for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
         mon_good(b, cases[i].line, cases[i].part);
+    }
+    if (b->m->accel == &accel_jit) {
+        mon_good(b, "info jit", "CPU 0: 0 blocks of 0 instructions");
+        mon_good(b, "info stats", "\"jit\": {\"blocks\": 0, ");
+    } else {
+        mon_bad(b, "info jit", MONITOR_ERROR_STATE, "interp translates nothing");
     }
     mon_free(b);
 }

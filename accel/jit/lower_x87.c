@@ -25,7 +25,10 @@ static struct hrm fpu_field(size_t offset)
 
 /* ---- who was last ---- */
 
-/* An instruction that is re-emitted and notes its pointers. */
+/*
+ * An instruction that is re-emitted and need not note its pointers when another follows.  (Where a
+ * segment's limit is looked at the handler may take over, and nobody notes for those before it.)
+ */
 static bool in_run(struct tr *t, unsigned n)
 {
     const struct tr_insn *in = &t->insn[n], *now = t->in;
@@ -123,7 +126,8 @@ static void lower_memory(struct tr *t, unsigned n)
 {
     const struct decode *d = &t->in->d;
     struct native_desc desc;
-    struct x87_op o = {d->op, d->reg & 7, (uint8_t)n, !in_run(t, n + 1), NULL};
+    bool alone = !in_run(t, n) || !in_run(t, n + 1);
+    struct x87_op o = {d->op, d->reg & 7, (uint8_t)n, alone, NULL};
 
     native_describe(d->row, 0, 0, &desc);
     tr_mem(t, desc.rm_access & NA_W ? TR_STORE : TR_LOAD, desc.mem_bytes, x87_body, &o, sizeof o);
@@ -245,14 +249,11 @@ bool lower_x87(struct tr *t)
     const struct decode *d = &t->in->d;
     unsigned n = (unsigned)(t->in - t->insn);
 
-    if (d->mode & MODE_FPU_CHECK || (d->has_mem && !tr_ea_flat(t))) {
+    if (d->mode & MODE_FPU_CHECK || (d->has_mem && !tr_ea_ok(t))) {
         return false;
     }
     if (d->row->aux & NAT_CONTROL) {
         return lower_control(t);
-    }
-    if (!in_run(t, n)) {
-        return false;
     }
     if (d->has_mem) {
         lower_memory(t, n);

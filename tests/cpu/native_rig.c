@@ -709,6 +709,7 @@ unsigned rig_run_guest(struct native_rig *t, struct rig_state *s, const uint8_t 
 
     put_state(t, s);
     c->seg[SEG_DS].base = base;
+    c->span[SEG_DS][0] = c->span[SEG_DS][1] = t->mode == RIG_32_SEGMENTED ? UINT64_MAX : 0;
     c->r[R_RBX] -= base;
     c->r[R_RDI] -= base;
     unsigned vector = rig_step_guest(t, code, len);

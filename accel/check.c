@@ -216,13 +216,23 @@ static bool look_closer(struct check *k, struct cpu *c, enum check_end end)
     }
     k->narrow = k->after->icount;
     k->report = text;
+    k->doubtful = k->marked;
     return true;
 }
 
-/* Blocks of a stretch that differed do not differ one by one. */
-static bool narrowed_in_vain(const struct check *k, const struct cpu *c)
+/* Whether the blocks of a stretch that differed do not differ one by one, and should have. */
+static bool narrowed_in_vain(struct check *k, const struct cpu *c)
 {
-    return k->report && c->icount >= k->narrow;
+    if (!k->report || c->icount < k->narrow) {
+        return false;
+    }
+    if (k->doubtful) {
+        g_string_free(k->report, TRUE);
+        k->report = NULL;
+        k->stats.doubtful++;
+        return false;
+    }
+    return true;
 }
 
 /*

@@ -44,6 +44,7 @@ struct check {
     bool open;                /* a stretch is under way: memory and TLB entries are remembered */
     enum cpu_outside outside; /* why the run ended with CHECK_OUTSIDE */
     uint64_t narrow;          /* icount up to which a difference is looked for block by block */
+    bool doubtful;            /* it may be one of accessed bits alone */
     GString *report;          /* of the difference; NULL: none yet */
 
     struct cpu *before, *after; /* `after`: by the engine that ran first */
@@ -52,6 +53,7 @@ struct check {
     uint32_t requests;          /* as the stretch began */
 
     struct check_page pages[CHECK_PAGES];
+    bool marked;                  /* a walk set accessed or dirty bits in the stretch */
     unsigned npages, first_pages; /* the first engine's are the first of them */
     uint16_t slots[CHECK_SLOTS];  /* hash of pages: index + 1 */
     uint8_t *copies;

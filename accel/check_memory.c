@@ -5,7 +5,9 @@
  * leaves no write tag in its TLB behind from one stretch to the next, so that every first store is
  * told.  TLB entries are put back too: an access that walked the tables the first time walks them
  * the second time.  Accessed and dirty bits that a walk set stay set, in the copies as well:
- * processors may set them early, and what is in no TLB any more cannot be told from it.
+ * processors may set them early, and the engines need not walk at the same places.  Who reads such
+ * an entry first and makes a walk set bits in it later sees them early in the second run: a stretch
+ * that differs, but none of whose blocks does, is let pass where that may be the reason.
  *
  * The machine lock is held from the first store to the comparison, so that no device sees or writes
  * what may be taken back.
@@ -104,6 +106,7 @@ static void watch_marked(struct cpu *c, void *host, uint64_t old, uint64_t val, 
     if (!k->open) {
         return;
     }
+    k->marked = true;
     uint16_t *slot = page_slot(k, ram, off >> PAGE_SHIFT);
     uint8_t *copy = *slot ? k->pages[*slot - 1].before + (off & PAGE_OFFSET_MASK) : NULL;
     if (copy && !memcmp(copy, &old, width)) {
@@ -223,6 +226,7 @@ void check_memory_open(struct check *k)
     drop_tags(k); /* of what ran unchecked */
     check_memory_forget(k);
     k->open = true;
+    k->marked = false;
 }
 
 void check_memory_close(struct check *k)

@@ -293,6 +293,12 @@ void mem_probe_write(struct cpu *c, const struct insn *i, uint64_t la, unsigned 
     }
 }
 
+void mem_probe_operand(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
+{
+    access_begin(c, i, la, size, true);
+    mem_probe_write(c, i, la, size);
+}
+
 /* Implicit supervisor accesses are subject to SMAP whatever EFLAGS.AC is. */
 static unsigned sys_class(const struct cpu *c)
 {

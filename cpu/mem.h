@@ -35,6 +35,8 @@ void mem_store_bytes(struct cpu *c, const struct insn *i, uint64_t la, const voi
                      unsigned len);
 /* Raise now what a store of `len` bytes (any length) at la would raise. */
 void mem_probe_write(struct cpu *c, const struct insn *i, uint64_t la, unsigned len);
+/* The same for an operand of `size` bytes: what its alignment raises too. */
+void mem_probe_operand(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
 /*
  * Supervisor accesses of the processor itself, whatever CPL (descriptor tables, TSS): 1, 2, 4 or 8
  * bytes.  c->cur must be set or NULL as for cpu_raise.

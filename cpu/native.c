@@ -178,7 +178,7 @@ __attribute__((noinline)) void native_store_slow(struct cpu *c, const struct ins
 {
     struct native *n = c->native;
 
-    mem_probe_write(c, i, la, size);
+    mem_probe_operand(c, i, la, size);
     native_run(c, i, n->scratch);
     mem_store_bytes(c, i, la, n->scratch, size);
 }
@@ -379,7 +379,7 @@ static void sse_checked_mem(struct cpu *c, const struct insn *i)
         sse_checked(c, i, n->scratch);
         return;
     }
-    mem_probe_write(c, i, la, info->size);
+    mem_probe_operand(c, i, la, info->size);
     sse_checked(c, i, n->scratch);
     mem_store_bytes(c, i, la, n->scratch, info->size);
 }

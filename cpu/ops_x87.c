@@ -116,7 +116,7 @@ static void checked(struct cpu *c, const struct insn *i)
     if (info->size) {
         la = ea_generic(c, i, info->size, store ? EA_WRITE : EA_READ);
         if (store) {
-            mem_probe_write(c, i, la, info->size);
+            mem_probe_operand(c, i, la, info->size);
         } else {
             mem_load_bytes(c, i, la, n->scratch, info->size);
         }

@@ -2,6 +2,7 @@
  * Paging and the software TLB (cpu/mmu.c, mem.c).  Follows: Intel SDM volume 3, chapter 4.
  * Not modelled: several processors.
  */
+#include "cpu/fpu.h"
 #include "tests/cpu/guest.h"
 #include <criterion/criterion.h>
 
@@ -412,5 +413,24 @@ Test(mmu, alignment_check)
     cr_assert_eq(access(&g, LA + 4, ACC_READ, 3), -1);
     cr_assert_eq(tlb_slot(g.c, LA)->tag_r, TLB_NO_TAG(LA >> 12 & (TLB_SIZE - 1)),
                  "the checked class stays empty");
+    guest_free(&g);
+}
+
+/* An x87 store that pops: nothing has been popped where it raises. */
+Test(mmu, alignment_is_checked_before_anything_changes)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_long(&g);
+    guest_user(&g);
+    g.c->cr0 |= CR0_AM;
+    g.c->eflags |= FLAG_AC;
+    g.c->r[R_RBX] = G_DATA + 1;
+    cpu_update_mode(g.c);
+    guest_code(&g, "\xdb\xe3\xd9\xe8\xdf\x3b", 6); /* fninit; fld1; fistp qword [rbx] */
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), EXCP_AC);
+    cr_assert_eq(fpu_fsw(g.c), 7 << FSW_TOP_SHIFT);
     guest_free(&g);
 }

@@ -27,6 +27,8 @@ struct code_block {
     uint16_t bytes;                  /* length of guest code */
     uint8_t n;                       /* instructions */
     bool stale;
+    bool no_windows; /* translated without them (accel/jit/window.c) */
+    uint8_t window_fails;
     uint32_t heat;        /* times entered while not compiled */
     op_fn *first_fn;      /* of insn[0], whose own fn may be one of the engine's */
     struct jit_code *jit; /* its compiled versions */

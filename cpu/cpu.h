@@ -316,11 +316,14 @@ struct cpu {
     /* Of the translator (accel/jit).  `left`: instructions until it looks at the requests again;
      * what has retired is icount - left at any time.  0 outside compiled code. */
     int32_t left;
-    int32_t quantum;   /* what `left` begins with */
-    _Atomic bool look; /* there were requests since it looked at them last (vcpu.look) */
-    bool went_on;      /* the handler called from compiled code went on to the next instruction */
-    bool code_dropped; /* blocks were dropped: the compiled code that runs may be stale */
-    bool vec_live;     /* the guest's vector registers stand in the host's, not in fpu.ymm */
+    int32_t quantum;    /* what `left` begins with */
+    _Atomic bool look;  /* there were requests since it looked at them last (vcpu.look) */
+    bool went_on;       /* the handler called from compiled code went on to the next instruction */
+    bool code_dropped;  /* blocks were dropped: the compiled code that runs may be stale */
+    bool vec_live;      /* the guest's vector registers stand in the host's, not in fpu.ymm */
+    uint64_t window[4]; /* host address less linear address, of the block's windows */
+    void *host_base;    /* compiled code's frame on the host's stack: below it, guest calls */
+    void *host_limit;   /* no more of them */
     struct seg seg[SEG_COUNT];
     /* Outside 64-bit code, by segment, for reading and for writing: an access of n bytes at an
      * offset is allowed when offset + n <= span; 0: look at the segment (cpu_update_mode). */

@@ -20,6 +20,8 @@ enum thunk {
     TH_DISPATCH,
     TH_FIND,
     TH_POLL,
+    TH_POLL_RET,
+    TH_BASE,
     TH_LINK,
     TH_HANDLER,
     TH_LOAD,
@@ -27,11 +29,15 @@ enum thunk {
     TH_RMW,
     TH_LOCK,
     TH_DONE,
+    TH_WINDOW,
     TH_VEC_STORE,
     TH_VEC_LOAD,
     TH_X87_LOAD,
     TH_COUNT
 };
+
+/* Guest calls whose return addresses are kept on the host's stack. */
+enum { HOST_CALLS = 4096 };
 
 /* Stands before the code of a version of a block. */
 struct jit_code {
@@ -71,8 +77,10 @@ void thunks_emit(struct jit *j);
 /* Emit a jump-cache look-up of the IP in RAX; RCX is the entry then, or one of the two jumps at
  * miss[] is taken.  `flat`: CS has no base. */
 void emit_lookup(struct emit *e, bool flat, uint8_t *miss[2]);
-/* The jump to what an entry holds. */
-void emit_jump_entry(struct emit *e);
+/* The same for a constant; CS has no base. */
+void emit_lookup_const(struct emit *e, uint64_t la, uint8_t *miss[2]);
+/* The jump (op 4) or call (op 2) to what an entry holds. */
+void emit_jump_entry(struct emit *e, unsigned op);
 
 /* ---- called from compiled code (slow.c); all registers are in struct cpu ---- */
 
@@ -80,6 +88,14 @@ void *slow_load(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
 void *slow_store(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
 void *slow_rmw(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
 void *slow_lock(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
+/* How a window is asked for, in one number. */
+#define WINDOW_ASK(len, at, size, write)                                                           \
+    ((uint32_t)(len) | (uint32_t)(at) << 11 | (uint32_t)(size) << 22 | (uint32_t)(write) << 30)
+/*
+ * Open a window at la, `ask` long: the host's address of la, after the access at la + at was looked
+ * at (and raised what it has to).  NULL: cannot be.  write: 1 that access, 2 the window.
+ */
+void *slow_window(struct cpu *c, const struct insn *i, uint64_t la, uint32_t ask);
 /* After the operation on what slow_store, slow_rmw or slow_lock gave.  True: blocks were dropped.
  */
 uint64_t slow_done(struct cpu *c);
@@ -88,6 +104,16 @@ const void *slow_link(struct cpu *c, uint32_t at);
 /* Blocks were dropped under the handler of i: leave behind it. */
 void slow_after(struct cpu *c, const struct insn *i);
 op_fn slow_went_on;
+
+/* ---- window.c ---- */
+
+/* An open window that has place p, or NULL. */
+struct window *window_find(struct tr *t, const struct tr_place *p);
+/* One to be opened for p and what follows; NULL: nothing would share it. */
+struct window *window_plan(struct tr *t, const struct tr_place *p);
+/* t->in was emitted: what it changed. */
+void windows_after(struct tr *t);
+void windows_close(struct tr *t);
 
 /* lower.c: the table of lowerings for the CPU's rows (g_free). */
 struct lowering *lowerings_new(const struct cpu *c);

@@ -47,10 +47,11 @@ static void push_body(struct tr *t, struct hrm m, const void *arg)
 /* Store the return address; the pointer is moved by the caller, when nothing can fault. */
 static void push_next(struct tr *t)
 {
-    tr_sp(t, R_RSP, -(int32_t)tr_bytes(t));
-    tr_seg(t, SEG_SS, TR_STORE, tr_bytes(t));
-    tr_mem_at(t, TR_STORE, tr_bytes(t), push_body, NULL, 0);
-    tr_mem_last(t);
+    struct cold *k = tr_mem_stack(t, -(int32_t)tr_bytes(t), TR_STORE, push_body, NULL, 0);
+
+    if (k) {
+        k->last = true;
+    }
 }
 
 static bool lower_call(struct tr *t)
@@ -59,7 +60,7 @@ static bool lower_call(struct tr *t)
     tr_check_target(t, tr_target(t));
     push_next(t);
     tr_sp_set(t, R_RSP, -(int32_t)tr_bytes(t));
-    tr_goto(t, tr_target(t));
+    tr_call(t, tr_target(t));
     return true;
 }
 
@@ -108,7 +109,7 @@ static bool lower_call_e(struct tr *t)
     emit_store(&t->e, true, tr_state(ip), H_RAX); /* not in use inside blocks */
     push_next(t);
     emit_load(&t->e, true, H_RAX, tr_state(ip));
-    tr_goto_rax(t, commit_call);
+    tr_call_rax(t, commit_call);
     return true;
 }
 
@@ -122,11 +123,9 @@ static void commit_ret(struct tr *t)
 static bool lower_ret(struct tr *t)
 {
     tr_flags_clobber(t);
-    tr_sp(t, R_RSP, 0);
-    tr_seg(t, SEG_SS, TR_LOAD, tr_bytes(t));
-    tr_mem_at(t, TR_LOAD, tr_bytes(t), load_body, NULL, 0);
+    tr_mem_stack(t, 0, TR_LOAD, load_body, NULL, 0);
     tr_check_target_rax(t);
-    tr_goto_rax(t, commit_ret);
+    tr_ret(t, commit_ret);
     return true;
 }
 

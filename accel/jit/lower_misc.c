@@ -191,7 +191,7 @@ static bool lower_xchg(struct tr *t)
     if (!tr_ea_ok(t)) {
         return false;
     }
-    tr_mem(t, tr_is_smp(t) ? TR_LOCK : TR_RMW, tr_bytes(t), xchg_body, NULL, 0);
+    tr_mem_shared(t, tr_is_smp(t) ? TR_LOCK : TR_RMW, tr_bytes(t), xchg_body, NULL, 0);
     return true;
 }
 
@@ -218,7 +218,7 @@ static bool load_rm(struct tr *t)
         if (!tr_ea_ok(t)) {
             return false;
         }
-        tr_mem(t, TR_LOAD, tr_bytes(t), load_rcx_body, NULL, 0);
+        tr_mem_shared(t, TR_LOAD, tr_bytes(t), load_rcx_body, NULL, 0);
         return true;
     }
     tr_sized_get(t, i->r2, t->in->d.size, H_RCX);

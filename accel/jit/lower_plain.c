@@ -286,6 +286,10 @@ static void mem_body(struct tr *t, struct hrm m, const void *arg)
     if (reg == H_NONE || high) {
         /* RCX may hold a count */
         reg = H_RAX;
+        if (high && m.index != H_NONE) { /* no REX goes with AH */
+            emit_lea(&t->e, true, H_RDX, m);
+            m = hmem(H_RDX, 0);
+        }
         if (p->reg & P_R || f.size < 2) {
             emit_op(&t->e, X_W, 0x8b, reg, tr_gpr(g));
         }
@@ -309,7 +313,7 @@ static bool plain_mem(struct tr *t, const struct plain *p, const struct shape *f
     if (!tr_ea_ok(t) || p->flags & F_REG_ONLY) {
         return false;
     }
-    tr_mem(t, access, 1u << f->rmsize, mem_body, &p, sizeof p);
+    tr_mem_shared(t, access, 1u << f->rmsize, mem_body, &p, sizeof p);
     return true;
 }
 
@@ -386,6 +390,30 @@ static void plain_regs(struct tr *t, const struct plain *p, const struct shape *
         tr_gpr_put(t, g, H_RAX);
     }
     after(t, p);
+}
+
+uint32_t plain_written(const void *plain, const struct tr_insn *in)
+{
+    const struct plain *p = plain;
+    unsigned rmsize = p->flags & (F_RM8 | F_RM16 | F_RM32) ? 3 : in->d.size;
+    uint32_t written = p->reg & P_W ? BIT(guest_of(in->i.r1, in->d.size)) : 0;
+
+    if (p->second == S_ACC) {
+        return p->rm & P_W ? BIT(R_RAX) : 0;
+    }
+    return p->rm & P_W && !in->d.has_mem ? written | BIT(guest_of(in->i.r2, rmsize)) : written;
+}
+
+void plain_access(const void *plain, const struct tr_insn *in, struct tr_place *p)
+{
+    const struct plain *row = plain;
+    unsigned size = row->flags & F_RM8    ? 0
+                    : row->flags & F_RM16 ? 1
+                    : row->flags & F_RM32 ? 2
+                                          : in->d.size;
+
+    p->size = 1u << size;
+    p->write = row->rm & P_W;
 }
 
 bool lower_plain(struct tr *t)

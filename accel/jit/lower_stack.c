@@ -32,10 +32,7 @@ static bool push(struct tr *t, bool is_reg, unsigned reg)
 {
     uint8_t arg[2] = {is_reg, (uint8_t)reg};
 
-    tr_flags_clobber(t);
-    tr_sp(t, R_RSP, -(int32_t)tr_bytes(t));
-    tr_seg(t, SEG_SS, TR_STORE, tr_bytes(t));
-    tr_mem_at(t, TR_STORE, tr_bytes(t), push_body, arg, sizeof arg);
+    tr_mem_stack(t, -(int32_t)tr_bytes(t), TR_STORE, push_body, arg, sizeof arg);
     return true;
 }
 
@@ -98,10 +95,7 @@ static void pop_body(struct tr *t, struct hrm m, const void *arg)
 
 static bool pop(struct tr *t, uint8_t g)
 {
-    tr_flags_clobber(t);
-    tr_sp(t, R_RSP, 0);
-    tr_seg(t, SEG_SS, TR_LOAD, tr_bytes(t));
-    tr_mem_at(t, TR_LOAD, tr_bytes(t), pop_body, &g, sizeof g);
+    tr_mem_stack(t, 0, TR_LOAD, pop_body, &g, sizeof g);
     return true;
 }
 

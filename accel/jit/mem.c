@@ -122,13 +122,12 @@ static uint8_t *check(struct tr *t, unsigned size, bool write)
         emit8(e, 7);
     }
     emit_alu_imm(e, false, 4, hreg(H_RCX), (TLB_SIZE - 1) * 32);
-    emit_op(e, X_W, 0x03, H_RCX, tr_state(tlb));
     emit_mov_rr(e, true, H_RAX, H_RDX);
-    emit_op(e, X_W, 0x2b, H_RAX, hmem(H_RCX, (int32_t)tag));
+    emit_op(e, X_W, 0x2b, H_RAX, hmem_index(H_R15, H_RCX, 0, (int32_t)tag));
     emit_op(e, X_W, 0x81, 7, hreg(H_RAX));
     emit32(e, (uint32_t)(PAGE_BYTES - size));
     uint8_t *miss = emit_jump(e, O_0F | 0x87, NULL);
-    emit_op(e, X_W, 0x03, H_RDX, hmem(H_RCX, offsetof(struct tlb_entry, addend)));
+    emit_op(e, X_W, 0x03, H_RDX, hmem_index(H_R15, H_RCX, 0, offsetof(struct tlb_entry, addend)));
     return miss;
 }
 
@@ -164,4 +163,233 @@ void tr_mem(struct tr *t, enum tr_access access, unsigned size, tr_body *body, c
     tr_flags_clobber(t);
     tr_ea(t, access, size);
     tr_mem_at(t, access, size, body, arg, arg_len);
+}
+
+/* ---- shared looks ---- */
+
+/* 64-bit code, or flat 32-bit code: an offset is a linear address but for FS and GS. */
+static bool place_ok(const struct tr_insn *in)
+{
+    unsigned seg = in->i.seg;
+
+    if (INSN_ASIZE(&in->i) == 0 || in->d.row->enc & ENC_VSIB) {
+        return false;
+    }
+    if (in->d.code == MODE_CODE64) {
+        return true;
+    }
+    return in->d.code == MODE_CODE32 && in->d.mode & MODE_FLAT && INSN_ASIZE(&in->i) == 1 &&
+           (seg == SEG_DS || seg == SEG_SS || seg == SEG_ES);
+}
+
+bool tr_place_of(const struct tr *t, const struct tr_insn *in, struct tr_place *p)
+{
+    const struct insn *i = &in->i;
+    bool code64 = in->d.code == MODE_CODE64;
+
+    if (!place_ok(in)) {
+        return false;
+    }
+    *p = (struct tr_place){.base = i->base,
+                           .index = i->index,
+                           .scale = INSN_SCALE(i),
+                           .seg = code64 && (i->seg == SEG_FS || i->seg == SEG_GS) ? i->seg : 0xff,
+                           .wide = INSN_ASIZE(i) == 2,
+                           .disp = i->disp};
+    if (i->base == R_BASE) {
+        p->base = R_ZERO;
+        p->disp += (int64_t)t->ip;
+    }
+    return true;
+}
+
+struct tr_place tr_stack_place(const struct tr *t, int32_t disp)
+{
+    return (struct tr_place){.base = R_RSP,
+                             .index = R_ZERO,
+                             .seg = 0xff,
+                             .wide = (t->k->mode & MODE_CODE) == MODE_CODE64,
+                             .disp = disp};
+}
+
+/* Offset of the place at displacement disp into host register `to`; uses RCX, keeps flags. */
+static void place_offset(struct tr *t, const struct tr_place *p, int64_t disp, unsigned to,
+                         bool wide)
+{
+    unsigned base = H_NONE, index = H_NONE;
+
+    if (p->base != R_ZERO) {
+        base = tr_gpr_get(t, p->base, to);
+    }
+    if (p->index != R_ZERO) {
+        index = tr_gpr_get(t, p->index, H_RCX);
+    }
+    if (base == H_NONE && index == H_NONE) {
+        emit_mov_imm(&t->e, to, wide ? (uint64_t)disp : (uint32_t)disp);
+    } else if (index == H_NONE && !disp) {
+        emit_mov_rr(&t->e, wide, to, base);
+    } else {
+        emit_lea(&t->e, wide, to,
+                 hmem_index(base, index, index == H_NONE ? 0 : p->scale, (int32_t)disp));
+    }
+}
+
+static void place_linear(struct tr *t, const struct tr_place *p, int64_t disp, unsigned to)
+{
+    place_offset(t, p, disp, to, p->wide);
+    if (p->seg != 0xff) {
+        emit_op(&t->e, X_W, 0x03, to, tr_state_at(offsetof(struct cpu, seg[p->seg].base)));
+    }
+}
+
+/* Place p through an open window.  Flags are kept. */
+static struct hrm window_operand(struct tr *t, const struct window *w, const struct tr_place *p)
+{
+    unsigned base = p->base == R_ZERO ? H_NONE : tr_host(p->base);
+    unsigned index = p->index == R_ZERO ? H_NONE : tr_host(p->index);
+
+    struct hrm slot = tr_state_at(offsetof(struct cpu, window[w->slot]));
+
+    emit_load(&t->e, true, H_RDX, slot);
+    if (p->base == R_ZERO && p->index == R_ZERO) {
+        return hmem(H_RDX, (int32_t)(p->disp - w->lo));
+    }
+    if (!p->wide) { /* addresses wrap at 4 GiB */
+        place_offset(t, p, p->disp, H_RDX, false);
+        emit_load(&t->e, true, H_RCX, slot);
+        emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, H_RCX, 0, 0));
+        return hmem(H_RDX, 0);
+    }
+    if (p->base != R_ZERO && (base == H_NONE || p->index != R_ZERO)) {
+        base = tr_gpr_get(t, p->base, H_RCX);
+        emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, base, 0, 0));
+        base = H_NONE;
+    }
+    if (p->index != R_ZERO && index == H_NONE) {
+        index = tr_gpr_get(t, p->index, H_RCX);
+        emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, index, p->scale, 0));
+        index = H_NONE;
+    }
+    if (p->index != R_ZERO && index != H_NONE) {
+        return hmem_index(H_RDX, index, p->scale, (int32_t)p->disp);
+    }
+    return base == H_NONE ? hmem(H_RDX, (int32_t)p->disp)
+                          : hmem_index(H_RDX, base, 0, (int32_t)p->disp);
+}
+
+/* It could not be opened: the interpreter does the instruction and the rest of the block. */
+static void window_cold(struct tr *t, struct cold *k)
+{
+    const struct window *w = &k->window;
+    bool write = k->access != TR_LOAD;
+
+    tr_set_base(t);
+    emit_mov_imm(&t->e, H_RCX, (uint64_t)(uintptr_t)&t->k->insn[t->at]);
+    emit_mov_imm(&t->e, H_RAX,
+                 WINDOW_ASK(w->hi - w->lo, k->place.disp - w->lo, k->size, write | w->write << 1));
+    emit_jump(&t->e, 0xe8, t->j->thunk[TH_WINDOW]);
+    if (t->vec) {
+        emit_jump(&t->e, 0xe8, t->j->thunk[TH_VEC_LOAD]);
+    }
+    emit_op(&t->e, X_W, 0x85, H_RDX, hreg(H_RDX));
+    emit_jump(&t->e, O_0F | 0x85, k->back);
+    tr_interpret(t);
+}
+
+/*
+ * RDX = the host's address of the window's start.  To the slot goes what is to be added to base,
+ * index and displacement (with 32-bit addresses: to their sum), whatever the base is by then;
+ * without any, that address itself.
+ */
+static void window_fill(struct tr *t, const struct window *w)
+{
+    const struct tr_place *key = &w->key;
+    struct hrm slot = tr_state_at(offsetof(struct cpu, window[w->slot]));
+
+    if (key->base == R_ZERO && key->index == R_ZERO) {
+        emit_store(&t->e, true, slot, H_RDX);
+        return;
+    }
+    place_offset(t, key, key->wide ? 0 : w->lo, H_RAX, key->wide);
+    emit_lea(&t->e, true, H_RCX, hmem(H_RDX, key->wide ? (int32_t)-w->lo : 0));
+    emit_op(&t->e, X_W, 0x2b, H_RCX, hreg(H_RAX));
+    emit_store(&t->e, true, slot, H_RCX);
+}
+
+struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access access,
+                       tr_body *body, const void *arg, unsigned arg_len)
+{
+    struct tr_place p = *at;
+    struct window *w;
+
+    p.write = access != TR_LOAD;
+    w = window_find(t, &p);
+    if (w) {
+        struct hrm m = window_operand(t, w, &p);
+
+        if (p.fixed) {
+            emit_lea(&t->e, true, H_RDX, m);
+            m = hmem(H_RDX, 0);
+        }
+        body(t, m, arg);
+        return NULL;
+    }
+    tr_flags_clobber(t);
+    w = window_plan(t, &p);
+    if (!w) {
+        place_linear(t, &p, p.disp, H_RDX);
+        tr_mem_at(t, access, p.size, body, arg, arg_len);
+        return &t->cold[t->ncold - 1];
+    }
+    place_linear(t, &p, w->lo, H_RDX);
+    struct cold *k = tr_cold(t, window_cold, check(t, (unsigned)(w->hi - w->lo), w->write));
+    k->access = access;
+    k->size = p.size;
+    k->place = p;
+    k->window = *w;
+    k->back = t->e.p;
+    window_fill(t, w);
+    w->open = true;
+    body(t, hmem(H_RDX, (int32_t)(p.disp - w->lo)), arg);
+    return NULL;
+}
+
+void tr_mem_shared(struct tr *t, enum tr_access access, unsigned size, tr_body *body,
+                   const void *arg, unsigned arg_len)
+{
+    struct tr_place p;
+
+    if (!tr_place_of(t, t->in, &p)) {
+        tr_mem(t, access, size, body, arg, arg_len);
+        return;
+    }
+    p.size = (uint16_t)size;
+    tr_access(t, &p, access, body, arg, arg_len);
+}
+
+/* The stack is as wide as the code, without segment. */
+static bool is_flat_stack(const struct tr *t)
+{
+    unsigned need = MODE_FLAT | MODE_STACK32, code = t->k->mode & MODE_CODE;
+
+    return code == MODE_CODE64
+               ? t->in->d.size == 3
+               : code == MODE_CODE32 && t->in->d.size == 2 && (t->k->mode & need) == need;
+}
+
+struct cold *tr_mem_stack(struct tr *t, int32_t disp, enum tr_access access, tr_body *body,
+                          const void *arg, unsigned arg_len)
+{
+    if (is_flat_stack(t)) {
+        struct tr_place p = tr_stack_place(t, disp);
+
+        p.size = (uint16_t)tr_bytes(t);
+        p.fixed = access == TR_LOAD; /* POP moves the pointer first */
+        return tr_access(t, &p, access, body, arg, arg_len);
+    }
+    tr_flags_clobber(t);
+    tr_sp(t, R_RSP, disp);
+    tr_seg(t, SEG_SS, access, tr_bytes(t));
+    tr_mem_at(t, access, tr_bytes(t), body, arg, arg_len);
+    return &t->cold[t->ncold - 1];
 }

@@ -60,6 +60,40 @@ void *slow_lock(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
     return jit_of(c)->slow.at = mem_lock_slow(c, i, la, size);
 }
 
+/* Windows that could not be opened before a block is translated without. */
+enum { WINDOW_FAILS_MAX = 32 };
+
+static void *window_fail(struct cpu *c, const struct insn *i)
+{
+    struct code_block *k = block_of(i - (i->n - 1));
+
+    if (++k->window_fails == WINDOW_FAILS_MAX) {
+        k->no_windows = true;
+        jit_drop(jit_of(c), k);
+    }
+    return NULL;
+}
+
+void *slow_window(struct cpu *c, const struct insn *i, uint64_t la, uint32_t ask)
+{
+    unsigned len = bits(ask, 10, 0), size = bits(ask, 29, 22), write = ask >> 30;
+    uint64_t at = la + bits(ask, 21, 11);
+
+    at = cpu_is_64(c) ? at : (uint32_t)at;
+    c->cur = i;
+    if (!cpu_is_canonical(at) || c->tlb_class == TLB_CHECKED ||
+        (at & PAGE_OFFSET_MASK) + size > PAGE_BYTES) {
+        return window_fail(c, i);
+    }
+    mmu_ref(c, at, mmu_class(c, c->cpl), write & 1);
+    const struct tlb_entry *e = tlb_slot(c, la);
+    uint64_t tag = write & 2 ? e->tag_w : e->tag_r;
+    if (la - tag > PAGE_BYTES - len) {
+        return window_fail(c, i);
+    }
+    return (void *)(uintptr_t)(la + e->addend);
+}
+
 static void store_back(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
 {
     const void *from = scratch(c);

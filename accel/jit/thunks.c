@@ -10,6 +10,8 @@
  *   TH_FALL       the same, counted as a fallback
  *   TH_DISPATCH, TH_FIND  RAX = guest IP: go there, through the jump cache or the engine
  *   TH_POLL       RAX = guest IP: the quantum is used up, or there may be requests
+ *   TH_POLL_RET   the same for a return, which goes on with RET
+ *   TH_BASE       returned to by a guest return without a call under way; RAX = guest IP
  *   TH_LINK       RAX = guest IP, ECX = where in the cache the jump's rel32 stands
  *   TH_HANDLER    (called) RDX = instruction and its successor slow_went_on
  *   TH_LOAD...    (called) RDX = linear address, RCX = instruction, EAX = size: RDX = host address
@@ -57,10 +59,14 @@ static void ret(struct emit *e)
     emit8(e, 0xc3);
 }
 
+/* Call a C function; guest registers are stored, RBX is lost. */
 static void call_c(struct emit *e, const void *fn)
 {
+    emit_mov_rr(e, true, H_RBX, H_RSP);
+    emit_alu_imm(e, true, 4, hreg(H_RSP), -16);
     emit_mov_imm(e, H_RAX, (uint64_t)(uintptr_t)fn);
     emit_op(e, 0, 0xff, 2, hreg(H_RAX));
+    emit_mov_rr(e, true, H_RSP, H_RBX);
 }
 
 static void store_regs(struct emit *e)
@@ -75,12 +81,15 @@ static void store_regs(struct emit *e)
 static void load_regs(struct emit *e, bool all)
 {
     static const uint16_t callee_saved =
-        BIT(H_RBX) | BIT(H_R12) | BIT(H_R13) | BIT(H_R14) | BIT(H_R15);
+        BIT(H_R12) | BIT(H_R13) | BIT(H_R14); /* RBX holds the stack pointer meanwhile */
 
     for (unsigned g = 0; g < 16; g++) {
         if (tr_host(g) != H_NONE && (all || !(callee_saved & BIT(tr_host(g))))) {
             emit_load(e, true, tr_host(g), tr_state_at(g * 8));
         }
+    }
+    if (all) {
+        emit_load(e, true, H_R15, tr_state(tlb));
     }
 }
 
@@ -121,9 +130,11 @@ static void refill(struct emit *e)
 
 static const uint8_t saved[] = {H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15};
 
+/* Forget the guest calls under way; the outer compiled code's base, if any, is in force again. */
 static void frame_pop(struct emit *e)
 {
-    emit_alu_imm(e, true, 0, hreg(H_RSP), 8);
+    emit_load(e, true, H_RSP, tr_state(host_base));
+    emit_op(e, 0, 0x8f, 0, tr_state(host_base));
     for (unsigned n = ARRAY_LEN(saved); n-- > 0;) {
         pop(e, saved[n]);
     }
@@ -135,9 +146,14 @@ static void emit_enter(struct emit *e, struct jit *j)
     for (unsigned n = 0; n < ARRAY_LEN(saved); n++) {
         push(e, saved[n]);
     }
-    emit_alu_imm(e, true, 5, hreg(H_RSP), 8);
     emit_lea(e, true, H_RBP, hmem(H_RDI, STATE_BIAS));
     emit_mov_rr(e, true, H_RAX, H_RSI);
+    emit_op(e, 0, 0xff, 6, tr_state(host_base)); /* push */
+    emit_store(e, true, tr_state(host_base), H_RSP);
+    emit_lea(e, true, H_RCX, hmem(H_RSP, -HOST_CALLS * 8));
+    emit_store(e, true, tr_state(host_limit), H_RCX);
+    emit_mov_imm(e, H_RCX, (uint64_t)(uintptr_t)(j->rx + (j->thunk[TH_BASE] - j->rw)));
+    push(e, H_RCX);
     refill(e);
     emit_op(e, 0, 0xc6, 0, tr_state(code_dropped));
     emit8(e, 0);
@@ -217,9 +233,23 @@ void emit_lookup(struct emit *e, bool flat, uint8_t *miss[2])
     miss[1] = emit_jump(e, O_0F | 0x85, NULL);
 }
 
-void emit_jump_entry(struct emit *e)
+void emit_lookup_const(struct emit *e, uint64_t la, uint8_t *miss[2])
 {
-    emit_op(e, 0, 0xff, 4, hmem(H_RCX, offsetof(struct jcache_entry, code)));
+    int32_t at = (int32_t)(((la ^ la >> 13) & (JCACHE_SIZE - 1)) * sizeof(struct jcache_entry));
+
+    emit_mov_imm(e, H_RAX, la);
+    emit_load(e, true, H_RCX, tr_state(jcache));
+    emit_alu_imm(e, true, 0, hreg(H_RCX), at);
+    emit_op(e, X_W, 0x39, H_RAX, hmem(H_RCX, offsetof(struct jcache_entry, at)));
+    miss[0] = emit_jump(e, O_0F | 0x85, NULL);
+    emit_load(e, true, H_RDX, tr_state(jkey));
+    emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
+    miss[1] = emit_jump(e, O_0F | 0x85, NULL);
+}
+
+void emit_jump_entry(struct emit *e, unsigned op)
+{
+    emit_op(e, 0, 0xff, op, hmem(H_RCX, offsetof(struct jcache_entry, code)));
 }
 
 /* RAX = code to go to, or NULL. */
@@ -229,6 +259,21 @@ static void go_to_found(struct emit *e, const struct jit *j)
     emit_jump(e, O_0F | 0x84, j->thunk[TH_EXIT]);
     load_regs(e, true);
     emit_op(e, 0, 0xff, 4, hreg(H_RAX));
+}
+
+/* The quantum is used up: leave for RAX when somebody wants something, else begin a new one. */
+static void poll(struct emit *e, const struct jit *j)
+{
+    emit_op(e, X_LOCK, 0x80, 4, tr_state(look)); /* and 0: before the requests are looked at */
+    emit8(e, 0);
+    emit_load(e, true, H_RCX, tr_state(v));
+    emit_op(e, 0, 0x83, 7, hmem(H_RCX, offsetof(struct vcpu, requests)));
+    emit8(e, 0);
+    emit_jump(e, O_0F | 0x85, j->thunk[TH_LEAVE]);
+    emit_op(e, 0, 0x81, 7, tr_state(quantum)); /* less: its instructions are counted (check.c) */
+    emit32(e, JIT_QUANTUM);
+    emit_jump(e, O_0F | 0x82, j->thunk[TH_LEAVE]);
+    refill(e);
 }
 
 static void emit_finds(struct emit *e, struct jit *j)
@@ -249,33 +294,38 @@ static void emit_finds(struct emit *e, struct jit *j)
     go_to_found(e, j);
 
     begin(e, j, TH_POLL);
-    emit_op(e, X_LOCK, 0x80, 4, tr_state(look)); /* and 0: before the requests are looked at */
-    emit8(e, 0);
-    emit_load(e, true, H_RCX, tr_state(v));
-    emit_op(e, 0, 0x83, 7, hmem(H_RCX, offsetof(struct vcpu, requests)));
-    emit8(e, 0);
-    emit_jump(e, O_0F | 0x85, j->thunk[TH_LEAVE]);
-    emit_op(e, 0, 0x81, 7, tr_state(quantum)); /* less: its instructions are counted (check.c) */
-    emit32(e, JIT_QUANTUM);
-    emit_jump(e, O_0F | 0x82, j->thunk[TH_LEAVE]);
-    refill(e);
+    poll(e, j);
     begin(e, j, TH_DISPATCH);
     uint8_t *miss[2];
     emit_lookup(e, false, miss);
-    emit_jump_entry(e);
+    emit_jump_entry(e, 4);
     emit_patch(miss[0], j->thunk[TH_FIND]);
     emit_patch(miss[1], j->thunk[TH_FIND]);
+
+    begin(e, j, TH_POLL_RET);
+    poll(e, j);
+    ret(e);
+
+    /* The return address below all others. */
+    begin(e, j, TH_BASE);
+    emit_mov_imm(e, H_RCX, (uint64_t)(uintptr_t)(j->rx + (j->thunk[TH_BASE] - j->rw)));
+    push(e, H_RCX);
+    go(e, j, TH_DISPATCH);
 }
 
 static void emit_handler(struct emit *e, struct jit *j)
 {
     begin(e, j, TH_HANDLER);
+    emit_op(e, 0, 0xff, 6, tr_state(jkey)); /* push */
     push(e, H_RDX);
     count_call(e, j);
     store_state(e, j);
     emit_mov_rr(e, true, H_RSI, H_RDX);
     lea_cpu(e, H_RDI);
+    emit_mov_rr(e, true, H_RBX, H_RSP);
+    emit_alu_imm(e, true, 4, hreg(H_RSP), -16);
     emit_op(e, 0, 0xff, 2, hmem(H_RSI, offsetof(struct insn, fn)));
+    emit_mov_rr(e, true, H_RSP, H_RBX);
     pop(e, H_RSI);
     emit_op(e, 0, 0x80, 7, tr_state(went_on));
     emit8(e, 0);
@@ -286,27 +336,32 @@ static void emit_handler(struct emit *e, struct jit *j)
     emit8(e, 0);
     uint8_t *dropped = emit_jump(e, O_0F | 0x85, NULL);
     load_regs(e, true);
+    pop(e, H_RCX);
+    emit_op(e, X_W, 0x3b, H_RCX, tr_state(jkey));
+    uint8_t *changed = emit_jump(e, O_0F | 0x85, NULL);
     ret(e);
+    /* Callers may be mapped otherwise now: their calls are forgotten. */
+    emit_patch(changed, e->p);
+    pop(e, H_RCX);
+    emit_load(e, true, H_RSP, tr_state(host_base));
+    emit_alu_imm(e, true, 5, hreg(H_RSP), 8);
+    emit_op(e, 0, 0xff, 4, hreg(H_RCX));
     emit_patch(dropped, e->p);
-    emit_alu_imm(e, true, 0, hreg(H_RSP), 8);
     lea_cpu(e, H_RDI);
     call_c(e, (const void *)(uintptr_t)slow_after);
     go(e, j, TH_EXIT);
     emit_patch(left, e->p);
-    emit_alu_imm(e, true, 0, hreg(H_RSP), 8);
     go(e, j, TH_EXIT);
 }
 
 static void emit_slow(struct emit *e, struct jit *j, enum thunk th, const void *fn)
 {
     begin(e, j, th);
-    push(e, H_RDX); /* aligns the stack */
     store_state(e, j);
     emit_mov_rr(e, true, H_RSI, H_RCX);
     emit_mov_rr(e, false, H_RCX, H_RAX);
     lea_cpu(e, H_RDI);
     call_c(e, fn);
-    pop(e, H_RDX);
     emit_mov_rr(e, true, H_RDX, H_RAX);
     load_regs(e, false);
     ret(e);
@@ -416,13 +471,14 @@ void thunks_emit(struct jit *j)
 
     emit_vec_store(&e, j);
     emit_vec_load(&e, j);
-    emit_enter(&e, j);
     emit_exits(&e, j);
     emit_finds(&e, j);
+    emit_enter(&e, j);
     emit_handler(&e, j);
     emit_slow(&e, j, TH_LOAD, (const void *)(uintptr_t)slow_load);
     emit_slow(&e, j, TH_STORE, (const void *)(uintptr_t)slow_store);
     emit_slow(&e, j, TH_RMW, (const void *)(uintptr_t)slow_rmw);
+    emit_slow(&e, j, TH_WINDOW, (const void *)(uintptr_t)slow_window);
     emit_slow(&e, j, TH_LOCK, (const void *)(uintptr_t)slow_lock);
     emit_done(&e, j);
     emit_x87(&e, j);

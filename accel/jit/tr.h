@@ -8,8 +8,9 @@
  *
  * Registers while compiled code runs:
  *   RBP        the CPU state, biased (tr_state)
- *   RSP        host stack, aligned to 16
+ *   RSP        host stack: return addresses of the guest calls under way (translate.c)
  *   RAX RCX RDX scratch within one guest instruction
+ *   R15        c->tlb; loaded again after every call of a handler
  *   others     guest registers (tr_host); those that have none live in c->r[], where memory
  * operands reach them (cheap: processors rename them) Guest flags are in c->fl, in the host's
  * flags, or in both (enum tr_flags).
@@ -39,6 +40,27 @@ struct tr_insn {
     struct insn i; /* as in the block, but never one of a fused pair */
     enum decode_result result;
     const uint8_t *host; /* where its code begins */
+};
+
+/* A memory operand: base + index << scale + disp, and the base of FS or GS. */
+struct tr_place {
+    uint8_t base, index; /* guest registers; R_ZERO: none (then disp is all) */
+    uint8_t scale;
+    uint8_t seg; /* SEG_FS, SEG_GS, or 0xff: no base */
+    bool wide;   /* 64-bit addresses */
+    bool fixed;  /* the body changes the base before it accesses */
+    bool write;
+    uint16_t size; /* bytes */
+    int64_t disp;
+};
+
+/* See window.c. */
+enum { WINDOWS = 4 };
+struct window {
+    struct tr_place key; /* but for disp, size and write */
+    bool open, write;
+    uint8_t slot;   /* of c->window[] */
+    int64_t lo, hi; /* displacements it is good for, from the base as it is now */
 };
 
 struct tr;
@@ -72,6 +94,8 @@ struct cold {
     uint64_t ip;                  /* edges: target */
     enum tr_flags after;          /* cold handlers: flags at `back` */
     void (*commit)(struct tr *t); /* indirect branches */
+    struct tr_place place;        /* windows: the access that opens it */
+    struct window window;
     bool last; /* of a branch: the block is not gone on with whatever a store did */
     uint8_t *more[TR_BAILS_MAX - 1]; /* as from, or NULL */
 };
@@ -94,6 +118,8 @@ struct tr {
     bool x87;               /* the block entry makes fpu.x87_live true */
     unsigned nbails;
     uint8_t *bails[TR_BAILS_MAX]; /* of the present instruction */
+    unsigned next_window;
+    struct window window[WINDOWS];
     unsigned ncold;
     struct cold cold[TR_COLD_MAX];
     struct tr_insn insn[BLOCK_MAX];
@@ -108,7 +134,7 @@ static inline unsigned tr_host(unsigned g)
         [R_RAX] = H_R8,  [R_RCX] = H_R9,  [R_RDX] = H_R10, [R_RBX] = H_RBX,
         [R_RSP] = H_R12, [R_RBP] = H_R13, [R_RSI] = H_RSI, [R_RDI] = H_RDI,
         [8] = H_R11,     [9] = H_NONE,    [10] = H_NONE,   [11] = H_NONE,
-        [12] = H_NONE,   [13] = H_R15,    [14] = H_R14,    [15] = H_NONE};
+        [12] = H_NONE,   [13] = H_R14,    [14] = H_NONE,   [15] = H_NONE};
 
     return map[g & 15];
 }
@@ -209,6 +235,24 @@ void tr_mem_at(struct tr *t, enum tr_access access, unsigned size, tr_body *body
 void tr_mem_or_handler(struct tr *t, enum tr_access access, unsigned size);
 /* The store of a branch that is under way: nothing of the block is executed behind it. */
 void tr_mem_last(struct tr *t);
+/*
+ * As tr_mem, for a place; looks that are shared with other accesses of the block (window.c).  Flags
+ * are as they were where no look is needed: spill or clobber them when the body relies on it.  The
+ * slow path where `body` stands again, or NULL.
+ */
+struct cold *tr_access(struct tr *t, const struct tr_place *p, enum tr_access access, tr_body *body,
+                       const void *arg, unsigned arg_len);
+/* The memory operand of an instruction (disp only: size and write are the caller's); false: not
+ * tr_ea_ok. */
+bool tr_place_of(const struct tr *t, const struct tr_insn *in, struct tr_place *p);
+/* The operand of the present instruction disp bytes from the guest's stack pointer. */
+struct cold *tr_mem_stack(struct tr *t, int32_t disp, enum tr_access access, tr_body *body,
+                          const void *arg, unsigned arg_len);
+/* disp bytes from the guest's stack pointer. */
+struct tr_place tr_stack_place(const struct tr *t, int32_t disp);
+/* tr_access on the memory operand of t->in. */
+void tr_mem_shared(struct tr *t, enum tr_access access, unsigned size, tr_body *body,
+                   const void *arg, unsigned arg_len);
 /* Alignment that the operand of the next tr_mem must have (1: any); otherwise its handler runs and
  * raises. */
 void tr_mem_aligned(struct tr *t, unsigned align);
@@ -238,11 +282,20 @@ void tr_bail_from(struct tr *t, uint8_t *from);
 /* Bail when the branch target `ip`, a constant, or the one in EAX, lies outside CS. */
 void tr_check_target(struct tr *t, uint64_t ip);
 void tr_check_target_rax(struct tr *t);
+/*
+ * As tr_goto and tr_goto_rax for calls, whose return address the caller has stored on the guest's
+ * stack: to the constant ip, or to RAX; and for returns, to RAX.
+ */
+void tr_call(struct tr *t, uint64_t ip);
+void tr_call_rax(struct tr *t, void (*commit)(struct tr *t));
+void tr_ret(struct tr *t, void (*commit)(struct tr *t));
 /* What TH_HANDLER's way takes in the cold part: the handler instead of what was emitted between
  * `from` and here; the flags end where they are now. */
 void tr_cold_handler(struct tr *t, uint8_t *from);
 /* Call the handler of t->in and go on; or, with ENC_END, go there for good. */
 void tr_handler(struct tr *t);
+/* The interpreter goes on from the present instruction; flags are spilled. */
+void tr_interpret(struct tr *t);
 /* Set c->r[R_BASE] (uses RCX). */
 void tr_set_base(struct tr *t);
 /* IP of the present instruction and the one behind, cut to the code size. */
@@ -271,6 +324,9 @@ const struct lowering *tr_lowering(const struct tr *t);
 
 bool lower_plain(struct tr *t); /* lower_plain.c: the guest's instruction with other registers */
 const void *plain_of(const struct op_fns *fns);
+/* Guest registers an instruction with row `plain` writes; its memory access (size, write). */
+uint32_t plain_written(const void *plain, const struct tr_insn *in);
+void plain_access(const void *plain, const struct tr_insn *in, struct tr_place *p);
 lower_fn *branch_of(const struct op_fns *fns); /* lower_branch.c */
 lower_fn *misc_of(const struct op_fns *fns);   /* lower_misc.c */
 lower_fn *stack_of(const struct op_fns *fns);  /* lower_stack.c */

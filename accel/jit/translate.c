@@ -161,6 +161,24 @@ static void count(struct tr *t, uint64_t ip)
     tr_cold(t, cold_poll, look(t, NULL))->ip = ip;
 }
 
+/* Through the jump cache to a constant address. */
+static void look_up(struct tr *t, uint64_t ip)
+{
+    uint8_t *miss[2];
+
+    if (is_flat(t)) {
+        emit_lookup_const(&t->e, ip, miss);
+    } else {
+        emit_mov_imm(&t->e, H_RAX, ip);
+        emit_lookup(&t->e, false, miss);
+    }
+    emit_jump_entry(&t->e, 4);
+    if (!t->e.full) {
+        emit_patch(miss[0], t->j->thunk[TH_FIND]);
+        emit_patch(miss[1], t->j->thunk[TH_FIND]);
+    }
+}
+
 void tr_goto(struct tr *t, uint64_t ip)
 {
     tr_flags_clobber(t);
@@ -171,15 +189,7 @@ void tr_goto(struct tr *t, uint64_t ip)
     } else if (may_link(t, ip)) {
         tr_cold(t, cold_link, emit_jump(&t->e, 0xe9, NULL))->ip = ip;
     } else {
-        uint8_t *miss[2];
-
-        emit_mov_imm(&t->e, H_RAX, ip);
-        emit_lookup(&t->e, is_flat(t), miss);
-        emit_jump_entry(&t->e);
-        if (!t->e.full) {
-            emit_patch(miss[0], t->j->thunk[TH_FIND]);
-            emit_patch(miss[1], t->j->thunk[TH_FIND]);
-        }
+        look_up(t, ip);
     }
     t->ended = true;
 }
@@ -196,7 +206,8 @@ void tr_jcc(struct tr *t, unsigned cc, uint64_t ip)
     tr_cold(t, cold_goto, emit_jump(&t->e, O_0F | 0x80u | cc, NULL))->ip = ip;
 }
 
-static void end_in_handler(struct tr *t)
+/* The handler of the present instruction goes on, by way of thunk th. */
+static void go_to_handler(struct tr *t, enum thunk th)
 {
     tr_flags_clobber(t);
     tr_set_base(t);
@@ -205,31 +216,58 @@ static void end_in_handler(struct tr *t)
     op_fn *fn = t->at ? i->fn : t->k->first_fn;
     emit_mov_imm(&t->e, H_RDX, (uint64_t)(uintptr_t)i);
     emit_mov_imm(&t->e, H_RAX, (uint64_t)(uintptr_t)fn);
-    emit_jump(&t->e, 0xe9, t->j->thunk[t->in->result == DECODE_OK ? TH_FALL : TH_TAIL]);
+    emit_jump(&t->e, 0xe9, t->j->thunk[th]);
     t->ended = true;
 }
 
-/* Not in the jump cache: an address that cannot be is the branch's own fault. */
-static void cold_miss(struct tr *t, struct cold *k)
+void tr_interpret(struct tr *t)
+{
+    go_to_handler(t, TH_TAIL);
+}
+
+static void end_in_handler(struct tr *t)
+{
+    bool row = t->in->result == DECODE_OK;
+
+    go_to_handler(t, row ? TH_FALL : TH_TAIL);
+    if (row) {
+        t->j->fallbacks[t->in->i.row].sites++;
+    }
+}
+
+static void cold_end(struct tr *t, struct cold *k)
+{
+    (void)k;
+    end_in_handler(t);
+}
+
+/* An address in RAX that cannot be is the branch's own fault.  Uses RCX. */
+static void check_canonical(struct tr *t)
 {
     if ((t->k->mode & MODE_CODE) == MODE_CODE64) {
         emit_mov_rr(&t->e, true, H_RCX, H_RAX);
-        emit_op(&t->e, X_W, 0xc1, 4, hreg(H_RCX)); /* shl: the high bits are bit 47 again? */
-        emit8(&t->e, 16);
-        emit_op(&t->e, X_W, 0xc1, 7, hreg(H_RCX));
-        emit8(&t->e, 16);
-        emit_op(&t->e, X_W, 0x3b, H_RCX, hreg(H_RAX));
-        uint8_t *good = emit_jump(&t->e, O_0F | 0x84, NULL);
-        end_in_handler(t);
-        if (!t->e.full) {
-            emit_patch(good, t->e.p);
-        }
+        emit_op(&t->e, X_W, 0xc1, 7, hreg(H_RCX)); /* sar: 0 or -1 */
+        emit8(&t->e, 47);
+        emit_alu_imm(&t->e, false, 0, hreg(H_RCX), 1);
+        emit_alu_imm(&t->e, false, 7, hreg(H_RCX), 1);
+        tr_cold(t, cold_end, emit_jump(&t->e, O_0F | 0x87, NULL));
     }
+}
+
+/* Not in the jump cache. */
+static void cold_miss(struct tr *t, struct cold *k)
+{
+    check_canonical(t);
     if (k->commit) {
         k->commit(t);
     }
     emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
-    emit_jump(&t->e, 0xe9, t->j->thunk[TH_FIND]);
+    if (k->back) { /* a call */
+        emit_jump(&t->e, 0xe8, t->j->thunk[TH_FIND]);
+        emit_jump(&t->e, 0xe9, k->back);
+    } else {
+        emit_jump(&t->e, 0xe9, t->j->thunk[TH_FIND]);
+    }
 }
 
 void tr_goto_rax(struct tr *t, void (*commit)(struct tr *t))
@@ -249,7 +287,130 @@ void tr_goto_rax(struct tr *t, void (*commit)(struct tr *t))
     } else {
         emit_jump(&t->e, O_0F | 0x8e, t->j->thunk[TH_POLL]);
         look(t, t->j->thunk[TH_POLL]);
-        emit_jump_entry(&t->e);
+        emit_jump_entry(&t->e, 4);
+    }
+    t->ended = true;
+}
+
+/* ---- calls and returns ---- */
+
+/*
+ * Guest calls are host calls, so that the host's predictor of returns works for the guest: the code
+ * behind the call, at `back`, compares where the guest returns to with where it should.  Nothing
+ * hangs on the host's stack being right: what does not fit goes through the jump cache, and whoever
+ * leaves compiled code forgets all calls under way.
+ */
+
+/* Too deep: forget the calls under way. */
+static void cold_deep(struct tr *t, struct cold *k)
+{
+    emit_load(&t->e, true, H_RSP, tr_state(host_base));
+    emit_alu_imm(&t->e, true, 5, hreg(H_RSP), 8);
+    emit_jump(&t->e, 0xe9, k->back);
+}
+
+static void check_depth(struct tr *t)
+{
+    emit_op(&t->e, X_W, 0x3b, H_RSP, tr_state(host_limit));
+    uint8_t *deep = emit_jump(&t->e, O_0F | 0x82, NULL);
+    tr_cold(t, cold_deep, deep)->back = t->e.p;
+}
+
+static void cold_poll_call(struct tr *t, struct cold *k)
+{
+    if (k->size) { /* a constant target */
+        emit_mov_imm(&t->e, H_RAX, k->ip);
+    }
+    emit_jump(&t->e, 0xe8, t->j->thunk[TH_POLL]);
+    emit_jump(&t->e, 0xe9, k->back);
+}
+
+static void cold_call_cross(struct tr *t, struct cold *k)
+{
+    look_up(t, k->ip);
+}
+
+/* RAX = where the guest returned to; the host is behind the call. */
+static void after_call(struct tr *t)
+{
+    uint64_t next = tr_next_ip(t);
+    bool wide = (t->k->mode & MODE_CODE) == MODE_CODE64;
+
+    if (!wide || (uint64_t)(int64_t)(int32_t)next == next) {
+        emit_op(&t->e, x_w(wide), 0x81, 7, hreg(H_RAX));
+        emit32(&t->e, (uint32_t)next);
+    } else {
+        emit_mov_imm(&t->e, H_RCX, next);
+        emit_op(&t->e, X_W, 0x3b, H_RAX, hreg(H_RCX));
+    }
+    emit_jump(&t->e, O_0F | 0x85, t->j->thunk[TH_DISPATCH]);
+    if (may_link(t, next)) {
+        tr_cold(t, cold_link, emit_jump(&t->e, 0xe9, NULL))->ip = next;
+    } else {
+        look_up(t, next);
+    }
+    t->ended = true;
+}
+
+void tr_call(struct tr *t, uint64_t ip)
+{
+    if (t->j->unlinked || !is_flat(t)) {
+        tr_goto(t, ip);
+        return;
+    }
+    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
+    struct cold *poll = tr_cold(t, cold_poll_call, emit_jump(&t->e, O_0F | 0x8e, NULL));
+    poll->ip = ip;
+    poll->size = 1;
+    poll->more[0] = look(t, NULL);
+    check_depth(t);
+    uint8_t *to = emit_jump(&t->e, 0xe8, NULL);
+    tr_cold(t, may_link(t, ip) ? cold_link : cold_call_cross, to)->ip = ip;
+    poll->back = t->e.p;
+    after_call(t);
+}
+
+void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
+{
+    uint8_t *miss[2];
+    struct cold *cold[3];
+
+    if (t->j->unlinked || !is_flat(t)) {
+        tr_goto_rax(t, commit);
+        return;
+    }
+    emit_lookup(&t->e, true, miss);
+    for (unsigned n = 0; n < ARRAY_LEN(miss); n++) {
+        cold[n] = tr_cold(t, cold_miss, miss[n]);
+        cold[n]->commit = commit;
+    }
+    commit(t);
+    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
+    cold[2] = tr_cold(t, cold_poll_call, emit_jump(&t->e, O_0F | 0x8e, NULL));
+    cold[2]->more[0] = look(t, NULL);
+    check_depth(t);
+    emit_jump_entry(&t->e, 2);
+    for (unsigned n = 0; n < ARRAY_LEN(cold); n++) {
+        cold[n]->back = t->e.p;
+    }
+    after_call(t);
+}
+
+void tr_ret(struct tr *t, void (*commit)(struct tr *t))
+{
+    if (!is_flat(t)) {
+        tr_goto_rax(t, commit);
+        return;
+    }
+    check_canonical(t);
+    commit(t);
+    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
+    if (t->j->unlinked) {
+        emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
+    } else {
+        emit_jump(&t->e, O_0F | 0x8e, t->j->thunk[TH_POLL_RET]);
+        look(t, t->j->thunk[TH_POLL_RET]);
+        emit8(&t->e, 0xc3);
     }
     t->ended = true;
 }
@@ -415,8 +576,10 @@ static void lower_all(struct tr *t)
 
         if (!l || !l->fn || !l->fn(t)) {
             tr_handler(t);
+            windows_close(t);
         }
         place_bails(t);
+        windows_after(t);
     }
     if (!t->ended) {
         tr_goto(t, tr_next_ip(t));
@@ -467,6 +630,7 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     t->flags = FL_MEM;
     t->base_set = t->vec = t->x87 = false;
     t->ncold = t->nbails = 0;
+    windows_close(t);
     if (!k->n || !decode_block(t)) {
         return NULL;
     }

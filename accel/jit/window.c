@@ -1,0 +1,326 @@
+/*
+ * Windows: one look-up of the software TLB for several accesses beside each other.
+ *
+ * Before the first of a group of accesses of one block with the same base (and index), the whole
+ * range the group touches is looked up; what is to be added to a linear address to have the host's
+ * is kept in struct cpu (a slot), and the others use it without a look.  A group's range is worked
+ * out by looking ahead in the block; changes of the base by constants are followed.  When the range
+ * is not on one page, or the page is not ready for what the group does, the interpreter goes on
+ * from that instruction; a block that this happens to often is translated again without windows.
+ *
+ * A window lives until its base or index changes otherwise, or a handler is called: what a handler
+ * does may change the translation.
+ *
+ * Not modelled: windows across blocks.
+ */
+#include "accel/jit/jit_int.h"
+#include "cpu/native.h"
+#include "cpu/ops.h"
+
+enum { RANGE_MAX = 1024, LOOK_AHEAD = BLOCK_MAX };
+
+/* ---- what an instruction does to the registers ---- */
+
+struct effects {
+    bool barrier;     /* everything may change */
+    uint32_t written; /* guest registers changed otherwise than by a constant */
+    unsigned moved;   /* one changed by `by`; 0xff: none */
+    int32_t by;
+};
+
+static unsigned width_of(const struct tr *t)
+{
+    return (t->k->mode & MODE_CODE) == MODE_CODE64 ? 8 : 4;
+}
+
+static unsigned full_size(const struct tr *t)
+{
+    return (t->k->mode & MODE_CODE) == MODE_CODE64 ? 3 : 2;
+}
+
+static uint32_t reg_bit(unsigned reg, unsigned size)
+{
+    return BIT(size == 0 ? reg >> 3 : reg);
+}
+
+static void moves(struct effects *f, unsigned reg, int32_t by)
+{
+    f->moved = reg;
+    f->by = by;
+}
+
+static void stack_effects(const struct tr *t, const struct tr_insn *in, struct effects *f)
+{
+    const struct op_fns *fns = in->d.row->fns;
+    int32_t width = (int32_t)width_of(t);
+
+    if (fns == &fns_leave) {
+        f->written = BIT(R_RSP) | BIT(R_RBP);
+    } else if (fns == &fns_pop_z || fns == &fns_pop_e) {
+        unsigned reg = fns == &fns_pop_z ? in->i.r1 : in->i.r2;
+
+        f->written = in->d.has_mem ? 0 : BIT(reg);
+        moves(f, R_RSP, width);
+    } else if (fns == &fns_push_z || fns == &fns_push_i || fns == &fns_push_e) {
+        moves(f, R_RSP, -width);
+    } else {
+        f->barrier = true;
+    }
+    f->barrier |= in->d.size != full_size(t);
+}
+
+static void lea_effects(const struct tr *t, const struct tr_insn *in, struct effects *f)
+{
+    if (in->d.size == full_size(t) && in->i.base == in->i.r1 && in->i.index == R_ZERO &&
+        INSN_ASIZE(&in->i) + 1u == in->d.size) {
+        moves(f, in->i.r1, in->i.disp);
+    } else {
+        f->written = BIT(in->i.r1);
+    }
+}
+
+/* ADD, SUB, INC and DEC of a whole register by a constant. */
+static bool plain_moves(const struct tr *t, const struct tr_insn *in, struct effects *f)
+{
+    const struct op_fns *fns = in->d.row->fns;
+
+    if (in->d.has_mem || in->d.size != full_size(t)) {
+        return false;
+    }
+    if (fns == &fns_add_ei || fns == &fns_add_ai) {
+        moves(f, fns == &fns_add_ai ? R_RAX : in->i.r2, (int32_t)in->i.imm);
+    } else if (fns == &fns_sub_ei || fns == &fns_sub_ai) {
+        moves(f, fns == &fns_sub_ai ? R_RAX : in->i.r2, -(int32_t)in->i.imm);
+    } else if (fns == &fns_inc || fns == &fns_dec) {
+        moves(f, in->i.r2, fns == &fns_inc ? 1 : -1);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void misc_effects(const struct tr_insn *in, struct effects *f)
+{
+    const struct op_fns *fns = in->d.row->fns;
+    unsigned size = in->d.size;
+
+    if (fns == &fns_mov_zi || fns == &fns_bswap || fns == &fns_inc_z || fns == &fns_dec_z) {
+        f->written = reg_bit(in->i.r1, size);
+    } else if (fns == &fns_mov_ao || fns == &fns_cbw) {
+        f->written = BIT(R_RAX);
+    } else if (fns == &fns_cwd) {
+        f->written = BIT(R_RDX);
+    } else if (fns == &fns_mul || fns == &fns_imul) {
+        f->written = BIT(R_RAX) | BIT(R_RDX);
+    } else if (fns == &fns_xchg_za) {
+        f->written = BIT(R_RAX) | BIT(in->i.r1);
+    } else if (fns == &fns_xchg) {
+        f->written = reg_bit(in->i.r1, size) | (in->d.has_mem ? 0 : reg_bit(in->i.r2, size));
+    } else if (fns == &fns_cmpxchg) {
+        f->written = BIT(R_RAX);
+        f->barrier = !in->d.has_mem;
+    } else if (fns != &fns_nop && fns != &fns_mov_oa && fns != &fns_clc && fns != &fns_stc &&
+               fns != &fns_cmc && fns != &fns_cld && fns != &fns_std && fns != &fns_mfence) {
+        f->barrier = true;
+    }
+}
+
+static void vec_effects(const struct tr *t, const struct tr_insn *in, struct effects *f)
+{
+    struct native_desc d;
+
+    (void)t;
+    native_describe(in->d.row, in->d.vex_l, in->d.size, &d);
+    if (in->d.row->aux & (NAT_CONTROL | NAT_OUT_ECX | NAT_GATHER | NAT_IMPLICIT | NAT_MASKED)) {
+        f->barrier = true;
+        return;
+    }
+    if (d.reg == NK_G && d.reg_access & NA_W) {
+        f->written |= BIT(in->i.r1 & 15);
+    }
+    if (d.rm == NK_G && !in->d.has_mem && d.rm_access & NA_W) {
+        f->written |= BIT(in->i.r2 & 15);
+    }
+}
+
+static bool is_jcc(const struct tr_insn *in)
+{
+    return (in->d.map == MAP_1 && (in->d.op & 0xf0) == 0x70) ||
+           (in->d.map == MAP_0F && (in->d.op & 0xf0) == 0x80);
+}
+
+static void effects_of(const struct tr *t, const struct tr_insn *in, struct effects *f)
+{
+    *f = (struct effects){.moved = 0xff};
+    if (in->result != DECODE_OK) {
+        f->barrier = true;
+        return;
+    }
+    const struct lowering *l = &t->j->lower[in->i.row];
+    if (!l->fn || in->d.row->enc & ENC_END) {
+        f->barrier = true;
+    } else if (l->fn == lower_plain) {
+        if (!plain_moves(t, in, f)) {
+            f->written = plain_written(l->arg, in);
+        }
+    } else if (in->d.row->fns == &fns_lea) {
+        lea_effects(t, in, f);
+    } else if (!in->d.row->fns) {
+        vec_effects(t, in, f);
+    } else if (stack_of(in->d.row->fns)) {
+        stack_effects(t, in, f);
+    } else if (!is_jcc(in)) {
+        misc_effects(in, f);
+    }
+}
+
+/* ---- what an instruction accesses ---- */
+
+static bool access_of(const struct tr *t, const struct tr_insn *in, struct tr_place *p)
+{
+    const struct op_row *row = in->d.row;
+    const struct lowering *l = &t->j->lower[in->i.row];
+
+    if (in->result != DECODE_OK || !l->fn) {
+        return false;
+    }
+    bool push = row->fns == &fns_push_z || row->fns == &fns_push_i || row->fns == &fns_push_e;
+    bool pop = row->fns == &fns_pop_z || row->fns == &fns_pop_e;
+
+    if ((push || pop) && !in->d.has_mem) {
+
+        *p = tr_stack_place(t, push ? -(int32_t)width_of(t) : 0);
+        p->size = width_of(t);
+        p->write = push;
+        return in->d.size == full_size(t);
+    }
+    if (!in->d.has_mem || row->enc & ENC_MEM_RAW || !tr_place_of(t, in, p)) {
+        return false;
+    }
+    if (l->fn == lower_plain) {
+        plain_access(l->arg, in, p);
+        return true;
+    }
+    if (!row->fns) {
+        struct native_desc d;
+
+        native_describe(row, in->d.vex_l, in->d.size, &d);
+        p->size = d.mem_bytes;
+        p->write = d.rm_access & NA_W;
+        return d.mem_bytes;
+    }
+    p->size = 1u << in->d.size;
+    p->write = row->fns == &fns_xchg || row->fns == &fns_cmpxchg;
+    return row->fns == &fns_xchg || row->fns == &fns_cmpxchg || row->fns == &fns_mul ||
+           row->fns == &fns_imul || row->fns == &fns_push_e;
+}
+
+static bool same_key(const struct tr_place *a, const struct tr_place *b)
+{
+    return a->base == b->base && a->index == b->index && a->scale == b->scale && a->seg == b->seg &&
+           a->wide == b->wide;
+}
+
+/* Registers a place hangs on. */
+static uint32_t regs_of(const struct tr_place *p)
+{
+    return (p->base < 16 ? BIT(p->base) : 0) | (p->index < 16 ? BIT(p->index) : 0);
+}
+
+/* ---- the windows of a block ---- */
+
+static void drop_changed(struct tr *t, const struct effects *f)
+{
+    for (unsigned n = 0; n < WINDOWS; n++) {
+        struct window *w = &t->window[n];
+        uint32_t on = regs_of(&w->key);
+
+        if (f->barrier || f->written & on || (f->moved < 16 && w->key.index == f->moved)) {
+            w->open = false;
+        } else if (f->moved < 16 && w->key.base == f->moved) {
+            w->lo -= f->by;
+            w->hi -= f->by;
+        }
+    }
+}
+
+void windows_after(struct tr *t)
+{
+    struct effects f;
+
+    effects_of(t, t->in, &f);
+    drop_changed(t, &f);
+}
+
+void windows_close(struct tr *t)
+{
+    for (unsigned n = 0; n < WINDOWS; n++) {
+        t->window[n].open = false;
+    }
+}
+
+struct window *window_find(struct tr *t, const struct tr_place *p)
+{
+    for (unsigned n = 0; n < WINDOWS; n++) {
+        struct window *w = &t->window[n];
+
+        if (w->open && same_key(&w->key, p) && p->disp >= w->lo && p->disp + p->size <= w->hi &&
+            (w->write || !p->write)) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+/* The range that accesses from here on with the key of p touch, as long as they may share. */
+static unsigned look_ahead(const struct tr *t, const struct tr_place *p, struct window *w)
+{
+    int64_t shift = 0, lo = p->disp, hi = lo + p->size;
+    unsigned count = 1;
+    bool write = p->write;
+
+    for (unsigned n = t->at; n < t->n; n++) {
+        struct tr_place q;
+        struct effects f;
+
+        if (n > t->at && access_of(t, &t->insn[n], &q) && same_key(p, &q)) {
+            int64_t from = MIN(lo, q.disp + shift), to = MAX(hi, q.disp + shift + q.size);
+
+            if (to - from <= RANGE_MAX) {
+                lo = from;
+                hi = to;
+                write |= q.write;
+                count++;
+            }
+        }
+        effects_of(t, &t->insn[n], &f);
+        if (f.barrier || f.written & regs_of(p) || (f.moved < 16 && f.moved == p->index)) {
+            break;
+        }
+        shift += f.moved < 16 && f.moved == p->base ? f.by : 0;
+    }
+    if (regs_of(p) && (lo != (int32_t)lo || hi != (int32_t)hi)) {
+        return 1;
+    }
+    w->lo = lo;
+    w->hi = hi;
+    w->write = write;
+    return count;
+}
+
+struct window *window_plan(struct tr *t, const struct tr_place *p)
+{
+    struct window plan = {.key = *p};
+
+    if (t->k->no_windows || (!p->wide && p->seg != 0xff) || look_ahead(t, p, &plan) < 2) {
+        return NULL;
+    }
+    unsigned n = 0;
+    while (n < WINDOWS && t->window[n].open) {
+        n++;
+    }
+    n = n < WINDOWS ? n : t->next_window++ % WINDOWS;
+    plan.slot = n;
+    t->window[n] = plan;
+    return &t->window[n];
+}

@@ -241,9 +241,10 @@ guest()
     stop
     pid=
     kill $reader 2>/dev/null
-    tr -d '\r' <"$raw" >"$said" 2>/dev/null
+    cat "$raw" 2>/dev/null | tr -d '\r' >"$said"
     grep -q "$4" "$said" && return
-    say "$1 did not get to \"$4\": see $said and $out/$1.log"
+    say "$1 did not get to \"$4\": see $said and $out/$1.log:"
+    tail -n 5 "$out/$1.log" >&2
     status=1
     return 1
 }

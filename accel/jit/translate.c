@@ -203,6 +203,18 @@ static void cold_goto(struct tr *t, struct cold *k)
 
 void tr_jcc(struct tr *t, unsigned cc, uint64_t ip)
 {
+    if (may_link(t, ip) && ip <= tr_ip(t) && !t->j->unlinked) { /* a loop: in line */
+        enum tr_flags flags = t->flags;
+        uint8_t *over = emit_jump(&t->e, O_0F | 0x80u | (cc ^ 1), NULL);
+
+        tr_goto(t, ip);
+        if (!t->e.full) {
+            emit_patch(over, t->e.p);
+        }
+        t->flags = flags;
+        t->ended = false;
+        return;
+    }
     tr_cold(t, cold_goto, emit_jump(&t->e, O_0F | 0x80u | cc, NULL))->ip = ip;
 }
 

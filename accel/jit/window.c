@@ -227,6 +227,16 @@ static uint32_t regs_of(const struct tr_place *p)
     return (p->base < 16 ? BIT(p->base) : 0) | (p->index < 16 ? BIT(p->index) : 0);
 }
 
+/* How far an address with the key of p goes when the registers change by f. */
+static int64_t shift_by(const struct tr_place *p, const struct effects *f)
+{
+    int64_t by = f->by;
+
+    return f->moved >= 16
+               ? 0
+               : (p->base == f->moved ? by : 0) + (p->index == f->moved ? by * (1 << p->scale) : 0);
+}
+
 /* ---- the windows of a block ---- */
 
 static void drop_changed(struct tr *t, const struct effects *f)
@@ -235,11 +245,11 @@ static void drop_changed(struct tr *t, const struct effects *f)
         struct window *w = &t->window[n];
         uint32_t on = regs_of(&w->key);
 
-        if (f->barrier || f->written & on || (f->moved < 16 && w->key.index == f->moved)) {
+        if (f->barrier || f->written & on) {
             w->open = false;
-        } else if (f->moved < 16 && w->key.base == f->moved) {
-            w->lo -= f->by;
-            w->hi -= f->by;
+        } else {
+            w->lo -= shift_by(&w->key, f);
+            w->hi -= shift_by(&w->key, f);
         }
     }
 }
@@ -294,10 +304,10 @@ static unsigned look_ahead(const struct tr *t, const struct tr_place *p, struct 
             }
         }
         effects_of(t, &t->insn[n], &f);
-        if (f.barrier || f.written & regs_of(p) || (f.moved < 16 && f.moved == p->index)) {
+        if (f.barrier || f.written & regs_of(p)) {
             break;
         }
-        shift += f.moved < 16 && f.moved == p->base ? f.by : 0;
+        shift += shift_by(p, &f);
     }
     if (regs_of(p) && (lo != (int32_t)lo || hi != (int32_t)hi)) {
         return 1;

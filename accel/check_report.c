@@ -99,6 +99,7 @@ static void compare(struct compared *p, bool raised)
     COMPARE(p, icount);
     COMPARE(p, mode);
     COMPARE(p, jkey);
+    COMPARE(p, gkey);
     COMPARE(p, cs_base);
     COMPARE(p, tlb_class);
     COMPARE(p, slow);

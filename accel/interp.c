@@ -78,18 +78,31 @@ static bool must_leave(struct cpu *c, const struct interp *e)
     return c->slow || e->unlinked || vcpu_pending(c->v) || is_full(e) || at_limit(c, e);
 }
 
-/* Have jumps to ip find block k, and its compiled code where there is some. */
+/* The key under which block k, just fetched from la, is found. */
+static uint64_t key_of(struct cpu *c, uint64_t la, const struct code_block *k)
+{
+    return !k->host2 && mmu_fetch(c, la)->global ? c->gkey : c->jkey;
+}
+
+/* What a jump-cache entry of block k leads to.  (Not by jit_first where c->quantum must be set.) */
+static void set_target(const struct interp *e, struct jcache_entry *j, const struct code_block *k,
+                       const void *code)
+{
+    j->first = code && !k->host2 && !e->other ? jit_first(e->jit, code) : k->insn;
+    j->code = code ? code : e->jit ? jit_to_interp(e->jit) : NULL;
+}
+
+/* Have jumps to ip find block k, just fetched from there, and its compiled code where there is
+ * some. */
 static void remember(struct cpu *c, const struct interp *e, uint64_t ip, const struct code_block *k,
                      const void *code)
 {
     if (!e->unlinked) {
-        *jcache_slot(c, ip + c->cs_base) =
-            (struct jcache_entry){.at = jcache_at(c, ip),
-                                  .key = c->jkey,
-                                  .first = k->insn,
-                                  .code = code     ? code
-                                          : e->jit ? jit_to_interp(e->jit)
-                                                   : NULL};
+        struct jcache_entry *j = jcache_slot(c, ip + c->cs_base);
+
+        j->at = jcache_at(c, ip);
+        j->key = key_of(c, ip + c->cs_base, k);
+        set_target(e, j, k, code);
     }
 }
 
@@ -133,7 +146,12 @@ static void op_enter_hot(struct cpu *c, const struct insn *i)
     }
     const void *code = c->slow ? NULL : code_of(e, k, c->r[R_BASE]);
     if (code) {
-        remember(c, e, c->r[R_BASE], k, code);
+        uint64_t ip = c->r[R_BASE];
+        struct jcache_entry *j = jcache_slot(c, ip + c->cs_base);
+
+        if (j->at == jcache_at(c, ip) && j->first == i) {
+            set_target(e, j, k, code);
+        }
         return jit_enter(e->jit, code);
     }
     return k->first_fn(c, i);
@@ -149,12 +167,14 @@ static const void *find_code(struct cpu *c, bool *keep)
     if (must_leave(c, e)) {
         return NULL;
     }
+    jcache_slot(c, la)->key = 0; /* it may have led to what was dropped */
     struct code_block *k = blocks_get(e->blocks, c, la);
-    const void *code = k ? code_of(e, k, c->ip) : NULL;
-    if (code) {
-        remember(c, e, c->ip, k, code);
-        *keep = !k->host2;
+    if (!k) {
+        return NULL;
     }
+    const void *code = code_of(e, k, c->ip);
+    remember(c, e, c->ip, k, code);
+    *keep = !k->host2;
     return code;
 }
 
@@ -215,11 +235,12 @@ static void interp_link(struct cpu *c, const struct insn *i)
     }
     bool keep = (c->mode & MODE_CS_FLAT) && !((la ^ from) >> PAGE_SHIFT);
     struct jcache_entry *j = jcache_slot(c, la);
-    const struct insn *t = j->at == jcache_at(c, c->ip) && j->key == c->jkey ? j->first : NULL;
+    const struct insn *t =
+        j->at == jcache_at(c, c->ip) && (j->key == c->jkey || j->key == c->gkey) ? j->first : NULL;
 
-    if (t) {
+    if (t && !(e->jit && jit_is_first(e->jit, t))) {
         c->r[R_BASE] = c->ip;
-    } else {
+    } else { /* a link is for any address that the block is mapped at */
         t = enter_block(c, e, la);
     }
     if (!t) {
@@ -382,7 +403,7 @@ static bool take_interrupts(struct cpu *c)
 static bool run_single(struct cpu *c, struct interp *e)
 {
     bool was_slow = c->slow;
-    uint64_t key = c->jkey;
+    uint64_t key = c->jkey, gkey = c->gkey;
 
     if (unlikely(c->v->m->trace_mask & TR_INSN)) {
         interp_trace_insn(c);
@@ -392,16 +413,29 @@ static bool run_single(struct cpu *c, struct interp *e)
     }
     /* No jump-cache hit and no link may carry us on. */
     c->slow = true;
-    c->jkey = ~0ull;
+    c->jkey = c->gkey = ~0ull;
     c->r[R_BASE] = c->ip;
     blocks_single(c, c->ip + c->cs_base, e->single);
     e->single[0].fn(c, &e->single[0]);
     c->cur = NULL;
     if (c->jkey == ~0ull) {
         c->jkey = key;
+        c->gkey = gkey;
         c->slow = was_slow;
     }
     return !was_slow || !cpu_debug_pending(c) || cpu_deliver_exception(c);
+}
+
+/* What the jump cache knows at c->ip. */
+static const struct insn *find_entered(struct cpu *c)
+{
+    const struct jcache_entry *j = jcache_slot(c, c->ip);
+
+    if (!(c->mode & MODE_CS_FLAT) || !jcache_hits(c, j, c->ip) || j->first->fn == op_block_stale) {
+        return NULL;
+    }
+    c->r[R_BASE] = c->ip;
+    return j->first;
 }
 
 void interp_run_blocks(struct cpu *c, struct interp *e)
@@ -411,7 +445,8 @@ void interp_run_blocks(struct cpu *c, struct interp *e)
     if (unlikely(is_full(e))) {
         flush_code(c, e);
     }
-    i = enter_block(c, e, c->ip + c->cs_base);
+    i = find_entered(c);
+    i = i ? i : enter_block(c, e, c->ip + c->cs_base);
     if (i) {
         i->fn(c, i);
     } else {

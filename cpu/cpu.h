@@ -290,10 +290,10 @@ struct cpu_watch {
 typedef void op_fn(struct cpu *c, const struct insn *i);
 
 enum { JCACHE_SIZE = 8192 };
-/* Where an indirect branch finds its target: valid when address and key match. */
+/* Where an indirect branch finds its target: valid when address and one of the keys match. */
 struct jcache_entry {
     uint64_t at;  /* the target: IP | CS base << 32, since compiled code is for one IP */
-    uint64_t key; /* c->jkey at fill: generation << MODE_BITS | mode */
+    uint64_t key; /* c->jkey or, where the page is a global one, c->gkey at fill */
     const struct insn *first;
     const void *code; /* compiled code of the block, or what leads from there to `first` */
 };
@@ -307,7 +307,8 @@ struct cpu {
     struct vcpu *v;
     struct tlb_entry *tlb; /* class in force: tlbs[tlb_class].e */
     uint64_t icount;       /* instructions retired in blocks */
-    uint64_t jkey;         /* map generation << MODE_BITS | mode */
+    uint64_t jkey;         /* map_gen << MODE_BITS | mode (cpu_update_keys) */
+    uint64_t gkey;         /* global_gen << MODE_BITS | mode */
     uint64_t cs_base; /* base of CS; 0 in 64-bit code: linear IP = ip + cs_base (cpu_update_mode) */
     struct jcache_entry *jcache;
     const struct insn *
@@ -399,7 +400,8 @@ struct cpu {
     uint8_t writer_bit; /* of RAM_PAGE_WRITERS; 0: the only vCPU */
     struct tlb *tlbs;   /* [TLB_CLASSES] */
     struct itlb_entry *itlb;
-    uint64_t map_gen;
+    uint64_t map_gen;    /* new when code may lie elsewhere in the context in force */
+    uint64_t global_gen; /* new when code in global pages may */
     uint64_t monitor_addr;
     unsigned pauses; /* PAUSEs since this vCPU last gave its host processor away */
     bool trace_excp;
@@ -416,8 +418,8 @@ struct cpu *cpu_new(struct vcpu *v, const char *model, GError **err);
 void cpu_free(struct cpu *c);
 /* Power-on state (SDM vol. 3 table 9-1); init: INIT keeps what an INIT keeps. */
 void cpu_reset(struct cpu *c, bool init);
-/* Recompute c->mode, jkey, CPL-dependent TLB class, `slow` from CR0, CR4, EFER, EFLAGS, segments,
- * FPU control. */
+/* Recompute c->mode, the keys, CPL-dependent TLB class, `slow` from CR0, CR4, EFER, EFLAGS,
+ * segments, FPU control. */
 void cpu_update_mode(struct cpu *c);
 /* The whole EFLAGS; set the bits in `mask` from `val` (calls cpu_update_mode when VM, AC or TF
  * change). */
@@ -472,6 +474,14 @@ static inline uint64_t cpu_ip_mask(const struct cpu *c)
 static inline bool cpu_is_canonical(uint64_t la)
 {
     return (uint64_t)(((int64_t)(la << 16)) >> 16) == la;
+}
+/* After a change of mode, slow or one of the generations. */
+static inline void cpu_update_keys(struct cpu *c)
+{
+    uint64_t low = c->mode | (c->slow ? BIT64(63) : 0);
+
+    c->jkey = c->map_gen << MODE_BITS | low;
+    c->gkey = c->global_gen << MODE_BITS | low;
 }
 /* Guest TSC: virtual nanoseconds (1 GHz) + offset. */
 uint64_t cpu_tsc(struct cpu *c);
@@ -537,7 +547,7 @@ void cpu_model_help(GString *out);
 
 /* --- memory management (cpu/mmu.c); accesses are in mem.h --- */
 
-/* Empty all TLBs; `global`: also global entries.  Bumps map_gen. */
+/* Empty all TLBs; `global`: also global entries.  Bumps map_gen, and global_gen then. */
 void mmu_flush(struct cpu *c, bool global);
 void mmu_invlpg(struct cpu *c, uint64_t la);
 /* Drop the write tag of every entry for the page of RAM at `host`.  On the vCPU's thread, or while

@@ -88,7 +88,7 @@ static ALWAYS_INLINE uint64_t jcache_at(const struct cpu *c, uint64_t ip)
 static ALWAYS_INLINE bool jcache_hits(const struct cpu *c, const struct jcache_entry *e,
                                       uint64_t ip)
 {
-    return likely(e->at == jcache_at(c, ip) && e->key == c->jkey) &&
+    return likely(e->at == jcache_at(c, ip) && (e->key == c->jkey || e->key == c->gkey)) &&
            likely(!atomic_load_explicit(&c->v->requests, memory_order_relaxed));
 }
 

@@ -311,7 +311,7 @@ static bool mmu_walk(struct cpu *c, struct walk *w)
         w->pa = w->la & c->phys_mask & c->a20_mask;
         w->size = PAGE_BYTES;
         w->writable = true;
-        w->global = false;
+        w->global = true; /* CR3 has no say: paging goes on with a full flush */
         return true;
     }
     do {
@@ -424,10 +424,10 @@ static bool page_takes_stores(struct cpu *c, uint64_t pa, const uint8_t *host, b
 static void large_note(struct mmu_ctx *x, uint64_t la, uint64_t size)
 {
     if (size > PAGE_BYTES) {
-        x->large_4m[la >> 28 & (LARGE_WORDS - 1)] |= BIT64(la >> 22 & 63);
+        filter_add(x->large_4m, FILTER_WORDS, la >> 22);
     }
     if (size == GiB) {
-        x->large_1g[la >> 36 & (LARGE_WORDS - 1)] |= BIT64(la >> 30 & 63);
+        filter_add(x->large_1g, FILTER_WORDS, la >> 30);
     }
 }
 
@@ -538,11 +538,14 @@ const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la)
     uint64_t tag = (la & ~PAGE_OFFSET_MASK) | (c->cpl == 3 ? 3 : 1);
     unsigned slot = la >> PAGE_SHIFT & (ITLB_SIZE - 1);
     struct itlb_entry *e = &c->itlb[slot];
-    struct mmu_ctx *x = mmu_now(c);
 
-    x->fetched[la >> (PAGE_SHIFT + 6) & (FETCHED_WORDS - 1)] |= BIT64(la >> PAGE_SHIFT & 63);
     if (unlikely(e->tag != tag)) {
         itlb_fill(c, e, la, tag);
+    }
+    if (e->global) {
+        filter_add(c->mmu->global_fetched, GLOBAL_WORDS, la >> PAGE_SHIFT);
+    } else {
+        filter_add(mmu_now(c)->fetched, FILTER_WORDS, la >> PAGE_SHIFT);
     }
     return e;
 }

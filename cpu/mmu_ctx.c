@@ -42,11 +42,20 @@ static void tlb_flush_list(struct tlb *t, unsigned list, bool global)
     t->nfilled[list] = 0;
 }
 
-/* Jump-cache keys of the context stop matching. */
+/* Jump-cache keys of the context stop matching (ctx_update_key is the caller's). */
 static void ctx_new_gen(struct cpu *c, struct mmu_ctx *x)
 {
     x->map_gen = ++c->mmu->gen;
     memset(x->fetched, 0, sizeof x->fetched);
+}
+
+/* Those of global translations; the context in force gets a new generation too, so that its key
+ * tells of every change. */
+static void global_new_gen(struct cpu *c)
+{
+    ctx_new_gen(c, mmu_now(c));
+    c->global_gen = ++c->mmu->gen;
+    memset(c->mmu->global_fetched, 0, sizeof c->mmu->global_fetched);
 }
 
 static void ctx_flush(struct cpu *c, struct mmu_ctx *x, bool global)
@@ -77,7 +86,7 @@ static void ctx_flush(struct cpu *c, struct mmu_ctx *x, bool global)
 static void ctx_update_key(struct cpu *c)
 {
     c->map_gen = mmu_now(c)->map_gen;
-    c->jkey = c->map_gen << MODE_BITS | c->mode | (c->slow ? BIT64(63) : 0);
+    cpu_update_keys(c);
 }
 
 static void ctx_use(struct cpu *c, unsigned n)
@@ -136,6 +145,7 @@ void mmu_flush(struct cpu *c, bool global)
     cpu_outside(c, OUTSIDE_TLB);
     ctx_flush(c, mmu_now(c), global);
     if (global) {
+        global_new_gen(c);
         c->a20_mask = atomic_load(&c->v->m->a20_mask);
         memset(u->last, 0, sizeof u->last);
         for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
@@ -189,11 +199,6 @@ void mmu_switch_pcid(struct cpu *c, bool keep)
     ctx_use(c, n);
 }
 
-static bool filter_has(const uint64_t *words, uint64_t region)
-{
-    return words[region >> 6 & (LARGE_WORDS - 1)] >> (region & 63) & 1;
-}
-
 /* Drop everything of a region that holds large pages, and `la` is in. */
 static void ctx_drop_region(struct cpu *c, struct mmu_ctx *x, uint64_t la, unsigned shift)
 {
@@ -212,6 +217,7 @@ static void ctx_drop_region(struct cpu *c, struct mmu_ctx *x, uint64_t la, unsig
         }
     }
     ctx_new_gen(c, x);
+    global_new_gen(c);
 }
 
 static void ctx_invlpg(struct cpu *c, struct mmu_ctx *x, uint64_t la)
@@ -219,11 +225,11 @@ static void ctx_invlpg(struct cpu *c, struct mmu_ctx *x, uint64_t la)
     uint64_t page = la & ~PAGE_OFFSET_MASK;
     unsigned slot = la >> PAGE_SHIFT & (TLB_SIZE - 1);
 
-    if (filter_has(x->large_1g, la >> 30)) {
+    if (filter_has(x->large_1g, FILTER_WORDS, la >> 30)) {
         ctx_drop_region(c, x, la, 30);
         return;
     }
-    if (filter_has(x->large_4m, la >> 22)) {
+    if (filter_has(x->large_4m, FILTER_WORDS, la >> 22)) {
         ctx_drop_region(c, x, la, 22);
         return;
     }
@@ -236,8 +242,11 @@ static void ctx_invlpg(struct cpu *c, struct mmu_ctx *x, uint64_t la)
     if ((e->tag & ~PAGE_OFFSET_MASK) == page) {
         e->tag = 0;
     }
-    if (x->fetched[la >> (PAGE_SHIFT + 6) & (FETCHED_WORDS - 1)] >> (la >> PAGE_SHIFT & 63) & 1) {
+    if (filter_has(x->fetched, FILTER_WORDS, la >> PAGE_SHIFT)) {
         ctx_new_gen(c, x);
+    }
+    if (filter_has(c->mmu->global_fetched, GLOBAL_WORDS, la >> PAGE_SHIFT)) {
+        global_new_gen(c);
     }
 }
 
@@ -269,6 +278,9 @@ void mmu_invpcid(struct cpu *c, unsigned type, uint16_t pcid, uint64_t la)
         } else {
             ctx_flush(c, x, type == 2);
         }
+    }
+    if (type == 2) {
+        global_new_gen(c);
     }
     ctx_update_key(c);
 }

@@ -42,7 +42,7 @@ static inline void level_changed(struct cpu *c)
     }
     c->mode = (uint16_t)((c->mode & ~MODE_USER) | (c->cpl == 3 ? MODE_USER : 0));
     mmu_update_class(c);
-    c->jkey = c->map_gen << MODE_BITS | c->mode;
+    cpu_update_keys(c);
 }
 
 static void op_syscall(struct cpu *c, const struct insn *i)

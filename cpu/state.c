@@ -308,7 +308,7 @@ void cpu_update_mode(struct cpu *c)
     }
     c->slow = c->eflags & FLAG_TF || c->dr[7] & 0xff || c->v->m->trace_mask & TR_INSN;
     mmu_update_class(c);
-    c->jkey = c->map_gen << MODE_BITS | mode | (c->slow ? BIT64(63) : 0);
+    cpu_update_keys(c);
 }
 
 uint64_t cpu_tsc(struct cpu *c)

@@ -12,21 +12,21 @@
 
 /* ---- TLB contexts (mmu_ctx.c) ---- */
 
-enum { MMU_CONTEXTS = 8, FETCHED_WORDS = 64, LARGE_WORDS = 4 };
+enum { MMU_CONTEXTS = 8, FILTER_WORDS = 128, GLOBAL_WORDS = 1024 };
 
 /*
  * The cached translations of one PCID.  map_gen names them in jcache keys; it comes from one
  * counter that only grows. `fetched` (a filter over pages that code was fetched from since map_gen
- * was new) and `large_*` (filters over 4 MiB and 1 GiB regions with pages above 4 KiB) make INVLPG
- * cheap: no bit, nothing to do.
+ * was new, other than global ones) and `large_*` (filters over 4 MiB and 1 GiB regions with pages
+ * above 4 KiB) make INVLPG cheap: not in there, nothing to do.
  */
 struct mmu_ctx {
     struct tlb tlbs[TLB_CLASSES];
     struct itlb_entry itlb[ITLB_SIZE];
     uint64_t itlb_used[ITLB_SIZE / 64];
     uint64_t map_gen;
-    uint64_t fetched[FETCHED_WORDS];
-    uint64_t large_4m[LARGE_WORDS], large_1g[LARGE_WORDS];
+    uint64_t fetched[FILTER_WORDS];
+    uint64_t large_4m[FILTER_WORDS], large_1g[FILTER_WORDS];
     uint64_t used; /* for the choice of a victim */
     uint16_t pcid;
     bool valid;
@@ -39,8 +39,13 @@ struct mmu_range { /* copy of the flat range of RAM that was used last, dropped 
     struct ram *ram;
 };
 
+/*
+ * Global translations are the same in all contexts: code found by one is found through global_gen
+ * after a switch to another.  `global_fetched` is `fetched` for it.
+ */
 struct mmu {
     struct mmu_ctx *ctx[MMU_CONTEXTS];
+    uint64_t global_fetched[GLOBAL_WORDS];
     unsigned cur;
     uint64_t gen, uses;
     struct mmu_range last[2]; /* reads, writes */
@@ -50,6 +55,27 @@ struct mmu {
 static inline struct mmu_ctx *mmu_now(const struct cpu *c)
 {
     return c->mmu->ctx[c->mmu->cur];
+}
+
+/* Filters: sets of page or region numbers that may seem to hold more than was added.  Two bits each
+ * of `words` (a power of two) * 64. */
+static inline unsigned filter_bit(uint64_t n, unsigned words, unsigned which)
+{
+    return (unsigned)(n * 0x9e3779b97f4a7c15ull >> (which ? 24 : 44)) & (words * 64 - 1);
+}
+static inline void filter_add(uint64_t *filter, unsigned words, uint64_t n)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        unsigned at = filter_bit(n, words, k);
+
+        filter[at >> 6] |= BIT64(at & 63);
+    }
+}
+static inline bool filter_has(const uint64_t *filter, unsigned words, uint64_t n)
+{
+    unsigned a = filter_bit(n, words, 0), b = filter_bit(n, words, 1);
+
+    return filter[a >> 6] >> (a & 63) & filter[b >> 6] >> (b & 63) & 1;
 }
 
 bool mmu_init(struct cpu *c);

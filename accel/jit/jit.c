@@ -139,6 +139,27 @@ const void *jit_find(const struct jit *j, const struct code_block *k, uint64_t i
     return code ? rx_of(j, code->code) : NULL;
 }
 
+const struct insn *jit_first(const struct jit *j, const void *code)
+{
+    size_t at = (size_t)((const uint8_t *)code - j->rx) - offsetof(struct jit_code, code);
+
+    return &((const struct jit_code *)(const void *)(j->rw + at))->first;
+}
+
+static op_fn *first_fn(const struct jit *j)
+{
+    const void *at = rx_of(j, j->thunk[TH_ENTER_FIRST]);
+    op_fn *fn;
+
+    memcpy(&fn, &at, sizeof fn);
+    return fn;
+}
+
+bool jit_is_first(const struct jit *j, const struct insn *first)
+{
+    return first->fn == first_fn(j);
+}
+
 static unsigned versions(const struct code_block *k)
 {
     unsigned n = 0;
@@ -169,6 +190,7 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
         return NULL;
     }
     code->next = k->jit;
+    code->first = (struct insn){.fn = first_fn(j), .ptr = rx_of(j, code->code)};
     k->jit = code;
     j->stats.blocks++;
     j->stats.insns += code->n;

@@ -11,6 +11,7 @@
 /* Pieces of host code that every block jumps to or calls; how registers are passed stands in
  * thunks.c. */
 enum thunk {
+    TH_ENTER_FIRST,
     TH_ENTER,
     TH_EXIT,
     TH_LEAVE,
@@ -45,7 +46,8 @@ struct jit_code {
     uint64_t ip;
     uint8_t *moved; /* where the entry leads when the block is dropped */
     uint32_t bytes;
-    uint32_t n; /* guest instructions */
+    uint32_t n;        /* guest instructions */
+    struct insn first; /* the interpreter's way in: the code is at `ptr` */
     uint8_t code[];
 };
 static_assert(sizeof(struct jit_code) % 16 == 0, "code is aligned");
@@ -75,10 +77,11 @@ struct jit *jit_of(const struct cpu *c); /* accel/interp.c */
 
 void thunks_emit(struct jit *j);
 /* Emit a jump-cache look-up of the IP in RAX; RCX is the entry then, or one of the two jumps at
- * miss[] is taken.  `flat`: CS has no base. */
-void emit_lookup(struct emit *e, bool flat, uint8_t *miss[2]);
+ * miss[] is taken (RAX is kept).  `flat`: CS has no base.  `global`: which of the two keys is
+ * looked for; TH_DISPATCH knows both. */
+void emit_lookup(struct emit *e, bool flat, bool global, uint8_t *miss[2]);
 /* The same for a constant; CS has no base. */
-void emit_lookup_const(struct emit *e, uint64_t la, uint8_t *miss[2]);
+void emit_lookup_const(struct emit *e, uint64_t la, bool global, uint8_t *miss[2]);
 /* The jump (op 4) or call (op 2) to what an entry holds. */
 void emit_jump_entry(struct emit *e, unsigned op);
 
@@ -100,7 +103,8 @@ void *slow_window(struct cpu *c, const struct insn *i, uint64_t la, uint32_t ask
  */
 uint64_t slow_done(struct cpu *c);
 const void *slow_find(struct cpu *c);
-const void *slow_link(struct cpu *c, uint32_t at);
+/* at: where in the cache the jump's rel32 stands; piece: the end of what led here. */
+const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece);
 /* Blocks were dropped under the handler of i: leave behind it. */
 void slow_after(struct cpu *c, const struct insn *i);
 op_fn slow_went_on;

@@ -136,7 +136,7 @@ const void *slow_find(struct cpu *c)
     return jit_of(c)->hooks.find(c, &keep);
 }
 
-const void *slow_link(struct cpu *c, uint32_t at)
+const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece)
 {
     struct jit *j = jit_of(c);
     uint64_t flushes = j->stats.flushes;
@@ -144,9 +144,17 @@ const void *slow_link(struct cpu *c, uint32_t at)
 
     c->cur = NULL;
     const uint8_t *code = j->hooks.find(c, &keep);
-    if (code && keep && flushes == j->stats.flushes) {
+    if (!code || flushes != j->stats.flushes) {
+        return code;
+    }
+    if (keep) {
         emit_patch(j->rw + at, j->rw + (code - j->rx));
         j->stats.links++;
+    } else { /* not through here again: the call becomes a jump */
+        uint8_t *rel = j->rw + (piece - j->rx) - 4;
+
+        rel[-1] = 0xe9;
+        emit_patch(rel, j->thunk[TH_DISPATCH]);
     }
     return code;
 }

@@ -2,17 +2,20 @@
  * The host code all translated blocks share: the ways in and out, calls into C.
  *
  * Registers at each, beside the guest's (tr.h):
+ *   TH_ENTER_FIRST a handler: runs the code of its instruction (jit_first)
  *   TH_ENTER      a C function (c, code): runs `code`, ends as a handler ends
  *   TH_EXIT       all is in struct cpu, c->ip too: back to the run loop
  *   TH_LEAVE      RAX = guest IP to go on at: back to the run loop
  *   TH_TO_INTERP  RCX = jump-cache entry, RAX = guest IP: the interpreter goes on with its block
  *   TH_TAIL       RDX = instruction, RAX = its handler, which goes on; c->fl and R_BASE are right
  *   TH_FALL       the same, counted as a fallback
- *   TH_DISPATCH, TH_FIND  RAX = guest IP: go there, through the jump cache or the engine
+ *   TH_DISPATCH   RAX = guest IP: go there, through the jump cache
+ *   TH_FIND       the same, through the engine: what the jump cache knows is no good
  *   TH_POLL       RAX = guest IP: the quantum is used up, or there may be requests
  *   TH_POLL_RET   the same for a return, which goes on with RET
  *   TH_BASE       returned to by a guest return without a call under way; RAX = guest IP
- *   TH_LINK       RAX = guest IP, ECX = where in the cache the jump's rel32 stands
+ *   TH_LINK       (called, does not return there) RAX = guest IP, ECX = where in the cache the
+ *                 jump's rel32 stands
  *   TH_HANDLER    (called) RDX = instruction and its successor slow_went_on
  *   TH_LOAD...    (called) RDX = linear address, RCX = instruction, EAX = size: RDX = host address
  *   TH_DONE       (called) after the operation: RCX = 1 when blocks were dropped; keeps flags
@@ -142,6 +145,12 @@ static void frame_pop(struct emit *e)
 
 static void emit_enter(struct emit *e, struct jit *j)
 {
+    begin(e, j, TH_ENTER_FIRST);
+    /* A handler that compiled code called went elsewhere: back to it. */
+    emit_op(e, 0, 0x83, 7, hmem(H_RDI, offsetof(struct cpu, left)));
+    emit8(e, 0);
+    uint8_t *called = emit_jump(e, O_0F | 0x85, NULL);
+    emit_load(e, true, H_RSI, hmem(H_RSI, offsetof(struct insn, ptr)));
     begin(e, j, TH_ENTER);
     for (unsigned n = 0; n < ARRAY_LEN(saved); n++) {
         push(e, saved[n]);
@@ -159,6 +168,10 @@ static void emit_enter(struct emit *e, struct jit *j)
     emit8(e, 0);
     load_regs(e, true);
     emit_op(e, 0, 0xff, 4, hreg(H_RAX));
+    emit_patch(called, e->p);
+    emit_load(e, true, H_RAX, hmem(H_RDI, offsetof(struct cpu, r[R_BASE])));
+    emit_store(e, true, hmem(H_RDI, offsetof(struct cpu, ip)), H_RAX);
+    ret(e);
 }
 
 /* A handler is called for the instruction at RDX.  Uses RAX and RCX. */
@@ -203,7 +216,7 @@ static void emit_exits(struct emit *e, struct jit *j)
     go(e, j, TH_TAIL);
 }
 
-void emit_lookup(struct emit *e, bool flat, uint8_t *miss[2])
+void emit_lookup(struct emit *e, bool flat, bool global, uint8_t *miss[2])
 {
     unsigned la = flat ? H_RAX : H_RDX;
 
@@ -228,12 +241,12 @@ void emit_lookup(struct emit *e, bool flat, uint8_t *miss[2])
     }
     emit_op(e, X_W, 0x39, la, hmem(H_RCX, offsetof(struct jcache_entry, at)));
     miss[0] = emit_jump(e, O_0F | 0x85, NULL);
-    emit_load(e, true, H_RDX, tr_state(jkey));
+    emit_load(e, true, H_RDX, global ? tr_state(gkey) : tr_state(jkey));
     emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
     miss[1] = emit_jump(e, O_0F | 0x85, NULL);
 }
 
-void emit_lookup_const(struct emit *e, uint64_t la, uint8_t *miss[2])
+void emit_lookup_const(struct emit *e, uint64_t la, bool global, uint8_t *miss[2])
 {
     int32_t at = (int32_t)(((la ^ la >> 13) & (JCACHE_SIZE - 1)) * sizeof(struct jcache_entry));
 
@@ -242,7 +255,7 @@ void emit_lookup_const(struct emit *e, uint64_t la, uint8_t *miss[2])
     emit_alu_imm(e, true, 0, hreg(H_RCX), at);
     emit_op(e, X_W, 0x39, H_RAX, hmem(H_RCX, offsetof(struct jcache_entry, at)));
     miss[0] = emit_jump(e, O_0F | 0x85, NULL);
-    emit_load(e, true, H_RDX, tr_state(jkey));
+    emit_load(e, true, H_RDX, global ? tr_state(gkey) : tr_state(jkey));
     emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
     miss[1] = emit_jump(e, O_0F | 0x85, NULL);
 }
@@ -286,6 +299,7 @@ static void emit_finds(struct emit *e, struct jit *j)
     go_to_found(e, j);
 
     begin(e, j, TH_LINK);
+    pop(e, H_RDX);
     emit_store(e, true, tr_state(ip), H_RAX);
     store_state(e, j);
     lea_cpu(e, H_RDI);
@@ -297,10 +311,14 @@ static void emit_finds(struct emit *e, struct jit *j)
     poll(e, j);
     begin(e, j, TH_DISPATCH);
     uint8_t *miss[2];
-    emit_lookup(e, false, miss);
+    emit_lookup(e, false, false, miss);
     emit_jump_entry(e, 4);
     emit_patch(miss[0], j->thunk[TH_FIND]);
-    emit_patch(miss[1], j->thunk[TH_FIND]);
+    emit_patch(miss[1], e->p);
+    emit_load(e, true, H_RDX, tr_state(gkey));
+    emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
+    emit_jump(e, O_0F | 0x85, j->thunk[TH_FIND]);
+    emit_jump_entry(e, 4);
 
     begin(e, j, TH_POLL_RET);
     poll(e, j);

@@ -111,6 +111,7 @@ struct tr {
     unsigned at, n;           /* number of the present instruction, and of all */
     const struct tr_insn *in; /* the present instruction */
     enum tr_flags flags;
+    bool global;            /* the block's page is a global one */
     bool base_set;          /* c->r[R_BASE] was set on the way here */
     const uint8_t *hot_end; /* where the cold pieces begin */
     bool ended;             /* the last instruction emitted went elsewhere */

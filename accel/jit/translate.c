@@ -127,7 +127,7 @@ static void cold_link(struct tr *t, struct cold *k)
 {
     emit_mov_imm(&t->e, H_RAX, k->ip);
     emit_mov_imm(&t->e, H_RCX, (uint64_t)(k->from - t->j->rw));
-    emit_jump(&t->e, 0xe9, t->j->thunk[TH_LINK]);
+    emit_jump(&t->e, 0xe8, t->j->thunk[TH_LINK]);
 }
 
 static bool is_flat(const struct tr *t)
@@ -167,15 +167,15 @@ static void look_up(struct tr *t, uint64_t ip)
     uint8_t *miss[2];
 
     if (is_flat(t)) {
-        emit_lookup_const(&t->e, ip, miss);
+        emit_lookup_const(&t->e, ip, t->global, miss);
     } else {
         emit_mov_imm(&t->e, H_RAX, ip);
-        emit_lookup(&t->e, false, miss);
+        emit_lookup(&t->e, false, t->global, miss);
     }
     emit_jump_entry(&t->e, 4);
     if (!t->e.full) {
         emit_patch(miss[0], t->j->thunk[TH_FIND]);
-        emit_patch(miss[1], t->j->thunk[TH_FIND]);
+        emit_patch(miss[1], t->j->thunk[TH_DISPATCH]);
     }
 }
 
@@ -275,10 +275,10 @@ static void cold_miss(struct tr *t, struct cold *k)
     }
     emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
     if (k->back) { /* a call */
-        emit_jump(&t->e, 0xe8, t->j->thunk[TH_FIND]);
+        emit_jump(&t->e, 0xe8, t->j->thunk[TH_DISPATCH]);
         emit_jump(&t->e, 0xe9, k->back);
     } else {
-        emit_jump(&t->e, 0xe9, t->j->thunk[TH_FIND]);
+        emit_jump(&t->e, 0xe9, t->j->thunk[TH_DISPATCH]);
     }
 }
 
@@ -286,7 +286,7 @@ void tr_goto_rax(struct tr *t, void (*commit)(struct tr *t))
 {
     uint8_t *miss[2];
 
-    emit_lookup(&t->e, is_flat(t), miss);
+    emit_lookup(&t->e, is_flat(t), t->global, miss);
     for (unsigned n = 0; n < ARRAY_LEN(miss); n++) {
         tr_cold(t, cold_miss, miss[n])->commit = commit;
     }
@@ -391,7 +391,7 @@ void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
         tr_goto_rax(t, commit);
         return;
     }
-    emit_lookup(&t->e, true, miss);
+    emit_lookup(&t->e, true, t->global, miss);
     for (unsigned n = 0; n < ARRAY_LEN(miss); n++) {
         cold[n] = tr_cold(t, cold_miss, miss[n]);
         cold[n]->commit = commit;
@@ -629,6 +629,14 @@ static void emit_moved(struct tr *t, struct jit_code *code)
     emit_jump(&t->e, 0xe9, t->j->thunk[TH_FIND]);
 }
 
+/* Which key the jumps of the block look for first: most lead to code that is mapped alike. */
+static bool is_global(const struct cpu *c, uint64_t la)
+{
+    const struct itlb_entry *it = &c->itlb[la >> PAGE_SHIFT & (ITLB_SIZE - 1)];
+
+    return it->tag & 1 && !((it->tag ^ la) & ~PAGE_OFFSET_MASK) && it->global;
+}
+
 struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
 {
     struct tr *t = j->tr;
@@ -639,6 +647,7 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     t->c = j->c;
     t->k = k;
     t->ip = ip;
+    t->global = is_global(j->c, ip + j->c->cs_base);
     t->flags = FL_MEM;
     t->base_set = t->vec = t->x87 = false;
     t->ncold = t->nbails = 0;

@@ -114,3 +114,74 @@ Test(blocks, instructions_count_where_a_block_ends_by_its_own_store)
     cr_assert_eq(g.c->icount, 33, "%" G_GUINT64_FORMAT, g.c->icount);
     guest_free(&g);
 }
+
+/* A page of code is called, mapped elsewhere, and called again. */
+static void remap_program(struct guest *g, uint32_t flags, const char *change, size_t len)
+{
+    uint8_t code[96], *at = code;
+
+    guest_put64(g, guest_pte_at(LA), NEXT_A | flags);
+    memcpy(g->ram + NEXT_A, "\xb8\xaa\x00\x00\x00\xc3", 6); /* mov eax,0xaa; ret */
+    memcpy(g->ram + NEXT_B, "\xb8\xbb\x00\x00\x00\xc3", 6);
+    memcpy(at, "\xbe\x08\x00\x00\x00\xbd", 6); /* mov esi,8; mov ebp,LA */
+    st_le32(at + 6, LA);
+    memcpy(at + 10, "\xff\xd5\xff\xce\x75\xfa\x89\xc3\xc7\x04\x25",
+           11); /* again: call rbp; dec esi; jnz again; mov ebx,eax; mov dword [pte],NEXT_B */
+    st_le32(at + 21, (uint32_t)guest_pte_at(LA));
+    st_le32(at + 25, NEXT_B | flags);
+    memcpy(at + 29, change, len);
+    at += 29 + len;
+    memcpy(at, "\xff\xd5\xf4", 3); /* call rbp; hlt */
+    guest_code(g, code, (size_t)(at + 3 - code));
+}
+
+Test(blocks, code_that_is_mapped_elsewhere_is_not_run_any_more)
+{
+    static const struct {
+        uint32_t flags;
+        const char *change;
+        uint8_t len;
+        bool pcid;
+    } cases[] = {
+        {7, "\x0f\x01\x7d\x00", 4, false},     /* invlpg [rbp] */
+        {0x107, "\x0f\x01\x7d\x00", 4, false}, /* the same for a global page */
+        {7, "\x0f\x20\xd8\x0f\x22\xd8", 6, false},
+        /* or rax,5 between: another context */
+        {0x107, "\x0f\x20\xd8\x48\x83\xc8\x05\x0f\x22\xd8\x0f\x01\x7d\x00", 14, true},
+        /* mov rax,cr4; xor al,0x80 (PGE); mov cr4,rax */
+        {0x107, "\x0f\x20\xe0\x34\x80\x0f\x22\xe0", 8, false},
+    };
+
+    for (unsigned n = 0; n < ARRAY_LEN(cases); n++) {
+        struct guest g;
+
+        guest_init_linked(&g, "x86-64-v3");
+        guest_long(&g);
+        cpu_set_cr4(g.c, g.c->cr4 | CR4_PGE | (cases[n].pcid ? CR4_PCIDE : 0));
+        remap_program(&g, cases[n].flags, cases[n].change, cases[n].len);
+        guest_run(&g);
+        cr_assert_eq(guest_vector(&g), -1, "case %u: vector %d", n, guest_vector(&g));
+        cr_assert_eq(g.c->r[R_RBX], 0xaa, "case %u", n);
+        cr_assert_eq(g.c->r[R_RAX], 0xbb, "case %u: the old page ran", n);
+        guest_free(&g);
+    }
+}
+
+/* In real mode one linear address has many IPs: what code says of its own is the present one. */
+Test(blocks, code_at_one_address_is_run_at_the_ip_it_is_reached_by)
+{
+    struct guest g;
+    uint8_t *at;
+
+    guest_init_linked(&g, "x86-64-v3");
+    /* mov si,50; again: call 2800:0; dec si; jnz again; mov bx,ax; call 27f0:100; hlt */
+    CODE(&g, "\xbe\x32\x00\x9a\x00\x00\x00\x28\x4e\x75\xf8\x89\xc3\x9a\x00\x01\xf0\x27\xf4");
+    at = g.ram + 0x28000;
+    memset(at, 0x41, 40);                       /* inc cx: more than one block */
+    memcpy(at + 40, "\xe8\x00\x00\x58\xcb", 5); /* call $+3; pop ax; retf */
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), -1, "vector %d", guest_vector(&g));
+    cr_assert_eq((uint16_t)g.c->r[R_RBX], 43);
+    cr_assert_eq((uint16_t)g.c->r[R_RAX], 0x100 + 43, "ax=%x", (unsigned)g.c->r[R_RAX]);
+    guest_free(&g);
+}

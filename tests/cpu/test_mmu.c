@@ -155,6 +155,48 @@ Test(mmu, global_pages_survive_cr3)
     guest_free(&g);
 }
 
+Test(mmu, code_in_global_pages_keeps_its_key_until_it_is_invalidated)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_long(&g);
+    cpu_set_cr4(g.c, g.c->cr4 | CR4_PGE);
+    set_pte(&g, LA, P | W | G);
+    set_pte(&g, LA + 0x1000, P | W);
+    cr_assert(mmu_fetch(g.c, LA)->global);
+    uint64_t global = g.c->gkey, other = g.c->jkey;
+    cpu_set_cr3(g.c, G_TABLES);
+    cr_assert_eq(g.c->gkey, global);
+    cr_assert_neq(g.c->jkey, other);
+
+    other = g.c->jkey;
+    cr_assert(!mmu_fetch(g.c, LA + 0x1000)->global);
+    mmu_invlpg(g.c, LA + 0x2000);
+    cr_assert(g.c->gkey == global && g.c->jkey == other, "nothing was fetched there");
+    mmu_invlpg(g.c, LA + 0x1000);
+    cr_assert(g.c->gkey == global && g.c->jkey != other);
+    mmu_invlpg(g.c, LA);
+    cr_assert_neq(g.c->gkey, global);
+
+    cpu_set_cr4(g.c, g.c->cr4 | CR4_PCIDE);
+    mmu_fetch(g.c, LA);
+    global = g.c->gkey;
+    cpu_set_cr3(g.c, G_TABLES | 5);
+    cr_assert_eq(g.c->gkey, global);
+    mmu_invlpg(g.c, LA); /* fetched in the other context */
+    cr_assert_neq(g.c->gkey, global);
+    global = g.c->gkey;
+    mmu_invpcid(g.c, 3, 0, 0);
+    cr_assert_eq(g.c->gkey, global);
+    mmu_invpcid(g.c, 2, 0, 0);
+    cr_assert_neq(g.c->gkey, global);
+    global = g.c->gkey;
+    mmu_flush(g.c, true);
+    cr_assert_neq(g.c->gkey, global);
+    guest_free(&g);
+}
+
 Test(mmu, pcids_keep_their_translations)
 {
     struct guest g;

@@ -14,10 +14,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define CODE_BYTES (32 * MiB)
+/* With the arena of decoded blocks: what an engine may take (tests/accel/test_memory.c). */
+#define CODE_BYTES (16 * MiB)
 #define CODE_SPARE (64 * KiB)
 /* Versions of one block for different IPs. */
 enum { VERSIONS_MAX = 8 };
+/* Code between two times that the writable view is given back. */
+#define SHED_BYTES (1 * MiB)
 
 static bool map_twice(struct jit *j, GError **err)
 {
@@ -108,7 +111,7 @@ void jit_set_hooks(struct jit *j, const struct jit_hooks *hooks, bool unlinked)
 
 void jit_flush(struct jit *j)
 {
-    j->used = j->start;
+    j->used = j->shed = j->start;
     j->stats.flushes++;
 }
 
@@ -175,6 +178,16 @@ static uint64_t now_ns(void)
     return (uint64_t)clock_host_now();
 }
 
+/* The writable view has no use where code is not being made: so the cache counts once in what the
+ * process takes.  Its pages come again where a jump is linked. */
+static void shed(struct jit *j)
+{
+    if (j->used - j->shed >= SHED_BYTES) {
+        madvise(j->rw, CODE_BYTES, MADV_DONTNEED);
+        j->shed = j->used;
+    }
+}
+
 const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
 {
     struct jit_code *code = find(k, ip);
@@ -192,6 +205,7 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
     code->next = k->jit;
     code->first = (struct insn){.fn = first_fn(j), .ptr = rx_of(j, code->code)};
     k->jit = code;
+    shed(j);
     j->stats.blocks++;
     j->stats.insns += code->n;
     return rx_of(j, code->code);

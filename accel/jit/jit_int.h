@@ -56,6 +56,7 @@ struct jit {
     struct cpu *c;
     uint8_t *rw, *rx; /* the code memory, mapped twice */
     size_t used, start;
+    size_t shed;              /* `used` when the writable view was given back last */
     uint8_t *thunk[TH_COUNT]; /* in rw */
     struct jit_hooks hooks;
     struct jit_stats stats;

@@ -243,9 +243,11 @@ static bool is_aligned(const struct tr *t, unsigned align)
            !((t->ip + (uint64_t)(int64_t)i->disp) & (align - 1));
 }
 
-/* RDX must be aligned; otherwise the handler runs and raises. */
-static uint8_t *check_aligned(struct tr *t, unsigned align)
+/* The operand must be aligned; otherwise the handler runs and raises. */
+static uint8_t *check_aligned(struct tr *t, enum tr_access access, unsigned align)
 {
+    tr_flags_clobber(t);
+    tr_ea(t, access, align);
     emit_op(&t->e, 0, 0xf6, 0, hreg(H_RDX)); /* test dl */
     emit8(&t->e, align - 1);
     return emit_jump(&t->e, O_0F | 0x85, NULL);
@@ -264,16 +266,18 @@ static void lower_memory(struct tr *t, struct vec_op *o)
 
     native_describe(d->row, o->l, d->size, &desc);
     make_plain(o);
-    tr_flags_clobber(t);
-    tr_ea(t, desc.rm_access & NA_W ? TR_STORE : TR_LOAD, desc.mem_bytes);
-    if (desc.aligned && !is_aligned(t, desc.mem_bytes)) {
-        misaligned = check_aligned(t, desc.mem_bytes);
-    }
-    tr_mem_at(t, desc.rm_access & NA_W ? TR_STORE : TR_LOAD, desc.mem_bytes, vec_body, o,
-              sizeof *o);
+    enum tr_access access = desc.rm_access & NA_W ? TR_STORE : TR_LOAD;
     if (d->row->aux & NAT_MASKED) { /* it may not touch all of its operand */
+        tr_flags_clobber(t);
+        tr_ea(t, access, desc.mem_bytes);
+        tr_mem_at(t, access, desc.mem_bytes, vec_body, o, sizeof *o);
         tr_cold_handler(t, tr_miss_to_handler(t));
+        return;
     }
+    if (desc.aligned && !is_aligned(t, desc.mem_bytes)) {
+        misaligned = check_aligned(t, access, desc.mem_bytes);
+    }
+    tr_mem_shared(t, access, desc.mem_bytes, vec_body, o, sizeof *o);
     if (misaligned) {
         tr_cold_handler(t, misaligned);
     }
@@ -328,7 +332,8 @@ static bool lower_mxcsr(struct tr *t)
     if (d->mode & MODE_SSE_CHECK || !tr_ea_ok(t)) {
         return false;
     }
-    tr_mem(t, store ? TR_STORE : TR_LOAD, 4, store ? stmxcsr_body : ldmxcsr_body, NULL, 0);
+    tr_flags_clobber(t);
+    tr_mem_shared(t, store ? TR_STORE : TR_LOAD, 4, store ? stmxcsr_body : ldmxcsr_body, NULL, 0);
     return true;
 }
 
@@ -380,6 +385,50 @@ lower_fn *simd_of(const struct op_row *row)
     return row->prepare == native_prepare            ? lower_simd
            : row->map == MAP_1 && row->aux & NAT_X87 ? lower_x87
                                                      : NULL;
+}
+
+bool simd_effects(const struct tr_insn *in, uint32_t *written)
+{
+    const struct decode *d = &in->d;
+    struct native_desc desc;
+
+    *written = 0;
+    if (simd_of(d->row) == lower_x87) {
+        return x87_effects(d, written);
+    }
+    if (is_clear(d) || is_emms(d) || is_mxcsr(d)) {
+        return !is_mxcsr(d) || !(d->mode & MODE_SSE_CHECK);
+    }
+    native_describe(d->row, d->vex_l, d->size, &desc);
+    if (desc.reg == NK_G && desc.reg_access & NA_W) {
+        *written |= BIT(d->reg);
+    }
+    if (desc.rm == NK_G && !d->has_mem && desc.rm_access & NA_W) {
+        *written |= BIT(d->rm);
+    }
+    if (d->row->aux & NAT_OUT_ECX) {
+        *written |= BIT(R_RCX);
+    }
+    return runs(in) && !(d->row->aux & NAT_MASKED);
+}
+
+bool simd_access(const struct tr_insn *in, struct tr_place *p)
+{
+    const struct decode *d = &in->d;
+    struct native_desc desc;
+
+    if (simd_of(d->row) == lower_x87) {
+        return x87_access(d, p);
+    }
+    if (is_mxcsr(d)) {
+        p->size = 4;
+        p->write = (d->reg & 7) == 3;
+        return !(d->mode & MODE_SSE_CHECK);
+    }
+    native_describe(d->row, d->vex_l, d->size, &desc);
+    p->size = (uint16_t)desc.mem_bytes;
+    p->write = desc.rm_access & NA_W;
+    return desc.mem_bytes && runs(in) && !(d->row->aux & NAT_MASKED);
 }
 
 void simd_needs(const struct tr_insn *in, bool *vec, bool *x87)

@@ -130,12 +130,16 @@ static void lower_memory(struct tr *t, unsigned n)
     struct x87_op o = {d->op, d->reg & 7, (uint8_t)n, alone, NULL};
 
     native_describe(d->row, 0, 0, &desc);
-    tr_mem(t, desc.rm_access & NA_W ? TR_STORE : TR_LOAD, desc.mem_bytes, x87_body, &o, sizeof o);
-    struct cold *k = &t->cold[t->ncold - 1];
-    o.note = true;
-    o.fn = k->fn;
-    k->fn = x87_cold;
-    memcpy(k->arg, &o, sizeof o);
+    unsigned slow = t->ncold;
+    tr_mem_shared(t, desc.rm_access & NA_W ? TR_STORE : TR_LOAD, desc.mem_bytes, x87_body, &o,
+                  sizeof o);
+    if (t->ncold > slow) {
+        struct cold *k = &t->cold[slow];
+        o.note = true;
+        o.fn = k->fn;
+        k->fn = x87_cold;
+        memcpy(k->arg, &o, sizeof o);
+    }
 }
 
 static void lower_register(struct tr *t, unsigned n)
@@ -216,11 +220,12 @@ static bool lower_control(struct tr *t)
     case C_NOTHING:
         return true;
     case C_FLDCW:
-        tr_mem(t, TR_LOAD, 2, fldcw_body, NULL, 0);
+        tr_flags_clobber(t);
+        tr_mem_shared(t, TR_LOAD, 2, fldcw_body, NULL, 0);
         return true;
     case C_FNSTCW:
     case C_FNSTSW:
-        tr_mem(t, TR_STORE, 2, store_word_body, &d->op, 1);
+        tr_mem_shared(t, TR_STORE, 2, store_word_body, &d->op, 1);
         return true;
     case C_FNSTSW_AX:
         emit8(&t->e, 0xdf);
@@ -242,6 +247,25 @@ bool x87_needed(const struct decode *d)
 {
     return !(d->mode & MODE_FPU_CHECK) &&
            (!(d->row->aux & NAT_CONTROL) || control_of(d) > C_NOTHING);
+}
+
+bool x87_effects(const struct decode *d, uint32_t *written)
+{
+    enum control what = d->row->aux & NAT_CONTROL ? control_of(d) : C_NOTHING;
+
+    *written = what == C_FNSTSW_AX ? BIT(R_RAX) : 0;
+    return !(d->mode & MODE_FPU_CHECK) && what != C_NONE;
+}
+
+bool x87_access(const struct decode *d, struct tr_place *p)
+{
+    enum control what = d->row->aux & NAT_CONTROL ? control_of(d) : C_NONE;
+    struct native_desc desc;
+
+    native_describe(d->row, 0, 0, &desc);
+    p->size = what ? 2 : (uint16_t)desc.mem_bytes;
+    p->write = what ? what != C_FLDCW : desc.rm_access & NA_W;
+    return !(d->mode & MODE_FPU_CHECK) && p->size;
 }
 
 bool lower_x87(struct tr *t)

@@ -14,8 +14,17 @@ lower_fn *simd_of(const struct op_row *row);
 /* Sets *vec and *x87 when the lowering of this instruction wants those registers in the host's. */
 void simd_needs(const struct tr_insn *in, bool *vec, bool *x87);
 
+/*
+ * For window.c.  The general registers the instruction writes; false: it calls its handler.  And
+ * the access it makes by tr_mem_shared (*p has its place already); false: none.
+ */
+bool simd_effects(const struct tr_insn *in, uint32_t *written);
+bool simd_access(const struct tr_insn *in, struct tr_place *p);
+
 lower_fn lower_x87, lower_gather;
 bool x87_needed(const struct decode *d);
+bool x87_effects(const struct decode *d, uint32_t *written);
+bool x87_access(const struct decode *d, struct tr_place *p);
 /* Whether lower_gather does it. */
 bool gather_runs(const struct tr_insn *in);
 /* The access just emitted has no slow path of its own: gives the jump taken when it misses the TLB,

@@ -14,7 +14,7 @@
  * Not modelled: windows across blocks.
  */
 #include "accel/jit/jit_int.h"
-#include "cpu/native.h"
+#include "accel/jit/simd.h"
 #include "cpu/ops.h"
 
 enum { RANGE_MAX = 1024, LOOK_AHEAD = BLOCK_MAX };
@@ -125,24 +125,6 @@ static void misc_effects(const struct tr_insn *in, struct effects *f)
     }
 }
 
-static void vec_effects(const struct tr *t, const struct tr_insn *in, struct effects *f)
-{
-    struct native_desc d;
-
-    (void)t;
-    native_describe(in->d.row, in->d.vex_l, in->d.size, &d);
-    if (in->d.row->aux & (NAT_CONTROL | NAT_OUT_ECX | NAT_GATHER | NAT_IMPLICIT | NAT_MASKED)) {
-        f->barrier = true;
-        return;
-    }
-    if (d.reg == NK_G && d.reg_access & NA_W) {
-        f->written |= BIT(in->i.r1 & 15);
-    }
-    if (d.rm == NK_G && !in->d.has_mem && d.rm_access & NA_W) {
-        f->written |= BIT(in->i.r2 & 15);
-    }
-}
-
 static bool is_jcc(const struct tr_insn *in)
 {
     return (in->d.map == MAP_1 && (in->d.op & 0xf0) == 0x70) ||
@@ -165,8 +147,8 @@ static void effects_of(const struct tr *t, const struct tr_insn *in, struct effe
         }
     } else if (in->d.row->fns == &fns_lea) {
         lea_effects(t, in, f);
-    } else if (!in->d.row->fns) {
-        vec_effects(t, in, f);
+    } else if (simd_of(in->d.row)) {
+        f->barrier = !simd_effects(in, &f->written);
     } else if (stack_of(in->d.row->fns)) {
         stack_effects(t, in, f);
     } else if (!is_jcc(in)) {
@@ -201,13 +183,8 @@ static bool access_of(const struct tr *t, const struct tr_insn *in, struct tr_pl
         plain_access(l->arg, in, p);
         return true;
     }
-    if (!row->fns) {
-        struct native_desc d;
-
-        native_describe(row, in->d.vex_l, in->d.size, &d);
-        p->size = d.mem_bytes;
-        p->write = d.rm_access & NA_W;
-        return d.mem_bytes;
+    if (simd_of(row)) {
+        return simd_access(in, p);
     }
     p->size = 1u << in->d.size;
     p->write = row->fns == &fns_xchg || row->fns == &fns_cmpxchg;

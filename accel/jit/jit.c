@@ -12,6 +12,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 /* With the arena of decoded blocks: what an engine may take (tests/accel/test_memory.c). */
@@ -173,9 +174,13 @@ static unsigned versions(const struct code_block *k)
     return n;
 }
 
+/* This thread's: what others do meanwhile is not the translation's. */
 static uint64_t now_ns(void)
 {
-    return (uint64_t)clock_host_now();
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 /* The writable view has no use where code is not being made: so the cache counts once in what the
@@ -199,7 +204,8 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
     start = now_ns();
     code = translate(j, k, ip);
     j->stats.ns += now_ns() - start;
-    if (!code) {
+    if (!code) { /* too much for it: not again at every entry */
+        k->heat = 0;
         return NULL;
     }
     code->next = k->jit;

@@ -54,6 +54,21 @@ struct tr_place {
     int64_t disp;
 };
 
+/* What an instruction does to the guest's registers. */
+struct effects {
+    bool barrier;     /* everything may change */
+    uint32_t written; /* guest registers changed otherwise than by a constant */
+    unsigned moved;   /* one changed by `by`; 0xff: none */
+    int32_t by;
+};
+
+/* An instruction as window.c sees it. */
+struct tr_notes {
+    bool made, accesses;
+    struct effects effects;
+    struct tr_place place;
+};
+
 /* See window.c. */
 enum { WINDOWS = 4 };
 struct window {
@@ -124,6 +139,7 @@ struct tr {
     unsigned ncold;
     struct cold cold[TR_COLD_MAX];
     struct tr_insn insn[BLOCK_MAX];
+    struct tr_notes notes[BLOCK_MAX];
 };
 
 /* ---- guest registers ---- */

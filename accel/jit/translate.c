@@ -564,6 +564,7 @@ static bool decode_block(struct tr *t)
         struct tr_insn *in = &t->insn[t->n];
 
         in->host = NULL;
+        t->notes[t->n].made = false;
         in->i.ofs = (uint16_t)at;
         in->i.n = (uint8_t)(t->n + 1);
         in->result = cpu_decode(t->c, k->host2 ? crossing : k->host + at,

@@ -17,16 +17,9 @@
 #include "accel/jit/simd.h"
 #include "cpu/ops.h"
 
-enum { RANGE_MAX = 1024, LOOK_AHEAD = BLOCK_MAX };
+enum { RANGE_MAX = 1024 };
 
 /* ---- what an instruction does to the registers ---- */
-
-struct effects {
-    bool barrier;     /* everything may change */
-    uint32_t written; /* guest registers changed otherwise than by a constant */
-    unsigned moved;   /* one changed by `by`; 0xff: none */
-    int32_t by;
-};
 
 static unsigned width_of(const struct tr *t)
 {
@@ -131,7 +124,7 @@ static bool is_jcc(const struct tr_insn *in)
            (in->d.map == MAP_0F && (in->d.op & 0xf0) == 0x80);
 }
 
-static void effects_of(const struct tr *t, const struct tr_insn *in, struct effects *f)
+static void find_effects(const struct tr *t, const struct tr_insn *in, struct effects *f)
 {
     *f = (struct effects){.moved = 0xff};
     if (in->result != DECODE_OK) {
@@ -158,7 +151,7 @@ static void effects_of(const struct tr *t, const struct tr_insn *in, struct effe
 
 /* ---- what an instruction accesses ---- */
 
-static bool access_of(const struct tr *t, const struct tr_insn *in, struct tr_place *p)
+static bool find_access(const struct tr *t, const struct tr_insn *in, struct tr_place *p)
 {
     const struct op_row *row = in->d.row;
     const struct lowering *l = &t->j->lower[in->i.row];
@@ -190,6 +183,19 @@ static bool access_of(const struct tr *t, const struct tr_insn *in, struct tr_pl
     p->write = row->fns == &fns_xchg || row->fns == &fns_cmpxchg;
     return row->fns == &fns_xchg || row->fns == &fns_cmpxchg || row->fns == &fns_mul ||
            row->fns == &fns_imul || row->fns == &fns_push_e;
+}
+
+/* Both, worked out once for each instruction of the block. */
+static const struct tr_notes *notes_of(struct tr *t, unsigned n)
+{
+    struct tr_notes *x = &t->notes[n];
+
+    if (!x->made) {
+        find_effects(t, &t->insn[n], &x->effects);
+        x->accesses = find_access(t, &t->insn[n], &x->place);
+        x->made = true;
+    }
+    return x;
 }
 
 static bool same_key(const struct tr_place *a, const struct tr_place *b)
@@ -233,10 +239,7 @@ static void drop_changed(struct tr *t, const struct effects *f)
 
 void windows_after(struct tr *t)
 {
-    struct effects f;
-
-    effects_of(t, t->in, &f);
-    drop_changed(t, &f);
+    drop_changed(t, &notes_of(t, t->at)->effects);
 }
 
 void windows_close(struct tr *t)
@@ -260,31 +263,30 @@ struct window *window_find(struct tr *t, const struct tr_place *p)
 }
 
 /* The range that accesses from here on with the key of p touch, as long as they may share. */
-static unsigned look_ahead(const struct tr *t, const struct tr_place *p, struct window *w)
+static unsigned look_ahead(struct tr *t, const struct tr_place *p, struct window *w)
 {
     int64_t shift = 0, lo = p->disp, hi = lo + p->size;
     unsigned count = 1;
     bool write = p->write;
 
     for (unsigned n = t->at; n < t->n; n++) {
-        struct tr_place q;
-        struct effects f;
+        const struct tr_notes *x = notes_of(t, n);
+        const struct tr_place *q = &x->place;
 
-        if (n > t->at && access_of(t, &t->insn[n], &q) && same_key(p, &q)) {
-            int64_t from = MIN(lo, q.disp + shift), to = MAX(hi, q.disp + shift + q.size);
+        if (n > t->at && x->accesses && same_key(p, q)) {
+            int64_t from = MIN(lo, q->disp + shift), to = MAX(hi, q->disp + shift + q->size);
 
             if (to - from <= RANGE_MAX) {
                 lo = from;
                 hi = to;
-                write |= q.write;
+                write |= q->write;
                 count++;
             }
         }
-        effects_of(t, &t->insn[n], &f);
-        if (f.barrier || f.written & regs_of(p)) {
+        if (x->effects.barrier || x->effects.written & regs_of(p)) {
             break;
         }
-        shift += shift_by(p, &f);
+        shift += shift_by(p, &x->effects);
     }
     if (regs_of(p) && (lo != (int32_t)lo || hi != (int32_t)hi)) {
         return 1;

@@ -217,6 +217,45 @@ static inline bool rep_ends(const struct insn *i, uint16_t f)
     return (i->disp == 0xf3 && !(f & FL_ZF)) || (i->disp == 0xf2 && (f & FL_ZF));
 }
 
+#define LOOK(T)                                                                                    \
+    do {                                                                                           \
+        T v, w;                                                                                    \
+        memcpy(&v, a + k * sizeof v, sizeof v);                                                    \
+        memcpy(&w, b + (fixed ? 0 : k * sizeof w), sizeof w);                                      \
+        k++;                                                                                       \
+        *x = v;                                                                                    \
+        *y = w;                                                                                    \
+    } while (k < n && (*x == *y) != until_equal)
+
+/* Compare the elements at a with those at b (`fixed`: with the one there) up to the first pair that
+ * is equal or is not.  Gives how many were looked at, and the last two. */
+static ALWAYS_INLINE uint64_t look_along(const uint8_t *a, const uint8_t *b, bool fixed, uint64_t n,
+                                         unsigned size, bool until_equal, uint64_t *x, uint64_t *y)
+{
+    uint64_t k = 0;
+
+    if (!fixed && !until_equal) { /* eight bytes at a time, but for the end */
+        while ((n - k) * size > 8 && element(a + k * size, 8) == element(b + k * size, 8)) {
+            k += 8 / size;
+        }
+    }
+    switch (size) {
+    case 1:
+        LOOK(uint8_t);
+        break;
+    case 2:
+        LOOK(uint16_t);
+        break;
+    case 4:
+        LOOK(uint32_t);
+        break;
+    default:
+        LOOK(uint64_t);
+        break;
+    }
+    return k;
+}
+
 static uint64_t run_cmps(struct cpu *c, const struct insn *i, unsigned size, uint64_t count,
                          bool *stop)
 {
@@ -226,15 +265,7 @@ static uint64_t run_cmps(struct cpu *c, const struct insn *i, unsigned size, uin
     uint64_t x = 0, y = 0;
 
     if (b) {
-        n = MIN(n, m);
-        for (k = 0; k < n;) {
-            x = element(a + k * size, size);
-            y = element(b + k * size, size);
-            k++;
-            if ((x == y) == (i->disp == 0xf2)) {
-                break;
-            }
-        }
+        k = look_along(a, b, false, MIN(n, m), size, i->disp == 0xf2, &x, &y);
     } else {
         x = load(c, i, i->seg, R_RSI, size);
         y = load(c, i, SEG_ES, R_RDI, size);
@@ -254,13 +285,9 @@ static uint64_t run_scas(struct cpu *c, const struct insn *i, unsigned size, uin
     uint64_t x = element((const uint8_t *)&c->r[R_RAX], size), y = 0;
 
     if (p) {
-        for (k = 0; k < n;) {
-            y = element(p + k * size, size);
-            k++;
-            if ((x == y) == (i->disp == 0xf2)) {
-                break;
-            }
-        }
+        const uint8_t *acc = (const uint8_t *)&c->r[R_RAX];
+
+        k = look_along(p, acc, true, n, size, i->disp == 0xf2, &y, &x);
     } else {
         y = load(c, i, SEG_ES, R_RDI, size);
     }

@@ -200,6 +200,21 @@ static bool same(const struct check *k, struct cpu *c, enum check_end end)
 }
 
 /*
+ * A walk of the first run may have set accessed bits that only the second one saw.  They are set
+ * from the beginning now: once more.
+ */
+static bool begin_again(struct check *k, struct cpu *c)
+{
+    if (!k->marked || k->again == k->before->icount + 1) {
+        return false;
+    }
+    k->again = k->before->icount + 1;
+    k->stats.again++;
+    check_undo(k, c);
+    return true;
+}
+
+/*
  * The two differ; c is in the second engine's state.  True: go on, from where the stretch began, to
  * find the block.
  */
@@ -229,7 +244,6 @@ static bool narrowed_in_vain(struct check *k, const struct cpu *c)
     if (k->doubtful) {
         g_string_free(k->report, TRUE);
         k->report = NULL;
-        k->stats.doubtful++;
         return false;
     }
     return true;
@@ -283,7 +297,7 @@ bool check_run(struct cpu *c, struct check *k)
             k->stats.disturbed++;
             alone = true;
         } else {
-            good = look_closer(k, c, end);
+            good = begin_again(k, c) || look_closer(k, c, end);
             k->end = CHECK_RAN;
         }
     }
@@ -392,7 +406,7 @@ void check_forget(struct vcpu *v)
         g_string_free(k->report, TRUE);
     }
     k->report = NULL;
-    k->narrow = 0;
+    k->narrow = k->again = 0;
 }
 
 /* ---- for the accelerators ---- */

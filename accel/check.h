@@ -47,7 +47,7 @@ struct check_stats {
     uint64_t checked;                /* instructions in them */
     uint64_t outside[OUTSIDE_COUNT]; /* blocks run once only, by what they reached */
     uint64_t disturbed;              /* and those in which a request came */
-    uint64_t doubtful;  /* stretches that differed by accessed bits seen early (check_memory.c) */
+    uint64_t again;     /* stretches begun anew: accessed bits seen early (check_memory.c) */
     uint64_t unchecked; /* instructions in all of these */
     uint64_t singles;   /* instructions run one by one, always by the interpreter */
 };

@@ -45,6 +45,7 @@ struct check {
     enum cpu_outside outside; /* why the run ended with CHECK_OUTSIDE */
     uint64_t narrow;          /* icount up to which a difference is looked for block by block */
     bool doubtful;            /* it may be one of accessed bits alone */
+    uint64_t again;           /* icount + 1 where a stretch was begun anew for that reason */
     GString *report;          /* of the difference; NULL: none yet */
 
     struct cpu *before, *after; /* `after`: by the engine that ran first */

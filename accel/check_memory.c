@@ -6,8 +6,8 @@
  * told.  TLB entries are put back too: an access that walked the tables the first time walks them
  * the second time.  Accessed and dirty bits that a walk set stay set, in the copies as well:
  * processors may set them early, and the engines need not walk at the same places.  Who reads such
- * an entry first and makes a walk set bits in it later sees them early in the second run: a stretch
- * that differs, but none of whose blocks does, is let pass where that may be the reason.
+ * an entry first and makes a walk set bits in it later sees them early in the second run: where two
+ * runs differ and that may be the reason, the stretch is begun anew, with the bits set.
  *
  * The machine lock is held from the first store to the comparison, so that no device sees or writes
  * what may be taken back.

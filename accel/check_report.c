@@ -243,10 +243,9 @@ void check_sum_up(const struct check_stats *s, uint64_t icount, GString *out)
         }
     }
     g_string_append_printf(out,
-                           " disturbed %" PRIu64
-                           "; stretches seen with early accessed bits %" PRIu64
-                           "; one by one: %" PRIu64 " instructions\n",
-                           s->disturbed, s->doubtful, s->singles);
+                           " disturbed %" PRIu64 "; begun anew %" PRIu64 "; one by one: %" PRIu64
+                           " instructions\n",
+                           s->disturbed, s->again, s->singles);
 }
 
 GString *check_tell(struct check *k, struct cpu *c, enum check_end end)

@@ -98,6 +98,11 @@ Test(lockstep, interpreter_against_itself)
     cr_assert_eq(run_all(&sound), 0);
 }
 
+Test(lockstep, translator_against_interpreter)
+{
+    cr_assert_eq(run_all(&check_second_jit), 0);
+}
+
 /* ---- the search for a block ---- */
 
 /* Whether a PUSH of a register stands in the straight code from c->ip on, before `end`. */

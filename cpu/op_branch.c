@@ -157,6 +157,10 @@ static void op_call_j_mb64(struct cpu *c, const struct insn *i)
     {                                                                                              \
         uint64_t target = mem_load64(c, i, LA_##form(8, EA_READ));                                 \
         uint64_t sp = c->r[R_RSP] - 8;                                                             \
+        if (unlikely(!cpu_is_canonical(sp) || !cpu_is_canonical(sp + 7))) {                        \
+            c->cur = i; /* whose segment is the operand's */                                       \
+            cpu_raise_error(c, EXCP_SS, 0);                                                        \
+        }                                                                                          \
         mem_store64(c, i, sp, c->r[R_BASE] + i->ofs + i->len);                                     \
         c->r[R_RSP] = sp;                                                                          \
         c->ip = target;                                                                            \

@@ -9,6 +9,7 @@
  */
 #include "accel/jit/jit_int.h"
 #include "cpu/native.h"
+#include "cpu/ops.h"
 #include "cpu/sys.h"
 
 static void begin(struct cpu *c, const struct insn *i, uint64_t la, unsigned size, unsigned access)
@@ -37,14 +38,27 @@ void *slow_load(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
     return scratch(c);
 }
 
+/* Does i store to the stack, although its memory operand is elsewhere? */
+static bool is_push(const struct cpu *c, const struct insn *i)
+{
+    const struct op_fns *fns = decoder_row(c->decoder, i->row)->fns;
+
+    return fns == &fns_push_e || fns == &fns_call_e;
+}
+
 /* Nothing is read from where a store goes: it may be a device's register. */
 void *slow_store(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
 {
+    bool canonical = cpu_is_canonical(la) && cpu_is_canonical(la + size - 1);
+
     begin(c, i, la, size, TR_STORE);
-    mem_probe_write(c, i, la, size);
-    if (unlikely(c->tlb_class == TLB_CHECKED)) {
-        debug_check_access(c, la, size, true);
+    if (unlikely(!canonical && is_push(c, i))) {
+        cpu_raise_error(c, EXCP_SS, 0);
     }
+    if (unlikely(canonical && c->tlb_class == TLB_CHECKED)) {
+        debug_check_access(c, la, size, true); /* first, as in all other accesses */
+    }
+    mem_probe_write(c, i, la, size);
     return scratch(c);
 }
 

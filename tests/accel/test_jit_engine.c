@@ -57,3 +57,63 @@ Test(jit_engine, one_place_under_two_code_segments_has_two_ips)
     cr_assert_eq(g.c->r[R_RAX], 0x22b);
     guest_free(&g);
 }
+
+static void init_long(struct guest *g)
+{
+    init_jit(g);
+    guest_long(g);
+    /* handlers on a stack of their own */
+    guest_gate(g, G_IDT + 16 * EXCP_SS, S_CODE64, G_HANDLERS + 16 * EXCP_SS, 0xee, 1);
+    guest_gate(g, G_IDT + 16 * EXCP_GP, S_CODE64, G_HANDLERS + 16 * EXCP_GP, 0xee, 1);
+}
+
+/* Whatever segment their operand has. */
+Test(jit_engine, pushes_to_a_stack_that_cannot_be_are_stack_faults)
+{
+    static const char *const code[] = {"\xff\x33", "\xff\x13", "\x53", "\xff\xd3"};
+
+    for (unsigned n = 0; n < ARRAY_LEN(code);
+         n++) { /* push [rbx]; call [rbx]; push rbx; call rbx */
+        struct guest g;
+
+        init_long(&g);
+        guest_code(&g, code[n], 3);
+        g.c->r[R_RBX] = G_DATA;
+        g.c->r[R_RSP] = 0x8000000000000000;
+        guest_run(&g);
+        cr_expect_eq(guest_vector(&g), EXCP_SS, "%u: vector %d", n, guest_vector(&g));
+        guest_free(&g);
+    }
+}
+
+/* Which is what the CALL stores to. */
+Test(jit_engine, a_call_to_an_address_that_cannot_be_faults_by_what_it_read)
+{
+    struct guest g;
+
+    init_long(&g);
+    CODE(&g, "\xff\x54\x24\xf8\xf4"); /* call [rsp - 8]; hlt */
+    guest_put64(&g, G_STACK - 8, 0x8000000000000000);
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), EXCP_GP);
+    cr_assert_eq(guest_get64(&g, G_IST - 16), G_STACK, "RSP moved");
+    guest_free(&g);
+}
+
+/* #AC before the page fault, as in the interpreter. */
+Test(jit_engine, alignment_is_checked_first)
+{
+    struct guest g;
+
+    init_jit(&g);
+    guest_long(&g);
+    guest_put64(&g, guest_pte_at(0x50000), 0);
+    guest_user(&g);
+    g.c->cr0 |= CR0_AM;
+    g.c->eflags |= FLAG_AC;
+    cpu_update_mode(g.c);
+    CODE(&g, "\x89\x04\x25\x01\x00\x05\x00"); /* mov [0x50001],eax */
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), EXCP_AC, "vector %d", guest_vector(&g));
+    guest_free(&g);
+}

@@ -218,18 +218,21 @@ void tr_jcc(struct tr *t, unsigned cc, uint64_t ip)
     tr_cold(t, cold_goto, emit_jump(&t->e, O_0F | 0x80u | cc, NULL))->ip = ip;
 }
 
-/* The handler of the present instruction goes on, by way of thunk th. */
-static void go_to_handler(struct tr *t, enum thunk th)
+/* The interpreter goes on with the present instruction by `fn`, by way of thunk th. */
+static void go_to(struct tr *t, op_fn *fn, enum thunk th)
 {
     tr_flags_clobber(t);
     tr_set_base(t);
-    /* The first one's own handler may be the engine's, which led here. */
-    const struct insn *i = &t->k->insn[t->at];
-    op_fn *fn = t->at ? i->fn : t->k->first_fn;
-    emit_mov_imm(&t->e, H_RDX, (uint64_t)(uintptr_t)i);
+    emit_mov_imm(&t->e, H_RDX, (uint64_t)(uintptr_t)&t->k->insn[t->at]);
     emit_mov_imm(&t->e, H_RAX, (uint64_t)(uintptr_t)fn);
     emit_jump(&t->e, 0xe9, t->j->thunk[th]);
     t->ended = true;
+}
+
+static void go_to_handler(struct tr *t, enum thunk th)
+{
+    /* The first one's own handler may be the engine's, which led here. */
+    go_to(t, t->at ? t->k->insn[t->at].fn : t->k->first_fn, th);
 }
 
 void tr_interpret(struct tr *t)
@@ -247,10 +250,11 @@ static void end_in_handler(struct tr *t)
     }
 }
 
-static void cold_end(struct tr *t, struct cold *k)
+/* Without the handler, which would read its operand again: a CALL may have stored there. */
+static void cold_fault(struct tr *t, struct cold *k)
 {
     (void)k;
-    end_in_handler(t);
+    go_to(t, op_gp0, TH_TAIL);
 }
 
 /* An address in RAX that cannot be is the branch's own fault.  Uses RCX. */
@@ -262,7 +266,7 @@ static void check_canonical(struct tr *t)
         emit8(&t->e, 47);
         emit_alu_imm(&t->e, false, 0, hreg(H_RCX), 1);
         emit_alu_imm(&t->e, false, 7, hreg(H_RCX), 1);
-        tr_cold(t, cold_end, emit_jump(&t->e, O_0F | 0x87, NULL));
+        tr_cold(t, cold_fault, emit_jump(&t->e, O_0F | 0x87, NULL));
     }
 }
 

@@ -59,7 +59,8 @@ static void stack_effects(const struct tr *t, const struct tr_insn *in, struct e
     } else {
         f->barrier = true;
     }
-    f->barrier |= in->d.size != full_size(t);
+    /* A 16-bit stack pointer goes around: no constant then. */
+    f->barrier |= in->d.size != full_size(t) || tr_sp_bits(t) < 32;
 }
 
 static void lea_effects(const struct tr *t, const struct tr_insn *in, struct effects *f)

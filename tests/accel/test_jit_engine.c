@@ -117,3 +117,30 @@ Test(jit_engine, alignment_is_checked_first)
     cr_assert_eq(guest_vector(&g), EXCP_AC, "vector %d", guest_vector(&g));
     guest_free(&g);
 }
+
+/*
+ * 32-bit code on a 16-bit stack: the pointer goes around, so a push may move it up, by 64 KiB.
+ * (Here: beyond the end of RAM, where nothing is.)
+ */
+Test(jit_engine, a_shared_look_does_not_follow_a_stack_pointer_around)
+{
+    struct guest g;
+
+    init_jit(&g);
+    guest_protected(&g);
+    guest_desc(&g, S_FREE, 0, ~0u, 0x93 | SEG_G);
+    CODE(&g, "\x8e\xd0\x90"                 /* mov ss,ax; nop */
+             "\x8b\x84\x24\xfc\x03\x00\x00" /* mov eax,[esp + 0x3fc] */
+             "\x51"                         /* push ecx */
+             "\x8b\x9c\x24\x00\x04\x00\x00" /* mov ebx,[esp + 0x400] */
+             "\xf4");
+    g.c->r[R_RAX] = S_FREE;
+    g.c->r[R_RCX] = 0x12345678;
+    g.c->r[R_RSP] = RIG_RAM_BYTES - 0x10000;
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), -1);
+    cr_assert_eq(g.c->r[R_RSP], RIG_RAM_BYTES - 4);
+    cr_assert_eq(guest_get32(&g, 0xfffc), 0x12345678);
+    cr_assert_eq(g.c->r[R_RBX], 0xffffffff, "%#x", (uint32_t)g.c->r[R_RBX]);
+    guest_free(&g);
+}

@@ -346,6 +346,7 @@ uint32_t plain_written(const void *plain, const struct tr_insn *in);
 void plain_access(const void *plain, const struct tr_insn *in, struct tr_place *p);
 lower_fn *branch_of(const struct op_fns *fns); /* lower_branch.c */
 lower_fn *misc_of(const struct op_fns *fns);   /* lower_misc.c */
+lower_fn *sys_of(const struct op_fns *fns);    /* lower_sys.c */
 lower_fn *stack_of(const struct op_fns *fns);  /* lower_stack.c */
 lower_fn *bit_of(const struct op_fns *fns);    /* lower_bit.c */
 

@@ -550,3 +550,32 @@ Test(excp, a_fault_in_repeated_scas_keeps_the_flags)
     cr_assert_eq(guest_get64(&g, g.c->r[R_RSP] + 24) & FLAGS_ARITH, FLAG_ZF | FLAG_CF);
     guest_free(&g);
 }
+
+Test(excp, cli_and_sti_by_level)
+{
+    static const struct {
+        bool user;
+        uint32_t iopl;
+        int vector;
+    } cases[] = {{false, 0, -1}, {true, 0, EXCP_GP}, {true, 3, EXCP_GP /* of HLT */}};
+
+    for (unsigned n = 0; n < ARRAY_LEN(cases); n++) {
+        struct guest g;
+
+        guest_init(&g, "x86-64-v3");
+        guest_long(&g);
+        if (cases[n].user) {
+            guest_user(&g);
+        }
+        cpu_set_eflags(g.c, cases[n].iopl << 12, FLAG_IOPL);
+        /* sti; nop; pushf; pop rax; sti; cli; pushf; pop rbx; hlt */
+        CODE(&g, "\xfb\x90\x9c\x58\xfb\xfa\x9c\x5b\xf4");
+        guest_run(&g);
+        cr_assert_eq(guest_vector(&g), cases[n].vector, "case %u", n);
+        bool ran = n != 1;
+        cr_assert_eq(!!(g.c->r[R_RAX] & FLAG_IF), ran, "case %u", n);
+        cr_assert_eq(!!(g.c->r[R_RBX] & FLAG_1), ran, "case %u", n);
+        cr_assert(!(g.c->r[R_RBX] & FLAG_IF), "case %u", n);
+        guest_free(&g);
+    }
+}

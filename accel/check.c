@@ -249,6 +249,14 @@ static bool narrowed_in_vain(struct check *k, const struct cpu *c)
     return true;
 }
 
+/* Whether the second engine is behind the place where the first one stopped. */
+static bool went_farther(const struct check *k, const struct cpu *c, enum check_end end)
+{
+    bool at_next = end == CHECK_RAISED && k->end == CHECK_RAN && c->icount == k->after->icount;
+
+    return end != CHECK_OUTSIDE && (c->icount > k->after->icount || at_next);
+}
+
 /*
  * The second engine went farther: it left a block that a store had made stale, or may have, and so
  * its later blocks end elsewhere.  Let the interpreter come after it.
@@ -286,7 +294,7 @@ bool check_run(struct cpu *c, struct check *k)
     } else {
         check_undo(k, c);
         enum check_end end = run_side(k, c, false, k->after->icount + (k->end == CHECK_RAISED));
-        if (c->icount > k->after->icount && end != CHECK_OUTSIDE) {
+        if (went_farther(k, c, end)) {
             end = catch_up(k, c, end);
         }
         if (same(k, c, end)) {

@@ -59,10 +59,13 @@ void check_undo(struct check *k, struct cpu *c)
 
 /* ---- one side's run ---- */
 
-/* The run loop has something to do before the next block. */
-static bool wants_loop(const struct cpu *c)
+/*
+ * The run loop has something to do before the next block.  The shadow of a POP SS is there to its
+ * block's end, and blocks of who has to come to the other's place may end elsewhere.
+ */
+static bool wants_loop(const struct cpu *c, bool follows)
 {
-    return c->slow || c->inhibit || c->halted || c->shutdown;
+    return c->slow || (c->inhibit && !follows) || c->halted || c->shutdown;
 }
 
 static void run_single(struct check *k, struct cpu *c)
@@ -85,7 +88,8 @@ static void run_first(struct check *k, struct cpu *c, uint64_t until)
         } else {
             interp_run_blocks(c, k->first);
         }
-    } while (c->icount < until && k->npath < CHECK_PATH && !wants_loop(c) && !vcpu_pending(c->v));
+    } while (c->icount < until && k->npath < CHECK_PATH && !wants_loop(c, k->swapped) &&
+             !vcpu_pending(c->v));
 }
 
 static void run_second(struct check *k, struct cpu *c, uint64_t until)
@@ -96,7 +100,7 @@ static void run_second(struct check *k, struct cpu *c, uint64_t until)
         ip = c->ip;
         icount = c->icount;
         k->second->run(c, k->second_engine, until);
-    } while (c->icount < until && !wants_loop(c) && (ip != c->ip || icount != c->icount));
+    } while (c->icount < until && !wants_loop(c, true) && (ip != c->ip || icount != c->icount));
 }
 
 /* c->jmp is this function's when it returns. */

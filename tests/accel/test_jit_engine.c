@@ -70,7 +70,8 @@ static void init_long(struct guest *g)
 /* Whatever segment their operand has. */
 Test(jit_engine, pushes_to_a_stack_that_cannot_be_are_stack_faults)
 {
-    static const char *const code[] = {"\xff\x33", "\xff\x13", "\x53", "\xff\xd3"};
+    static const char *const code[] = {"\xff\x33\xf4", "\xff\x13\xf4", "\x53\xf4\xf4",
+                                       "\xff\xd3\xf4"};
 
     for (unsigned n = 0; n < ARRAY_LEN(code);
          n++) { /* push [rbx]; call [rbx]; push rbx; call rbx */

@@ -67,9 +67,12 @@ static uint16_t *page_slot(struct check *k, const struct ram *ram, uint64_t page
 
     for (;; at++) {
         uint16_t *slot = &k->slots[at % CHECK_SLOTS];
-        const struct check_page *p = &k->pages[*slot - 1];
 
-        if (!*slot || (p->ram == ram && p->page == page)) {
+        if (!*slot) {
+            return slot;
+        }
+        const struct check_page *p = &k->pages[*slot - 1];
+        if (p->ram == ram && p->page == page) {
             return slot;
         }
     }

@@ -17,9 +17,9 @@
 #include "hw/core/code.h"
 #include <sys/mman.h>
 
-enum { HASH_BITS = 16, HASH_SIZE = 1 << HASH_BITS, PIECE_SHIFT = 6 };
+enum { HASH_BITS = 17, HASH_SIZE = 1 << HASH_BITS, PIECE_SHIFT = 6 };
 /* With the translator's cache: what an engine may take (tests/accel/test_memory.c). */
-#define ARENA_BYTES (20 * MiB)
+#define ARENA_BYTES (32 * MiB)
 #define ARENA_SPARE (64 * KiB)
 
 struct page_code {

@@ -289,7 +289,7 @@ struct cpu_watch {
 };
 typedef void op_fn(struct cpu *c, const struct insn *i);
 
-enum { JCACHE_SIZE = 8192 };
+enum { JCACHE_SIZE = 1 << 17 };
 /* Where an indirect branch finds its target: valid when address and one of the keys match. */
 struct jcache_entry {
     uint64_t at;  /* the target: IP | CS base << 32, since compiled code is for one IP */

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* With the arena of decoded blocks: what an engine may take (tests/accel/test_memory.c). */
-#define CODE_BYTES (16 * MiB)
+#define CODE_BYTES (40 * MiB)
 #define CODE_SPARE (64 * KiB)
 /* Versions of one block for different IPs. */
 enum { VERSIONS_MAX = 8 };
@@ -84,6 +84,7 @@ struct jit *jit_new(struct cpu *c, GError **err)
     }
     j->c = c;
     j->stats.size = CODE_BYTES;
+    j->cold = j->cold_start = align_up(CODE_BYTES / 16 * 7, 64);
     j->fallbacks = g_new0(struct jit_fallback, decoder_row_count(c->decoder));
     j->tr = g_new0(struct tr, 1);
     j->lower = lowerings_new(c);
@@ -110,15 +111,22 @@ void jit_set_hooks(struct jit *j, const struct jit_hooks *hooks, bool unlinked)
     j->unlinked = unlinked;
 }
 
+static size_t taken(const struct jit *j)
+{
+    return j->used + j->cold - j->cold_start;
+}
+
 void jit_flush(struct jit *j)
 {
-    j->used = j->shed = j->start;
+    j->used = j->start;
+    j->cold = j->cold_start;
+    j->shed = taken(j);
     j->stats.flushes++;
 }
 
 bool jit_full(const struct jit *j)
 {
-    return j->used > CODE_BYTES - CODE_SPARE;
+    return j->used > j->cold_start - CODE_SPARE || j->cold > CODE_BYTES - CODE_SPARE;
 }
 
 static const void *rx_of(const struct jit *j, const uint8_t *rw)
@@ -187,9 +195,9 @@ static uint64_t now_ns(void)
  * process takes.  Its pages come again where a jump is linked. */
 static void shed(struct jit *j)
 {
-    if (j->used - j->shed >= SHED_BYTES) {
+    if (taken(j) - j->shed >= SHED_BYTES) {
         madvise(j->rw, CODE_BYTES, MADV_DONTNEED);
-        j->shed = j->used;
+        j->shed = taken(j);
     }
 }
 
@@ -245,7 +253,7 @@ const void *jit_to_interp(const struct jit *j)
 void jit_get_stats(const struct jit *j, struct jit_stats *out)
 {
     *out = j->stats;
-    out->used = j->used;
+    out->used = taken(j);
 }
 
 const struct jit_fallback *jit_fallbacks(const struct jit *j)

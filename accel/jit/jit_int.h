@@ -44,11 +44,12 @@ enum { HOST_CALLS = 4096 };
 struct jit_code {
     struct jit_code *next; /* of the same block */
     uint64_t ip;
-    uint8_t *moved; /* where the entry leads when the block is dropped */
-    uint32_t bytes;
+    uint8_t *moved;    /* where the entry leads when the block is dropped */
+    uint8_t *end;      /* of its cold part, which ends with `moved` */
+    uint32_t bytes;    /* hot and cold */
     uint32_t n;        /* guest instructions */
     struct insn first; /* the interpreter's way in: the code is at `ptr` */
-    uint8_t code[];
+    uint8_t code[] __attribute__((aligned(16)));
 };
 static_assert(sizeof(struct jit_code) % 16 == 0, "code is aligned");
 
@@ -56,7 +57,8 @@ struct jit {
     struct cpu *c;
     uint8_t *rw, *rx; /* the code memory, mapped twice */
     size_t used, start;
-    size_t shed;              /* `used` when the writable view was given back last */
+    size_t cold, cold_start;  /* what is rarely run stands apart from what is often */
+    size_t shed;              /* bytes in use when the writable view was given back last */
     uint8_t *thunk[TH_COUNT]; /* in rw */
     struct jit_hooks hooks;
     struct jit_stats stats;

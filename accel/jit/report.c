@@ -190,5 +190,5 @@ void jit_trace_block(const struct tr *t, const struct jit_code *code)
             show_code(t, what, k->host, end);
         }
     }
-    show_code(t, "(dropped)", code->moved, code->code + code->bytes);
+    show_code(t, "(dropped)", code->moved, code->end);
 }

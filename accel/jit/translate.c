@@ -157,8 +157,9 @@ static uint8_t *look(struct tr *t, const uint8_t *to)
 static void count(struct tr *t, uint64_t ip)
 {
     emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
-    tr_cold(t, cold_poll, emit_jump(&t->e, O_0F | 0x8e, NULL))->ip = ip;
-    tr_cold(t, cold_poll, look(t, NULL))->ip = ip;
+    struct cold *k = tr_cold(t, cold_poll, emit_jump(&t->e, O_0F | 0x8e, NULL));
+    k->ip = ip;
+    k->more[0] = look(t, NULL);
 }
 
 /* Through the jump cache to a constant address. */
@@ -647,7 +648,7 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     struct tr *t = j->tr;
     struct jit_code *code = (struct jit_code *)(void *)(j->rw + j->used);
 
-    t->e = (struct emit){.p = code->code, .end = j->rw + j->stats.size};
+    t->e = (struct emit){.p = code->code, .end = j->rw + j->cold_start};
     t->j = j;
     t->c = j->c;
     t->k = k;
@@ -664,17 +665,24 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     tr_check_entry(t);
     tr_begin(t);
     lower_all(t);
+    if (t->e.full) {
+        return NULL;
+    }
+    uint8_t *hot_end = t->e.p;
+    t->e = (struct emit){.p = j->rw + j->cold, .end = j->rw + j->stats.size};
     emit_cold(t);
     emit_moved(t, code);
     if (t->e.full) {
         return NULL;
     }
+    code->end = t->e.p;
     code->ip = ip;
     code->n = t->n;
-    code->bytes = (uint32_t)(t->e.p - code->code);
+    code->bytes = (uint32_t)(hot_end - code->code + t->e.p - (j->rw + j->cold));
     if (unlikely(j->c->v->m->trace_mask & TR_JIT)) {
         jit_trace_block(t, code);
     }
-    j->used = align_up((size_t)(t->e.p - j->rw), 64);
+    j->used = align_up((size_t)(hot_end - j->rw), 16);
+    j->cold = align_up((size_t)(t->e.p - j->rw), 16);
     return code;
 }

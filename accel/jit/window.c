@@ -302,7 +302,8 @@ struct window *window_plan(struct tr *t, const struct tr_place *p)
 {
     struct window plan = {.key = *p};
 
-    if (t->k->no_windows || (!p->wide && p->seg != 0xff) || look_ahead(t, p, &plan) < 2) {
+    if (t->k->no_windows || (!p->wide && (p->seg != 0xff || full_size(t) == 3)) ||
+        look_ahead(t, p, &plan) < 2) {
         return NULL;
     }
     unsigned n = 0;

@@ -8,6 +8,9 @@
  * is not on one page, or the page is not ready for what the group does, the interpreter goes on
  * from that instruction; a block that this happens to often is translated again without windows.
  *
+ * With several processors stores have no part in it: in the middle of a block one may wait for the
+ * machine's lock, and another processor claim the page for code or as clean meanwhile.
+ *
  * A window lives until its base or index changes otherwise, or a handler is called: what a handler
  * does may change the translation.
  *
@@ -274,7 +277,7 @@ static unsigned look_ahead(struct tr *t, const struct tr_place *p, struct window
         const struct tr_notes *x = notes_of(t, n);
         const struct tr_place *q = &x->place;
 
-        if (n > t->at && x->accesses && same_key(p, q)) {
+        if (n > t->at && x->accesses && same_key(p, q) && !(q->write && tr_is_smp(t))) {
             int64_t from = MIN(lo, q->disp + shift), to = MAX(hi, q->disp + shift + q->size);
 
             if (to - from <= RANGE_MAX) {
@@ -302,8 +305,8 @@ struct window *window_plan(struct tr *t, const struct tr_place *p)
 {
     struct window plan = {.key = *p};
 
-    if (t->k->no_windows || (!p->wide && (p->seg != 0xff || full_size(t) == 3)) ||
-        look_ahead(t, p, &plan) < 2) {
+    if (t->k->no_windows || (p->write && tr_is_smp(t)) ||
+        (!p->wide && (p->seg != 0xff || full_size(t) == 3)) || look_ahead(t, p, &plan) < 2) {
         return NULL;
     }
     unsigned n = 0;

@@ -28,8 +28,18 @@ static void *scratch(const struct cpu *c)
     return ((struct native *)c->native)->scratch;
 }
 
+/* Does i load from the stack, although its memory operand is elsewhere? */
+static bool is_pop(const struct cpu *c, const struct insn *i)
+{
+    return decoder_row(c->decoder, i->row)->fns == &fns_pop_e;
+}
+
 void *slow_load(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
 {
+    if (unlikely(!cpu_is_canonical(la) && is_pop(c, i))) {
+        c->cur = i;
+        cpu_raise_error(c, EXCP_SS, 0);
+    }
     if (size <= 8) {
         c->bounce[0] = mem_load_slow(c, i, la, size);
         return c->bounce;

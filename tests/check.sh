@@ -32,6 +32,8 @@ run_unit()
         ./tests/candela-tests --timeout 300 --tap="$out/unit.tap" "$@"
     status=$?
     [ -f "$out/unit.tap" ] || : >"$out/unit.tap"
+    # What --filter left out is no test of this run.
+    sed -i '/# SKIP *test was skipped$/d' "$out/unit.tap"
     sed -n 's/^ok - \(.*\)  *# SKIP/skipped: \1:/p' "$out/unit.tap"
     skip=$(grep -c '^ok .*# SKIP' "$out/unit.tap")
     pass=$(($(grep -c '^ok ' "$out/unit.tap") - skip))

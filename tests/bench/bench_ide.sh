@@ -62,7 +62,7 @@ result()
 
 work=$out/disk-work
 cp --sparse=always "$image" "$work.img" || exit 1
-measure candela-raw "$candela" run --accel interp -m 1G -hda "$work.img" -display none -serial stdio
+measure candela-raw "$candela" run --accel jit -m 1G -hda "$work.img" -display none -serial stdio
 cp --sparse=always "$image" "$work.img"
 if command -v qemu-system-x86_64 >/dev/null 2>&1; then
     measure qemu-raw qemu-system-x86_64 -accel tcg,thread=single -m 1G -nodefaults -vga std \
@@ -70,7 +70,7 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
 fi
 rm -f "$work.img"
 "$candela" disk convert -q "$image" "$work.vhd" --format vhd --type dynamic --force &&
-    measure candela-vhd "$candela" run --accel interp -m 1G -hda "$work.vhd" -display none \
+    measure candela-vhd "$candela" run --accel jit -m 1G -hda "$work.vhd" -display none \
         -serial stdio
 rm -f "$work.vhd"
 

@@ -62,7 +62,7 @@ append="console=ttyS0 quiet run=bench-net server=10.0.2.2 port=$port seconds=$se
 
 run_candela()
 {
-    "$candela" run --accel interp -m 512M -kernel $linux -initrd "$initrd" -append "$append" \
+    "$candela" run --accel jit -m 512M -kernel $linux -initrd "$initrd" -append "$append" \
         -nic user -display none -serial "file:$1" --max-time "$limit"
 }
 run_qemu()

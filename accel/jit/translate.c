@@ -243,12 +243,7 @@ void tr_interpret(struct tr *t)
 
 static void end_in_handler(struct tr *t)
 {
-    bool row = t->in->result == DECODE_OK;
-
-    go_to_handler(t, row ? TH_FALL : TH_TAIL);
-    if (row) {
-        t->j->fallbacks[t->in->i.row].sites++;
-    }
+    go_to_handler(t, t->in->result == DECODE_OK ? TH_FALL : TH_TAIL);
 }
 
 /* Without the handler, which would read its operand again: a CALL may have stored there. */

@@ -91,7 +91,7 @@ void emit_mov_imm(struct emit *e, unsigned to, uint64_t val)
         }
         emit8(e, 0xb8 + (to & 7));
         emit32(e, (uint32_t)val);
-    } else if ((uint64_t)(int64_t)(int32_t)val == val) {
+    } else if (emit_fits(val)) {
         emit_op(e, X_W, 0xc7, 0, hreg(to));
         emit32(e, (uint32_t)val);
     } else {

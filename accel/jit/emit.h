@@ -115,6 +115,11 @@ void emit_vex(struct emit *e, unsigned op, unsigned pp, bool w, bool l, unsigned
 
 /* ---- common instructions; `w`: 64-bit, else 32-bit ---- */
 
+/* Is val a sign-extended 32-bit constant? */
+static inline bool emit_fits(uint64_t val)
+{
+    return (uint64_t)(int64_t)(int32_t)val == val;
+}
 static inline unsigned x_w(bool w)
 {
     return w ? X_W : 0;

@@ -31,7 +31,7 @@ static void push_body(struct tr *t, struct hrm m, const void *arg)
     unsigned size = t->in->d.size;
 
     (void)arg;
-    if (size < 3 || (uint64_t)(int64_t)(int32_t)next == next) {
+    if (size < 3 || emit_fits(next)) {
         emit_op(&t->e, tr_x_size(t), 0xc7, 0, m);
         if (size == 1) {
             emit16(&t->e, (uint16_t)next);

@@ -55,7 +55,7 @@ static void note_insn(struct tr *t, const struct tr_insn *in)
 
     emit_op(&t->e, X_66, 0xc7, 0, FPU_FIELD(fop));
     emit16(&t->e, in->i.r1 | (unsigned)in->i.r2 << 8);
-    if ((uint64_t)(int64_t)(int32_t)fip == fip) {
+    if (emit_fits(fip)) {
         emit_op(&t->e, X_W, 0xc7, 0, FPU_FIELD(fip));
         emit32(&t->e, (uint32_t)fip);
     } else {

@@ -208,7 +208,7 @@ struct tr_place tr_stack_place(const struct tr *t, int32_t disp)
     return (struct tr_place){.base = R_RSP,
                              .index = R_ZERO,
                              .seg = 0xff,
-                             .wide = (t->k->mode & MODE_CODE) == MODE_CODE64,
+                             .wide = tr_is_64(t),
                              .disp = disp};
 }
 

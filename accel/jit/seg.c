@@ -11,15 +11,10 @@
  */
 #include "accel/jit/jit_int.h"
 
-static bool is_64(const struct tr *t)
-{
-    return (t->k->mode & MODE_CODE) == MODE_CODE64;
-}
-
 /* No limit, no base (but FS and GS have one in 64-bit code). */
 static bool is_free(const struct tr *t, unsigned seg)
 {
-    return is_64(t) ||
+    return tr_is_64(t) ||
            (t->k->mode & MODE_FLAT && (seg == SEG_DS || seg == SEG_SS || seg == SEG_ES));
 }
 
@@ -48,7 +43,7 @@ void tr_seg_check(struct tr *t, unsigned seg, enum tr_access access, unsigned si
 
 void tr_seg_base(struct tr *t, unsigned seg)
 {
-    bool wide = is_64(t);
+    bool wide = tr_is_64(t);
 
     if (wide ? seg == SEG_FS || seg == SEG_GS : !is_free(t, seg)) {
         emit_op(&t->e, x_w(wide), 0x03, H_RDX, tr_state_at(offsetof(struct cpu, seg[seg].base)));
@@ -65,7 +60,7 @@ void tr_seg(struct tr *t, unsigned seg, enum tr_access access, unsigned size)
 
 unsigned tr_sp_bits(const struct tr *t)
 {
-    return is_64(t) ? 64 : t->k->mode & MODE_STACK32 ? 32 : 16;
+    return tr_is_64(t) ? 64 : t->k->mode & MODE_STACK32 ? 32 : 16;
 }
 
 void tr_sp(struct tr *t, unsigned g, int32_t disp)

@@ -172,9 +172,20 @@ void tr_byte_put(struct tr *t, unsigned n, unsigned from, unsigned scratch);
 void tr_sized_get(struct tr *t, unsigned n, unsigned size, unsigned to);
 void tr_sized_put(struct tr *t, unsigned n, unsigned size, unsigned from, unsigned scratch);
 
-/* ---- sizes of the present instruction ---- */
+/* ---- sizes ---- */
 
-/* Bytes of the operand size. */
+/* Is the block 64-bit code? */
+static inline bool tr_is_64(const struct tr *t)
+{
+    return (t->k->mode & MODE_CODE) == MODE_CODE64;
+}
+/* Size index of the code's whole registers outside 16-bit code. */
+static inline unsigned tr_full_size(const struct tr *t)
+{
+    return tr_is_64(t) ? 3 : 2;
+}
+
+/* Bytes of the operand size of the present instruction. */
 static inline unsigned tr_bytes(const struct tr *t)
 {
     return 1u << t->in->d.size;

@@ -91,7 +91,7 @@ uint64_t tr_target(const struct tr *t)
 void tr_set_base(struct tr *t)
 {
     if (!t->base_set) {
-        if ((uint64_t)(int64_t)(int32_t)t->ip == t->ip) {
+        if (emit_fits(t->ip)) {
             emit_op(&t->e, X_W, 0xc7, 0, tr_state(r[R_BASE]));
             emit32(&t->e, (uint32_t)t->ip);
         } else {
@@ -256,7 +256,7 @@ static void cold_fault(struct tr *t, struct cold *k)
 /* An address in RAX that cannot be is the branch's own fault.  Uses RCX. */
 static void check_canonical(struct tr *t)
 {
-    if ((t->k->mode & MODE_CODE) == MODE_CODE64) {
+    if (tr_is_64(t)) {
         emit_mov_rr(&t->e, true, H_RCX, H_RAX);
         emit_op(&t->e, X_W, 0xc1, 7, hreg(H_RCX)); /* sar: 0 or -1 */
         emit8(&t->e, 47);
@@ -346,9 +346,9 @@ static void cold_call_cross(struct tr *t, struct cold *k)
 static void after_call(struct tr *t)
 {
     uint64_t next = tr_next_ip(t);
-    bool wide = (t->k->mode & MODE_CODE) == MODE_CODE64;
+    bool wide = tr_is_64(t);
 
-    if (!wide || (uint64_t)(int64_t)(int32_t)next == next) {
+    if (!wide || emit_fits(next)) {
         emit_op(&t->e, x_w(wide), 0x81, 7, hreg(H_RAX));
         emit32(&t->e, (uint32_t)next);
     } else {

@@ -26,12 +26,7 @@ enum { RANGE_MAX = 1024 };
 
 static unsigned width_of(const struct tr *t)
 {
-    return (t->k->mode & MODE_CODE) == MODE_CODE64 ? 8 : 4;
-}
-
-static unsigned full_size(const struct tr *t)
-{
-    return (t->k->mode & MODE_CODE) == MODE_CODE64 ? 3 : 2;
+    return 1u << tr_full_size(t);
 }
 
 static uint32_t reg_bit(unsigned reg, unsigned size)
@@ -63,12 +58,12 @@ static void stack_effects(const struct tr *t, const struct tr_insn *in, struct e
         f->barrier = true;
     }
     /* A 16-bit stack pointer goes around: no constant then. */
-    f->barrier |= in->d.size != full_size(t) || tr_sp_bits(t) < 32;
+    f->barrier |= in->d.size != tr_full_size(t) || tr_sp_bits(t) < 32;
 }
 
 static void lea_effects(const struct tr *t, const struct tr_insn *in, struct effects *f)
 {
-    if (in->d.size == full_size(t) && in->i.base == in->i.r1 && in->i.index == R_ZERO &&
+    if (in->d.size == tr_full_size(t) && in->i.base == in->i.r1 && in->i.index == R_ZERO &&
         INSN_ASIZE(&in->i) + 1u == in->d.size) {
         moves(f, in->i.r1, in->i.disp);
     } else {
@@ -81,7 +76,7 @@ static bool plain_moves(const struct tr *t, const struct tr_insn *in, struct eff
 {
     const struct op_fns *fns = in->d.row->fns;
 
-    if (in->d.has_mem || in->d.size != full_size(t)) {
+    if (in->d.has_mem || in->d.size != tr_full_size(t)) {
         return false;
     }
     if (fns == &fns_add_ei || fns == &fns_add_ai) {
@@ -167,11 +162,10 @@ static bool find_access(const struct tr *t, const struct tr_insn *in, struct tr_
     bool pop = row->fns == &fns_pop_z || row->fns == &fns_pop_e;
 
     if ((push || pop) && !in->d.has_mem) {
-
         *p = tr_stack_place(t, push ? -(int32_t)width_of(t) : 0);
         p->size = width_of(t);
         p->write = push;
-        return in->d.size == full_size(t);
+        return in->d.size == tr_full_size(t);
     }
     if (!in->d.has_mem || row->enc & ENC_MEM_RAW || !tr_place_of(t, in, p)) {
         return false;
@@ -306,7 +300,7 @@ struct window *window_plan(struct tr *t, const struct tr_place *p)
     struct window plan = {.key = *p};
 
     if (t->k->no_windows || (p->write && tr_is_smp(t)) ||
-        (!p->wide && (p->seg != 0xff || full_size(t) == 3)) || look_ahead(t, p, &plan) < 2) {
+        (!p->wide && (p->seg != 0xff || tr_full_size(t) == 3)) || look_ahead(t, p, &plan) < 2) {
         return NULL;
     }
     unsigned n = 0;

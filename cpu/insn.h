@@ -69,9 +69,15 @@ static inline void insn_commit(struct cpu *c, const struct insn *i)
     c->cur = NULL;
 }
 
+/* (The translator emits the same: accel/jit/thunks.c.) */
+static inline unsigned jcache_index(uint64_t la)
+{
+    return (unsigned)(la ^ la >> 13) & (JCACHE_SIZE - 1);
+}
+
 static inline struct jcache_entry *jcache_slot(const struct cpu *c, uint64_t la)
 {
-    return &c->jcache[(la ^ la >> 13) & (JCACHE_SIZE - 1)];
+    return &c->jcache[jcache_index(la)];
 }
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))

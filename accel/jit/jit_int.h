@@ -85,6 +85,8 @@ void thunks_emit(struct jit *j);
 void emit_lookup(struct emit *e, bool flat, bool global, uint8_t *miss[2]);
 /* The same for a constant; CS has no base. */
 void emit_lookup_const(struct emit *e, uint64_t la, bool global, uint8_t *miss[2]);
+/* Forget the guest calls under way (RSP). */
+void emit_forget_calls(struct emit *e);
 /* The jump (op 4) or call (op 2) to what an entry holds. */
 void emit_jump_entry(struct emit *e, unsigned op);
 

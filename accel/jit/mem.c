@@ -72,7 +72,7 @@ static void leave_if_dropped(struct tr *t, const uint8_t *back)
     emit8(&t->e, 0);
     skip = t->e.p;
     tr_flags_spill(t);
-    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
+    tr_count(t);
     emit_mov_imm(&t->e, H_RAX, tr_next_ip(t));
     emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
     if (!t->e.full) {
@@ -205,11 +205,8 @@ bool tr_place_of(const struct tr *t, const struct tr_insn *in, struct tr_place *
 
 struct tr_place tr_stack_place(const struct tr *t, int32_t disp)
 {
-    return (struct tr_place){.base = R_RSP,
-                             .index = R_ZERO,
-                             .seg = 0xff,
-                             .wide = tr_is_64(t),
-                             .disp = disp};
+    return (struct tr_place){
+        .base = R_RSP, .index = R_ZERO, .seg = 0xff, .wide = tr_is_64(t), .disp = disp};
 }
 
 /* Offset of the place at displacement disp into host register `to`; uses RCX, keeps flags. */

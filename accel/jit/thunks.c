@@ -62,14 +62,19 @@ static void ret(struct emit *e)
     emit8(e, 0xc3);
 }
 
-/* Call a C function; guest registers are stored, RBX is lost. */
-static void call_c(struct emit *e, const void *fn)
+/* Call the C function at RAX; guest registers are stored, RBX is lost. */
+static void call_rax(struct emit *e)
 {
     emit_mov_rr(e, true, H_RBX, H_RSP);
     emit_alu_imm(e, true, 4, hreg(H_RSP), -16);
-    emit_mov_imm(e, H_RAX, (uint64_t)(uintptr_t)fn);
     emit_op(e, 0, 0xff, 2, hreg(H_RAX));
     emit_mov_rr(e, true, H_RSP, H_RBX);
+}
+
+static void call_c(struct emit *e, const void *fn)
+{
+    emit_mov_imm(e, H_RAX, (uint64_t)(uintptr_t)fn);
+    call_rax(e);
 }
 
 static void store_regs(struct emit *e)
@@ -141,6 +146,13 @@ static void frame_pop(struct emit *e)
     for (unsigned n = ARRAY_LEN(saved); n-- > 0;) {
         pop(e, saved[n]);
     }
+}
+
+/* TH_BASE's address stays below the frame. */
+void emit_forget_calls(struct emit *e)
+{
+    emit_load(e, true, H_RSP, tr_state(host_base));
+    emit_alu_imm(e, true, 5, hreg(H_RSP), 8);
 }
 
 static void emit_enter(struct emit *e, struct jit *j)
@@ -216,6 +228,16 @@ static void emit_exits(struct emit *e, struct jit *j)
     go(e, j, TH_TAIL);
 }
 
+/* Is the entry at RCX that of the target in register `at`, under the key looked for? */
+static void compare_entry(struct emit *e, unsigned at, bool global, uint8_t *miss[2])
+{
+    emit_op(e, X_W, 0x39, at, hmem(H_RCX, offsetof(struct jcache_entry, at)));
+    miss[0] = emit_jump(e, O_0F | 0x85, NULL);
+    emit_load(e, true, H_RDX, global ? tr_state(gkey) : tr_state(jkey));
+    emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
+    miss[1] = emit_jump(e, O_0F | 0x85, NULL);
+}
+
 void emit_lookup(struct emit *e, bool flat, bool global, uint8_t *miss[2])
 {
     unsigned la = flat ? H_RAX : H_RDX;
@@ -224,7 +246,7 @@ void emit_lookup(struct emit *e, bool flat, bool global, uint8_t *miss[2])
         emit_mov_rr(e, true, H_RDX, H_RAX);
         emit_op(e, X_W, 0x03, H_RDX, tr_state(cs_base));
     }
-    emit_mov_rr(e, true, H_RCX, la);
+    emit_mov_rr(e, true, H_RCX, la); /* jcache_index */
     emit_op(e, X_W, 0xc1, 5, hreg(H_RCX));
     emit8(e, 13);
     emit_op(e, 0, 0x33, H_RCX, hreg(la));
@@ -239,25 +261,17 @@ void emit_lookup(struct emit *e, bool flat, bool global, uint8_t *miss[2])
         emit8(e, 32);
         emit_op(e, X_W, 0x03, H_RDX, hreg(H_RAX));
     }
-    emit_op(e, X_W, 0x39, la, hmem(H_RCX, offsetof(struct jcache_entry, at)));
-    miss[0] = emit_jump(e, O_0F | 0x85, NULL);
-    emit_load(e, true, H_RDX, global ? tr_state(gkey) : tr_state(jkey));
-    emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
-    miss[1] = emit_jump(e, O_0F | 0x85, NULL);
+    compare_entry(e, la, global, miss);
 }
 
 void emit_lookup_const(struct emit *e, uint64_t la, bool global, uint8_t *miss[2])
 {
-    int32_t at = (int32_t)(((la ^ la >> 13) & (JCACHE_SIZE - 1)) * sizeof(struct jcache_entry));
+    int32_t at = (int32_t)(jcache_index(la) * sizeof(struct jcache_entry));
 
     emit_mov_imm(e, H_RAX, la);
     emit_load(e, true, H_RCX, tr_state(jcache));
     emit_alu_imm(e, true, 0, hreg(H_RCX), at);
-    emit_op(e, X_W, 0x39, H_RAX, hmem(H_RCX, offsetof(struct jcache_entry, at)));
-    miss[0] = emit_jump(e, O_0F | 0x85, NULL);
-    emit_load(e, true, H_RDX, global ? tr_state(gkey) : tr_state(jkey));
-    emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
-    miss[1] = emit_jump(e, O_0F | 0x85, NULL);
+    compare_entry(e, H_RAX, global, miss);
 }
 
 void emit_jump_entry(struct emit *e, unsigned op)
@@ -340,14 +354,12 @@ static void emit_handler(struct emit *e, struct jit *j)
     store_state(e, j);
     emit_mov_rr(e, true, H_RSI, H_RDX);
     lea_cpu(e, H_RDI);
-    emit_mov_rr(e, true, H_RBX, H_RSP);
-    emit_alu_imm(e, true, 4, hreg(H_RSP), -16);
-    emit_op(e, 0, 0xff, 2, hmem(H_RSI, offsetof(struct insn, fn)));
-    emit_mov_rr(e, true, H_RSP, H_RBX);
+    emit_load(e, true, H_RAX, hmem(H_RSI, offsetof(struct insn, fn)));
+    call_rax(e);
     pop(e, H_RSI);
     emit_op(e, 0, 0x80, 7, tr_state(went_on));
     emit8(e, 0);
-    uint8_t *left = emit_jump(e, O_0F | 0x84, NULL);
+    emit_jump(e, O_0F | 0x84, j->thunk[TH_EXIT]);
     emit_op(e, 0, 0xc6, 0, tr_state(went_on));
     emit8(e, 0);
     emit_op(e, 0, 0x80, 7, tr_state(code_dropped));
@@ -361,14 +373,11 @@ static void emit_handler(struct emit *e, struct jit *j)
     /* Callers may be mapped otherwise now: their calls are forgotten. */
     emit_patch(changed, e->p);
     pop(e, H_RCX);
-    emit_load(e, true, H_RSP, tr_state(host_base));
-    emit_alu_imm(e, true, 5, hreg(H_RSP), 8);
+    emit_forget_calls(e);
     emit_op(e, 0, 0xff, 4, hreg(H_RCX));
     emit_patch(dropped, e->p);
     lea_cpu(e, H_RDI);
     call_c(e, (const void *)(uintptr_t)slow_after);
-    go(e, j, TH_EXIT);
-    emit_patch(left, e->p);
     go(e, j, TH_EXIT);
 }
 
@@ -401,11 +410,9 @@ static void emit_done(struct emit *e, struct jit *j)
 static void emit_x87(struct emit *e, struct jit *j)
 {
     begin(e, j, TH_X87_LOAD);
-    push(e, H_RDX); /* aligns the stack */
     store_state(e, j);
     lea_cpu(e, H_RDI);
     call_c(e, (const void *)(uintptr_t)fpu_x87_load);
-    pop(e, H_RDX);
     load_regs(e, false);
     ret(e);
 }

@@ -289,6 +289,8 @@ void tr_mem_aligned(struct tr *t, unsigned align);
 
 /* A place after the block; the caller fills in the rest.  Call it when `from` is known. */
 struct cold *tr_cold(struct tr *t, cold_fn *fn, uint8_t *from);
+/* Count the block's instructions up to and including the present one; flags are spilled. */
+void tr_count(struct tr *t);
 /* A jump with condition cc to guest address ip (a constant), counting up to and including the
  * present instruction.  Flags: as t->flags says. */
 void tr_jcc(struct tr *t, unsigned cc, uint64_t ip);

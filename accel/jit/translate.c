@@ -153,13 +153,26 @@ static uint8_t *look(struct tr *t, const uint8_t *to)
     return emit_jump(&t->e, O_0F | 0x85, to);
 }
 
-/* Count the instructions up to here; to the run loop when it is due. */
-static void count(struct tr *t, uint64_t ip)
+void tr_count(struct tr *t)
 {
     emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
-    struct cold *k = tr_cold(t, cold_poll, emit_jump(&t->e, O_0F | 0x8e, NULL));
-    k->ip = ip;
+}
+
+/* Count, and see whether the run loop is due: then to the cold piece this gives. */
+static struct cold *count_or(struct tr *t, cold_fn *fn)
+{
+    tr_count(t);
+    struct cold *k = tr_cold(t, fn, emit_jump(&t->e, O_0F | 0x8e, NULL));
     k->more[0] = look(t, NULL);
+    return k;
+}
+
+/* The same to a thunk. */
+static void count_or_thunk(struct tr *t, enum thunk th)
+{
+    tr_count(t);
+    emit_jump(&t->e, O_0F | 0x8e, t->j->thunk[th]);
+    look(t, t->j->thunk[th]);
 }
 
 /* Through the jump cache to a constant address. */
@@ -180,17 +193,24 @@ static void look_up(struct tr *t, uint64_t ip)
     }
 }
 
-void tr_goto(struct tr *t, uint64_t ip)
+static void jump_to(struct tr *t, uint64_t ip)
 {
-    tr_flags_clobber(t);
-    count(t, ip);
-    if (t->j->unlinked) {
-        emit_mov_imm(&t->e, H_RAX, ip);
-        emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
-    } else if (may_link(t, ip)) {
+    if (may_link(t, ip)) {
         tr_cold(t, cold_link, emit_jump(&t->e, 0xe9, NULL))->ip = ip;
     } else {
         look_up(t, ip);
+    }
+}
+
+void tr_goto(struct tr *t, uint64_t ip)
+{
+    tr_flags_clobber(t);
+    count_or(t, cold_poll)->ip = ip;
+    if (t->j->unlinked) {
+        emit_mov_imm(&t->e, H_RAX, ip);
+        emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
+    } else {
+        jump_to(t, ip);
     }
     t->ended = true;
 }
@@ -273,7 +293,7 @@ static void cold_miss(struct tr *t, struct cold *k)
     if (k->commit) {
         k->commit(t);
     }
-    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
+    tr_count(t);
     if (k->back) { /* a call */
         emit_jump(&t->e, 0xe8, t->j->thunk[TH_DISPATCH]);
         emit_jump(&t->e, 0xe9, k->back);
@@ -293,12 +313,11 @@ void tr_goto_rax(struct tr *t, void (*commit)(struct tr *t))
     if (commit) {
         commit(t);
     }
-    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
     if (t->j->unlinked) {
+        tr_count(t);
         emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
     } else {
-        emit_jump(&t->e, O_0F | 0x8e, t->j->thunk[TH_POLL]);
-        look(t, t->j->thunk[TH_POLL]);
+        count_or_thunk(t, TH_POLL);
         emit_jump_entry(&t->e, 4);
     }
     t->ended = true;
@@ -316,8 +335,7 @@ void tr_goto_rax(struct tr *t, void (*commit)(struct tr *t))
 /* Too deep: forget the calls under way. */
 static void cold_deep(struct tr *t, struct cold *k)
 {
-    emit_load(&t->e, true, H_RSP, tr_state(host_base));
-    emit_alu_imm(&t->e, true, 5, hreg(H_RSP), 8);
+    emit_forget_calls(&t->e);
     emit_jump(&t->e, 0xe9, k->back);
 }
 
@@ -356,11 +374,7 @@ static void after_call(struct tr *t)
         emit_op(&t->e, X_W, 0x3b, H_RAX, hreg(H_RCX));
     }
     emit_jump(&t->e, O_0F | 0x85, t->j->thunk[TH_DISPATCH]);
-    if (may_link(t, next)) {
-        tr_cold(t, cold_link, emit_jump(&t->e, 0xe9, NULL))->ip = next;
-    } else {
-        look_up(t, next);
-    }
+    jump_to(t, next);
     t->ended = true;
 }
 
@@ -370,11 +384,9 @@ void tr_call(struct tr *t, uint64_t ip)
         tr_goto(t, ip);
         return;
     }
-    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
-    struct cold *poll = tr_cold(t, cold_poll_call, emit_jump(&t->e, O_0F | 0x8e, NULL));
+    struct cold *poll = count_or(t, cold_poll_call);
     poll->ip = ip;
     poll->size = 1;
-    poll->more[0] = look(t, NULL);
     check_depth(t);
     uint8_t *to = emit_jump(&t->e, 0xe8, NULL);
     tr_cold(t, may_link(t, ip) ? cold_link : cold_call_cross, to)->ip = ip;
@@ -397,9 +409,7 @@ void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
         cold[n]->commit = commit;
     }
     commit(t);
-    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
-    cold[2] = tr_cold(t, cold_poll_call, emit_jump(&t->e, O_0F | 0x8e, NULL));
-    cold[2]->more[0] = look(t, NULL);
+    cold[2] = count_or(t, cold_poll_call);
     check_depth(t);
     emit_jump_entry(&t->e, 2);
     for (unsigned n = 0; n < ARRAY_LEN(cold); n++) {
@@ -416,12 +426,11 @@ void tr_ret(struct tr *t, void (*commit)(struct tr *t))
     }
     check_canonical(t);
     commit(t);
-    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
     if (t->j->unlinked) {
+        tr_count(t);
         emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
     } else {
-        emit_jump(&t->e, O_0F | 0x8e, t->j->thunk[TH_POLL_RET]);
-        look(t, t->j->thunk[TH_POLL_RET]);
+        count_or_thunk(t, TH_POLL_RET);
         emit8(&t->e, 0xc3);
     }
     t->ended = true;

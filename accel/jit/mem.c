@@ -11,42 +11,83 @@
 
 /* ---- addresses ---- */
 
-void tr_address(struct tr *t, unsigned to, bool wide)
+/* 64-bit code, or flat 32-bit code: an offset is a linear address but for FS and GS. */
+static bool place_ok(const struct tr *t, const struct tr_insn *in)
 {
-    const struct insn *i = &t->in->i;
-    unsigned base = H_NONE, index = H_NONE;
-    int32_t disp = i->disp;
-    bool cut = INSN_ASIZE(i) == 0;
+    return INSN_ASIZE(&in->i) != 0 && in->d.code != MODE_CODE16 && !(in->d.row->enc & ENC_VSIB) &&
+           tr_seg_is_free(t, in->i.seg);
+}
+
+static struct tr_place operand_of(const struct tr *t, const struct insn *i)
+{
+    struct tr_place p = {.base = i->base,
+                         .index = i->index,
+                         .scale = INSN_SCALE(i),
+                         .seg =
+                             tr_is_64(t) && (i->seg == SEG_FS || i->seg == SEG_GS) ? i->seg : 0xff,
+                         .wide = INSN_ASIZE(i) == 2,
+                         .disp = i->disp};
 
     if (i->base == R_BASE) {
-        uint64_t at = t->ip + (uint64_t)(int64_t)disp;
+        p.base = R_ZERO;
+        p.disp += (int64_t)t->ip;
+    }
+    return p;
+}
 
-        emit_mov_imm(&t->e, to, wide ? at : (uint32_t)at);
-        return;
+bool tr_place_of(const struct tr *t, const struct tr_insn *in, struct tr_place *p)
+{
+    if (!place_ok(t, in)) {
+        return false;
     }
-    if (i->base != R_ZERO) {
-        base = tr_gpr_get(t, i->base, to);
+    *p = operand_of(t, &in->i);
+    return true;
+}
+
+struct tr_place tr_stack_place(const struct tr *t, int32_t disp)
+{
+    return (struct tr_place){
+        .base = R_RSP, .index = R_ZERO, .seg = 0xff, .wide = tr_is_64(t), .disp = disp};
+}
+
+/* Offset of the place at displacement disp into host register `to`; uses RCX, keeps flags. */
+static void place_offset(struct tr *t, const struct tr_place *p, int64_t disp, unsigned to,
+                         bool wide)
+{
+    unsigned base = H_NONE, index = H_NONE;
+
+    if (p->base != R_ZERO) {
+        base = tr_gpr_get(t, p->base, to);
     }
-    if (i->index != R_ZERO) {
-        index = tr_gpr_get(t, i->index, H_RCX);
+    if (p->index != R_ZERO) {
+        index = tr_gpr_get(t, p->index, H_RCX);
     }
     if (base == H_NONE && index == H_NONE) {
-        emit_mov_imm(&t->e, to,
-                     cut    ? (uint16_t)disp
-                     : wide ? (uint64_t)(int64_t)disp
-                            : (uint32_t)disp);
-        return;
-    }
-    if (index == H_NONE && !disp && !cut) {
-        emit_mov_rr(&t->e, wide, to, base);
+        emit_mov_imm(&t->e, to, wide ? (uint64_t)disp : (uint32_t)disp);
     } else if (index == H_NONE && !disp) {
-        emit_op(&t->e, 0, O_0F | 0xb7, to, hreg(base));
+        emit_mov_rr(&t->e, wide, to, base);
     } else {
         emit_lea(&t->e, wide, to,
-                 hmem_index(base, index, index == H_NONE ? 0 : INSN_SCALE(i), disp));
-        if (cut) {
-            emit_op(&t->e, 0, O_0F | 0xb7, to, hreg(to));
-        }
+                 hmem_index(base, index, index == H_NONE ? 0 : p->scale, (int32_t)disp));
+    }
+}
+
+/* RDX = its linear address. */
+static void place_linear(struct tr *t, const struct tr_place *p, int64_t disp)
+{
+    place_offset(t, p, disp, H_RDX, p->wide);
+    if (p->seg != 0xff) {
+        tr_seg_base(t, p->seg);
+    }
+}
+
+void tr_address(struct tr *t, unsigned to, bool wide)
+{
+    struct tr_place p = operand_of(t, &t->in->i);
+
+    place_offset(t, &p, p.disp, to, wide);
+    if (INSN_ASIZE(&t->in->i) == 0) {
+        emit_op(&t->e, 0, O_0F | 0xb7, to, hreg(to));
     }
 }
 
@@ -81,24 +122,33 @@ static void leave_if_dropped(struct tr *t, const uint8_t *back)
     emit_jump(&t->e, 0xe9, back);
 }
 
-static void mem_cold(struct tr *t, struct cold *k)
+/* Call what goes into C and stores the vector registers. */
+static void call_slow(struct tr *t, enum thunk th)
 {
-    tr_set_base(t);
-    emit_mov_imm(&t->e, H_RCX, (uint64_t)(uintptr_t)&t->k->insn[t->at]);
-    emit_mov_imm(&t->e, H_RAX, k->size);
-    emit_jump(&t->e, 0xe8, t->j->thunk[slow_thunk[k->access]]);
+    emit_jump(&t->e, 0xe8, t->j->thunk[th]);
     if (t->vec) {
         emit_jump(&t->e, 0xe8, t->j->thunk[TH_VEC_LOAD]);
     }
+}
+
+/* RDX = what th makes of the linear address there, for the present instruction and `ask`. */
+static void ask_slow(struct tr *t, enum thunk th, uint32_t ask)
+{
+    tr_set_base(t);
+    emit_mov_imm(&t->e, H_RCX, (uint64_t)(uintptr_t)&t->k->insn[t->at]);
+    emit_mov_imm(&t->e, H_RAX, ask);
+    call_slow(t, th);
+}
+
+static void mem_cold(struct tr *t, struct cold *k)
+{
+    ask_slow(t, slow_thunk[k->access], k->size);
     k->body(t, hmem(H_RDX, 0), k->arg);
     if (k->access == TR_LOAD) {
         emit_jump(&t->e, 0xe9, k->back);
         return;
     }
-    emit_jump(&t->e, 0xe8, t->j->thunk[TH_DONE]);
-    if (t->vec) {
-        emit_jump(&t->e, 0xe8, t->j->thunk[TH_VEC_LOAD]);
-    }
+    call_slow(t, TH_DONE);
     if (k->last) {
         emit_jump(&t->e, 0xe9, k->back);
     } else {
@@ -147,11 +197,6 @@ void tr_mem_at(struct tr *t, enum tr_access access, unsigned size, tr_body *body
     k->back = t->e.p;
 }
 
-void tr_mem_last(struct tr *t)
-{
-    t->cold[t->ncold - 1].last = true;
-}
-
 void tr_mem_or_handler(struct tr *t, enum tr_access access, unsigned size)
 {
     tr_bail_from(t, check(t, size, access != TR_LOAD));
@@ -167,88 +212,15 @@ void tr_mem(struct tr *t, enum tr_access access, unsigned size, tr_body *body, c
 
 /* ---- shared looks ---- */
 
-/* 64-bit code, or flat 32-bit code: an offset is a linear address but for FS and GS. */
-static bool place_ok(const struct tr_insn *in)
-{
-    unsigned seg = in->i.seg;
-
-    if (INSN_ASIZE(&in->i) == 0 || in->d.row->enc & ENC_VSIB) {
-        return false;
-    }
-    if (in->d.code == MODE_CODE64) {
-        return true;
-    }
-    return in->d.code == MODE_CODE32 && in->d.mode & MODE_FLAT && INSN_ASIZE(&in->i) == 1 &&
-           (seg == SEG_DS || seg == SEG_SS || seg == SEG_ES);
-}
-
-bool tr_place_of(const struct tr *t, const struct tr_insn *in, struct tr_place *p)
-{
-    const struct insn *i = &in->i;
-    bool code64 = in->d.code == MODE_CODE64;
-
-    if (!place_ok(in)) {
-        return false;
-    }
-    *p = (struct tr_place){.base = i->base,
-                           .index = i->index,
-                           .scale = INSN_SCALE(i),
-                           .seg = code64 && (i->seg == SEG_FS || i->seg == SEG_GS) ? i->seg : 0xff,
-                           .wide = INSN_ASIZE(i) == 2,
-                           .disp = i->disp};
-    if (i->base == R_BASE) {
-        p->base = R_ZERO;
-        p->disp += (int64_t)t->ip;
-    }
-    return true;
-}
-
-struct tr_place tr_stack_place(const struct tr *t, int32_t disp)
-{
-    return (struct tr_place){
-        .base = R_RSP, .index = R_ZERO, .seg = 0xff, .wide = tr_is_64(t), .disp = disp};
-}
-
-/* Offset of the place at displacement disp into host register `to`; uses RCX, keeps flags. */
-static void place_offset(struct tr *t, const struct tr_place *p, int64_t disp, unsigned to,
-                         bool wide)
-{
-    unsigned base = H_NONE, index = H_NONE;
-
-    if (p->base != R_ZERO) {
-        base = tr_gpr_get(t, p->base, to);
-    }
-    if (p->index != R_ZERO) {
-        index = tr_gpr_get(t, p->index, H_RCX);
-    }
-    if (base == H_NONE && index == H_NONE) {
-        emit_mov_imm(&t->e, to, wide ? (uint64_t)disp : (uint32_t)disp);
-    } else if (index == H_NONE && !disp) {
-        emit_mov_rr(&t->e, wide, to, base);
-    } else {
-        emit_lea(&t->e, wide, to,
-                 hmem_index(base, index, index == H_NONE ? 0 : p->scale, (int32_t)disp));
-    }
-}
-
-static void place_linear(struct tr *t, const struct tr_place *p, int64_t disp, unsigned to)
-{
-    place_offset(t, p, disp, to, p->wide);
-    if (p->seg != 0xff) {
-        emit_op(&t->e, X_W, 0x03, to, tr_state_at(offsetof(struct cpu, seg[p->seg].base)));
-    }
-}
-
 /* Place p through an open window.  Flags are kept. */
 static struct hrm window_operand(struct tr *t, const struct window *w, const struct tr_place *p)
 {
     unsigned base = p->base == R_ZERO ? H_NONE : tr_host(p->base);
     unsigned index = p->index == R_ZERO ? H_NONE : tr_host(p->index);
-
     struct hrm slot = tr_state_at(offsetof(struct cpu, window[w->slot]));
 
-    emit_load(&t->e, true, H_RDX, slot);
     if (p->base == R_ZERO && p->index == R_ZERO) {
+        emit_load(&t->e, true, H_RDX, slot);
         return hmem(H_RDX, (int32_t)(p->disp - w->lo));
     }
     if (!p->wide) { /* addresses wrap at 4 GiB */
@@ -257,6 +229,7 @@ static struct hrm window_operand(struct tr *t, const struct window *w, const str
         emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, H_RCX, 0, 0));
         return hmem(H_RDX, 0);
     }
+    emit_load(&t->e, true, H_RDX, slot);
     if (p->base != R_ZERO && (base == H_NONE || p->index != R_ZERO)) {
         base = tr_gpr_get(t, p->base, H_RCX);
         emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, base, 0, 0));
@@ -280,14 +253,8 @@ static void window_cold(struct tr *t, struct cold *k)
     const struct window *w = &k->window;
     bool write = k->access != TR_LOAD;
 
-    tr_set_base(t);
-    emit_mov_imm(&t->e, H_RCX, (uint64_t)(uintptr_t)&t->k->insn[t->at]);
-    emit_mov_imm(&t->e, H_RAX,
-                 WINDOW_ASK(w->hi - w->lo, k->place.disp - w->lo, k->size, write | w->write << 1));
-    emit_jump(&t->e, 0xe8, t->j->thunk[TH_WINDOW]);
-    if (t->vec) {
-        emit_jump(&t->e, 0xe8, t->j->thunk[TH_VEC_LOAD]);
-    }
+    ask_slow(t, TH_WINDOW,
+             WINDOW_ASK(w->hi - w->lo, k->place.disp - w->lo, k->size, write | w->write << 1));
     emit_op(&t->e, X_W, 0x85, H_RDX, hreg(H_RDX));
     emit_jump(&t->e, O_0F | 0x85, k->back);
     tr_interpret(t);
@@ -334,11 +301,11 @@ struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access a
     tr_flags_clobber(t);
     w = window_plan(t, &p);
     if (!w) {
-        place_linear(t, &p, p.disp, H_RDX);
+        place_linear(t, &p, p.disp);
         tr_mem_at(t, access, p.size, body, arg, arg_len);
         return &t->cold[t->ncold - 1];
     }
-    place_linear(t, &p, w->lo, H_RDX);
+    place_linear(t, &p, w->lo);
     struct cold *k = tr_cold(t, window_cold, check(t, (unsigned)(w->hi - w->lo), w->write));
     k->access = access;
     k->size = p.size;

@@ -11,8 +11,7 @@
  */
 #include "accel/jit/jit_int.h"
 
-/* No limit, no base (but FS and GS have one in 64-bit code). */
-static bool is_free(const struct tr *t, unsigned seg)
+bool tr_seg_is_free(const struct tr *t, unsigned seg)
 {
     return tr_is_64(t) ||
            (t->k->mode & MODE_FLAT && (seg == SEG_DS || seg == SEG_SS || seg == SEG_ES));
@@ -25,7 +24,7 @@ bool tr_ea_ok(const struct tr *t)
 
 bool tr_ea_flat(const struct tr *t)
 {
-    return tr_ea_ok(t) && is_free(t, t->in->i.seg);
+    return tr_ea_ok(t) && tr_seg_is_free(t, t->in->i.seg);
 }
 
 /* ---- data ---- */
@@ -34,7 +33,7 @@ void tr_seg_check(struct tr *t, unsigned seg, enum tr_access access, unsigned si
 {
     unsigned write = access != TR_LOAD;
 
-    if (!is_free(t, seg)) {
+    if (!tr_seg_is_free(t, seg)) {
         emit_lea(&t->e, true, H_RAX, hmem(H_RDX, (int32_t)size));
         emit_op(&t->e, X_W, 0x3b, H_RAX, tr_state_at(offsetof(struct cpu, span[seg][write])));
         tr_bail(t, 7);
@@ -45,7 +44,7 @@ void tr_seg_base(struct tr *t, unsigned seg)
 {
     bool wide = tr_is_64(t);
 
-    if (wide ? seg == SEG_FS || seg == SEG_GS : !is_free(t, seg)) {
+    if (wide ? seg == SEG_FS || seg == SEG_GS : !tr_seg_is_free(t, seg)) {
         emit_op(&t->e, x_w(wide), 0x03, H_RDX, tr_state_at(offsetof(struct cpu, seg[seg].base)));
     }
 }

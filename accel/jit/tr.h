@@ -12,8 +12,8 @@
  *   RAX RCX RDX scratch within one guest instruction
  *   R15        c->tlb; loaded again after every call of a handler
  *   others     guest registers (tr_host); those that have none live in c->r[], where memory
- * operands reach them (cheap: processors rename them) Guest flags are in c->fl, in the host's
- * flags, or in both (enum tr_flags).
+ *              operands reach them (cheap: processors rename them)
+ * Guest flags are in c->fl, in the host's flags, or in both (enum tr_flags).
  *
  * Not modelled: see translate.c.
  */
@@ -236,6 +236,8 @@ void tr_address(struct tr *t, unsigned to, bool wide);
  * the handler runs instead of the whole instruction, and raises.
  */
 void tr_ea(struct tr *t, enum tr_access access, unsigned size);
+/* No limit, no base (but FS and GS have one in 64-bit code). */
+bool tr_seg_is_free(const struct tr *t, unsigned seg);
 /* The same for RDX = an offset in segment seg (outside 64-bit code: 32 bits, zero-extended).  In
  * two steps: the look at limit and type, and the base.  All are nothing where there is neither. */
 void tr_seg(struct tr *t, unsigned seg, enum tr_access access, unsigned size);
@@ -261,8 +263,6 @@ void tr_mem_at(struct tr *t, enum tr_access access, unsigned size, tr_body *body
 /* For what is rare or has several accesses: RDX = linear address to RDX = host address; where the
  * TLB has no such page the handler runs instead of the whole instruction.  Uses RAX and RCX. */
 void tr_mem_or_handler(struct tr *t, enum tr_access access, unsigned size);
-/* The store of a branch that is under way: nothing of the block is executed behind it. */
-void tr_mem_last(struct tr *t);
 /*
  * As tr_mem, for a place; looks that are shared with other accesses of the block (window.c).  Flags
  * are as they were where no look is needed: spill or clobber them when the body relies on it.  The
@@ -281,9 +281,6 @@ struct tr_place tr_stack_place(const struct tr *t, int32_t disp);
 /* tr_access on the memory operand of t->in. */
 void tr_mem_shared(struct tr *t, enum tr_access access, unsigned size, tr_body *body,
                    const void *arg, unsigned arg_len);
-/* Alignment that the operand of the next tr_mem must have (1: any); otherwise its handler runs and
- * raises. */
-void tr_mem_aligned(struct tr *t, unsigned align);
 
 /* ---- leaving ---- */
 

@@ -150,6 +150,7 @@ static void find_effects(const struct tr *t, const struct tr_insn *in, struct ef
 
 /* ---- what an instruction accesses ---- */
 
+/* Its operand where that is looked up by tr_access. */
 static bool find_access(const struct tr *t, const struct tr_insn *in, struct tr_place *p)
 {
     const struct op_row *row = in->d.row;
@@ -178,9 +179,8 @@ static bool find_access(const struct tr *t, const struct tr_insn *in, struct tr_
         return simd_access(in, p);
     }
     p->size = 1u << in->d.size;
-    p->write = row->fns == &fns_xchg || row->fns == &fns_cmpxchg;
-    return row->fns == &fns_xchg || row->fns == &fns_cmpxchg || row->fns == &fns_mul ||
-           row->fns == &fns_imul || row->fns == &fns_push_e;
+    p->write = row->fns == &fns_xchg;
+    return row->fns == &fns_xchg || row->fns == &fns_mul || row->fns == &fns_imul;
 }
 
 /* Both, worked out once for each instruction of the block. */

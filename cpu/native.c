@@ -10,13 +10,10 @@
  * factor; here it tells of the masked result.  DPPS and DPPD with an unmasked overflow or underflow
  * show the flags of all their steps.
  */
-#define _GNU_SOURCE /* memfd_create */
+#include "cpu/codemem.h"
 #include "cpu/fpu.h"
 #include "cpu/native_mem.h"
 #include <cpuid.h>
-#include <errno.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 enum { CODE_BYTES = 24 << 20 };
 
@@ -29,26 +26,9 @@ static guint key_hash(gconstpointer key)
 
 bool native_init(struct cpu *c, GError **err)
 {
-    int fd = memfd_create("candela-stubs", MFD_CLOEXEC);
-    void *rw = MAP_FAILED, *rx = MAP_FAILED;
+    uint8_t *rw, *rx;
 
-    if (fd >= 0 && ftruncate(fd, CODE_BYTES) == 0) {
-        rw = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        rx = mmap(NULL, CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-    }
-    int e = errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (rw == MAP_FAILED || rx == MAP_FAILED) {
-        if (rw != MAP_FAILED) {
-            munmap(rw, CODE_BYTES);
-        }
-        if (rx != MAP_FAILED) {
-            munmap(rx, CODE_BYTES);
-        }
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "no executable memory: %s",
-                    g_strerror(e));
+    if (!codemem_map("candela-stubs", "", CODE_BYTES, &rw, &rx, err)) {
         return false;
     }
     struct native *n = g_aligned_alloc0(1, sizeof *n, 64);
@@ -65,8 +45,7 @@ void native_free(struct cpu *c)
     struct native *n = c->native;
 
     if (n) {
-        munmap(n->rw, CODE_BYTES);
-        munmap(n->rx, CODE_BYTES);
+        codemem_unmap(n->rw, n->rx, CODE_BYTES);
         g_hash_table_destroy(n->stubs);
         g_aligned_free(n);
         c->native = NULL;

@@ -1,19 +1,17 @@
 /*
  * The code cache of one vCPU: making, finding, dropping compiled blocks.
  *
- * The cache is one memfd mapped twice, writable and executable, never both at one address.  Code is
- * appended; when the cache is full everything is thrown away.  A dropped block's code stays where
- * it is until then, with its entry leading elsewhere.
+ * The cache is memory mapped twice (cpu/codemem.h).  Code is appended; when the cache is full
+ * everything is thrown away.  A dropped block's code stays where it is until then, with its entry
+ * leading elsewhere.
  *
  * Not modelled: eviction of single blocks.
  */
-#define _GNU_SOURCE /* memfd_create */
 #include "accel/jit/jit_int.h"
-#include <cpuid.h>
-#include <errno.h>
+#include "cpu/codemem.h"
+#include "cpu/native.h"
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 /* With the arena of decoded blocks: what an engine may take (tests/accel/test_memory.c). */
 #define CODE_BYTES (40 * MiB)
@@ -23,62 +21,25 @@ enum { VERSIONS_MAX = 8 };
 /* Code between two times that the writable view is given back. */
 #define SHED_BYTES (1 * MiB)
 
-static bool map_twice(struct jit *j, GError **err)
+static bool map_code(uint8_t **rw, uint8_t **rx, GError **err)
 {
-    int fd = memfd_create("candela-code", MFD_CLOEXEC);
-    void *rw = MAP_FAILED, *rx = MAP_FAILED;
-
-    if (fd >= 0 && ftruncate(fd, CODE_BYTES) == 0) {
-        rw = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        rx = mmap(NULL, CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-    }
-    int e = errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    j->rw = rw == MAP_FAILED ? NULL : rw;
-    j->rx = rx == MAP_FAILED ? NULL : rx;
-    if (!j->rw || !j->rx) {
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
-                    "no executable memory for the translator: %s", g_strerror(e));
-        return false;
-    }
-    return true;
-}
-
-static void unmap(struct jit *j)
-{
-    if (j->rw) {
-        munmap(j->rw, CODE_BYTES);
-    }
-    if (j->rx) {
-        munmap(j->rx, CODE_BYTES);
-    }
+    return codemem_map("candela-code", " for the translator", CODE_BYTES, rw, rx, err);
 }
 
 bool jit_available(GError **err)
 {
-    struct jit j = {0};
-    bool good = map_twice(&j, err);
+    uint8_t *rw, *rx;
+    bool good = map_code(&rw, &rx, err);
 
-    unmap(&j);
+    codemem_unmap(rw, rx, CODE_BYTES);
     return good;
-}
-
-static void look_at_host(struct jit *j)
-{
-    unsigned r[4] = {0};
-
-    __get_cpuid_count(7, 0, &r[0], &r[1], &r[2], &r[3]);
-    j->has_bmi2 = r[1] & BIT(8);
-    j->has_avx = __builtin_cpu_supports("avx");
 }
 
 struct jit *jit_new(struct cpu *c, GError **err)
 {
     struct jit *j = g_new0(struct jit, 1);
 
-    if (!map_twice(j, err)) {
+    if (!map_code(&j->rw, &j->rx, err)) {
         jit_free(j);
         return NULL;
     }
@@ -88,7 +49,8 @@ struct jit *jit_new(struct cpu *c, GError **err)
     j->fallbacks = g_new0(struct jit_fallback, decoder_row_count(c->decoder));
     j->tr = g_new0(struct tr, 1);
     j->lower = lowerings_new(c);
-    look_at_host(j);
+    j->has_bmi2 = native_host_has(FEAT_BMI2);
+    j->has_avx = native_host_has(FEAT_AVX);
     thunks_emit(j);
     return j;
 }
@@ -98,7 +60,7 @@ void jit_free(struct jit *j)
     if (!j) {
         return;
     }
-    unmap(j);
+    codemem_unmap(j->rw, j->rx, CODE_BYTES);
     g_free(j->fallbacks);
     g_free(j->tr);
     g_free(j->lower);

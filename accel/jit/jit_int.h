@@ -19,6 +19,7 @@ enum thunk {
     TH_FALL,
     TH_TAIL,
     TH_DISPATCH,
+    TH_COUNTED,
     TH_FIND,
     TH_POLL,
     TH_POLL_RET,

@@ -10,7 +10,8 @@
  *   TH_TAIL       RDX = instruction, RAX = its handler, which goes on; c->fl and R_BASE are right
  *   TH_FALL       the same, counted as a fallback
  *   TH_DISPATCH   RAX = guest IP: go there, through the jump cache
- *   TH_FIND       the same, through the engine: what the jump cache knows is no good
+ *   TH_COUNTED    the same after a count whose result nobody has looked at
+ *   TH_FIND       RAX = guest IP: go there by the engine; what the jump cache knows is no good
  *   TH_POLL       RAX = guest IP: the quantum is used up, or there may be requests
  *   TH_POLL_RET   the same for a return, which goes on with RET
  *   TH_BASE       returned to by a guest return without a call under way; RAX = guest IP
@@ -333,6 +334,15 @@ static void emit_finds(struct emit *e, struct jit *j)
     emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
     emit_jump(e, O_0F | 0x85, j->thunk[TH_FIND]);
     emit_jump_entry(e, 4);
+
+    begin(e, j, TH_COUNTED);
+    emit_op(e, 0, 0x83, 7, tr_state(left));
+    emit8(e, 0);
+    emit_jump(e, O_0F | 0x8e, j->thunk[TH_POLL]);
+    emit_op(e, 0, 0x80, 7, tr_state(look));
+    emit8(e, 0);
+    emit_jump(e, O_0F | 0x85, j->thunk[TH_POLL]);
+    go(e, j, TH_DISPATCH);
 
     begin(e, j, TH_POLL_RET);
     poll(e, j);

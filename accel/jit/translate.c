@@ -295,10 +295,10 @@ static void cold_miss(struct tr *t, struct cold *k)
     }
     tr_count(t);
     if (k->back) { /* a call */
-        emit_jump(&t->e, 0xe8, t->j->thunk[TH_DISPATCH]);
+        emit_jump(&t->e, 0xe8, t->j->thunk[TH_COUNTED]);
         emit_jump(&t->e, 0xe9, k->back);
     } else {
-        emit_jump(&t->e, 0xe9, t->j->thunk[TH_DISPATCH]);
+        emit_jump(&t->e, 0xe9, t->j->thunk[TH_COUNTED]);
     }
 }
 

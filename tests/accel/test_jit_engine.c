@@ -145,3 +145,31 @@ Test(jit_engine, a_shared_look_does_not_follow_a_stack_pointer_around)
     cr_assert_eq(g.c->r[R_RBX], 0xffffffff, "%#x", (uint32_t)g.c->r[R_RBX]);
     guest_free(&g);
 }
+
+static gpointer stop_soon(gpointer vcpu)
+{
+    g_usleep(50000);
+    vcpu_request(vcpu, VCPU_REQ_STOP);
+    return NULL;
+}
+
+/*
+ * Two indirect jumps, each to where the other is, of which one lies in a global page: neither finds
+ * the other's code by its own key.
+ */
+Test(jit_engine, jumps_between_global_and_other_pages_look_for_requests, .timeout = 20)
+{
+    struct guest g;
+
+    init_long(&g);
+    guest_put64(&g, G_TABLES + 0x3000 + 8 * (G_DATA >> PAGE_SHIFT), G_DATA | BIT(8) | 7);
+    cpu_set_cr4(g.c, g.c->cr4 | CR4_PGE);
+    CODE(&g, "\xff\xe0");                  /* jmp rax */
+    memcpy(g.ram + G_DATA, "\xff\xe3", 2); /* jmp rbx */
+    g.c->r[R_RAX] = G_DATA;
+    g.c->r[R_RBX] = G_CODE;
+    GThread *stop = g_thread_new("stop", stop_soon, g.v);
+    cr_expect_eq(guest_run(&g), VCPU_EXIT_REQUEST);
+    g_thread_join(stop);
+    guest_free(&g);
+}

@@ -162,11 +162,7 @@ static void xadd_body(struct tr *t, struct hrm m, const void *arg)
     unsigned size = t->in->d.size, byte = size == 0 ? 0 : 1, x = tr_x_size(t);
 
     (void)arg;
-    if (size >= 2) {
-        emit_load(&t->e, size == 3, H_RAX, m);
-    } else { /* movzx */
-        emit_op(&t->e, 0, O_0F | 0xb6 | size, H_RAX, m);
-    }
+    tr_load_sized(t, size, H_RAX, m);
     tr_sized_get(t, t->in->i.r1, size, H_RCX);
     emit_op(&t->e, x, 0x02 | byte, H_RCX, hreg(H_RAX));
     emit_op(&t->e, x, 0x88 | byte, H_RCX, m);

@@ -64,19 +64,10 @@ static bool lower_call(struct tr *t)
     return true;
 }
 
-static void load_target_from(struct tr *t, struct hrm m)
-{
-    if (t->in->d.size == 1) {
-        emit_op(&t->e, 0, O_0F | 0xb7, H_RAX, m);
-    } else {
-        emit_load(&t->e, t->in->d.size == 3, H_RAX, m);
-    }
-}
-
 static void load_body(struct tr *t, struct hrm m, const void *arg)
 {
     (void)arg;
-    load_target_from(t, m);
+    tr_load_sized(t, t->in->d.size, H_RAX, m);
 }
 
 /* RAX = the operand of an indirect branch; flags are spilled. */
@@ -86,7 +77,7 @@ static void load_target(struct tr *t)
         tr_mem(t, TR_LOAD, tr_bytes(t), load_body, NULL, 0);
     } else {
         tr_flags_clobber(t);
-        load_target_from(t, tr_gpr(t->in->i.r2));
+        tr_load_sized(t, t->in->d.size, H_RAX, tr_gpr(t->in->i.r2));
     }
     tr_check_target_rax(t);
 }

@@ -199,14 +199,8 @@ static bool lower_xchg(struct tr *t)
 
 static void load_rcx_body(struct tr *t, struct hrm m, const void *arg)
 {
-    unsigned size = t->in->d.size;
-
     (void)arg;
-    if (size >= 2) {
-        emit_load(&t->e, size == 3, H_RCX, m);
-    } else { /* movzx */
-        emit_op(&t->e, 0, O_0F | 0xb6 | size, H_RCX, m);
-    }
+    tr_load_sized(t, t->in->d.size, H_RCX, m);
 }
 
 /* RCX = rm, zero-extended; false: nothing was emitted.  RAX and RDX are lost. */

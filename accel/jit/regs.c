@@ -48,6 +48,15 @@ void tr_byte_put(struct tr *t, unsigned n, unsigned from, unsigned scratch)
     }
 }
 
+void tr_load_sized(struct tr *t, unsigned size, unsigned to, struct hrm from)
+{
+    if (size >= 2) {
+        emit_load(&t->e, size == 3, to, from);
+    } else { /* movzx */
+        emit_op(&t->e, 0, O_0F | 0xb6 | size, to, from);
+    }
+}
+
 void tr_sized_get(struct tr *t, unsigned n, unsigned size, unsigned to)
 {
     if (size == 0) {

@@ -168,7 +168,10 @@ void tr_gpr_put_sized(struct tr *t, unsigned g, unsigned from, unsigned size);
  * zero-extended.  `scratch` is another one, lost when n is odd.  Flags are kept. */
 void tr_byte_get(struct tr *t, unsigned n, unsigned to);
 void tr_byte_put(struct tr *t, unsigned n, unsigned from, unsigned scratch);
-/* One of the above, by the operand size: n is what struct insn has for it. */
+/* A scratch register = an operand of size index `size`, zero-extended; flags are kept. */
+void tr_load_sized(struct tr *t, unsigned size, unsigned to, struct hrm from);
+/* A guest register by the operand size, as byte registers are above: n is what struct insn has for
+ * it. */
 void tr_sized_get(struct tr *t, unsigned n, unsigned size, unsigned to);
 void tr_sized_put(struct tr *t, unsigned n, unsigned size, unsigned from, unsigned scratch);
 

@@ -51,9 +51,7 @@ static void emit_address(struct tr *t, const struct gather *g, unsigned k)
 
     emit_op(e, X_W, g->index_size == 4 ? 0x63 : 0x8b, H_RDX, index); /* movsxd, mov */
     emit_lea(e, INSN_ASIZE(i) == 2, H_RDX, hmem_index(base, H_RDX, INSN_SCALE(i), i->disp));
-    if (t->in->d.code == MODE_CODE64 && (i->seg == SEG_FS || i->seg == SEG_GS)) {
-        emit_op(e, X_W, 0x03, H_RDX, tr_state_at(offsetof(struct cpu, seg[i->seg].base)));
-    }
+    tr_seg_base(t, i->seg);
 }
 
 struct element {

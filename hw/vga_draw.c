@@ -330,25 +330,43 @@ static void vga_draw_blank(const struct vga_state *s, struct surface *to)
     memset(to->pixels, 0, (size_t)to->stride * to->height);
 }
 
-static bool vga_draw(struct device *dev, struct surface *to, bool force)
+static void vga_draw_frame(const struct vga_state *s, uint8_t blinks, struct surface *to)
+{
+    struct vga_frame f;
+
+    if (vga_is_blanked(s)) {
+        vga_draw_blank(s, to);
+    } else {
+        vga_start_frame(&f, s, blinks);
+        surface_resize(to, MIN(f.r.columns * f.r.cell_width * f.r.dot_width, VGA_MAX_WIDTH),
+                       f.r.lines);
+        vga_draw_lines(&f, to);
+    }
+    to->tube = true;
+    to->changed_top = 0;
+    to->changed_lines = to->height;
+}
+
+static bool vga_draw(struct device *dev, struct surface *to)
 {
     struct vga *v = container_of(dev, struct vga, dev);
     uint8_t blinks = vga_blinks(v);
-    struct vga_frame f;
 
-    if (!v->dirty && blinks == v->blinks && !force) {
+    if (!v->dirty && blinks == v->blinks && to->pixels) {
+        to->changed_lines = 0;
         return false;
     }
     v->dirty = false;
     v->blinks = blinks;
-    if (vga_is_blanked(&v->s)) {
-        vga_draw_blank(&v->s, to);
-        return true;
-    }
-    vga_start_frame(&f, &v->s, blinks);
-    surface_resize(to, MIN(f.r.columns * f.r.cell_width * f.r.dot_width, VGA_MAX_WIDTH), f.r.lines);
-    vga_draw_lines(&f, to);
+    vga_draw_frame(&v->s, blinks, to);
     return true;
+}
+
+static void vga_shot(struct device *dev, struct surface *to)
+{
+    struct vga *v = container_of(dev, struct vga, dev);
+
+    vga_draw_frame(&v->s, vga_blinks(v), to);
 }
 
 static bool vga_text(struct device *dev, struct text_cell *cells, size_t max, unsigned *cols,
@@ -380,5 +398,6 @@ static bool vga_text(struct device *dev, struct text_cell *cells, size_t max, un
 
 const struct display_ops vga_display_ops = {
     .draw = vga_draw,
+    .shot = vga_shot,
     .text = vga_text,
 };

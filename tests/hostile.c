@@ -544,7 +544,11 @@ static void look(struct hostile *h)
                       (unsigned)below(h, 8));
     }
     if (m->display) {
-        m->display->draw(m->display_dev, &s, below(h, 2));
+        if (below(h, 2)) {
+            m->display->shot(m->display_dev, &s);
+        } else {
+            m->display->draw(m->display_dev, &s);
+        }
         display_text_utf8(m, out);
     }
     for (unsigned k = 0; k < m->devices->len; k++) {

@@ -98,8 +98,8 @@ struct screen_shot *screen_take(struct machine *m)
 {
     struct screen_shot *shot = g_new0(struct screen_shot, 1);
 
-    if (m->display && m->display->draw) {
-        m->display->draw(m->display_dev, &shot->surface, true);
+    if (m->display && m->display->shot) {
+        m->display->shot(m->display_dev, &shot->surface);
     }
     if (!shot->surface.pixels) {
         surface_resize(&shot->surface, 640, 400); /* no display: black */

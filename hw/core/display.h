@@ -16,6 +16,8 @@ struct surface {
     unsigned width, height, stride;
     uint32_t *pixels;
     unsigned allocated; /* bytes behind pixels */
+    bool tube;          /* pixels are not square: the picture fills a screen of 4:3 */
+    unsigned changed_top, changed_lines; /* what the last draw changed; lines between them too */
 };
 
 /* Make a surface hold w x h pixels (contents undefined after a change); w, h at most 4096. */
@@ -28,9 +30,15 @@ struct text_cell {
 };
 
 struct display_ops {
-    /* Draw the present frame; true when anything changed since the last call (`force` draws
-     * regardless). */
-    bool (*draw)(struct device *dev, struct surface *s, bool force);
+    /*
+     * Bring a surface up to date.  For the one viewer that shows every frame (the window): what
+     * changed is what changed since the last call.  A surface of another size than the frame's (a
+     * new one has none) is resized and drawn whole; in any other the last frame must still stand.
+     * True: something changed, and s->changed_top and changed_lines say where.  Lock held.
+     */
+    bool (*draw)(struct device *dev, struct surface *s);
+    /* Draw the present frame whole into any surface; what `draw` will find changed stays. */
+    void (*shot)(struct device *dev, struct surface *s);
     /* The text screen: fills up to max cells, row by row, gives columns and rows; false in a
      * graphics mode. */
     bool (*text)(struct device *dev, struct text_cell *cells, size_t max, unsigned *cols,

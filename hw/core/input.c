@@ -31,6 +31,18 @@ void input_pointer(struct machine *m, int dx, int dy, int wheel, unsigned button
     }
 }
 
+bool input_has_tablet(struct machine *m)
+{
+    return m->tablet && m->tablet->is_on(m->tablet_dev);
+}
+
+void input_tablet(struct machine *m, unsigned x, unsigned y, int wheel, unsigned buttons)
+{
+    if (input_has_tablet(m)) {
+        m->tablet->move(m->tablet_dev, MIN(x, TABLET_MAX), MIN(y, TABLET_MAX), wheel, buttons);
+    }
+}
+
 /* Key code and modifier (a HID code, or 0) of an ASCII character; 0: no key. */
 static unsigned input_key_of_char(char ch, unsigned *modifier)
 {

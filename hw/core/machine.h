@@ -106,6 +106,8 @@ struct machine {
     struct device *display_dev;
     const struct input_ops *input;
     struct device *input_dev;
+    const struct tablet_ops *tablet;
+    struct device *tablet_dev;
     struct block *
         drives[VM_MAX_DRIVES]; /* opened by the front end before build; index as in config.drives */
     struct net *nics[VM_MAX_NICS];  /* likewise, not owned; NULL: no such card */

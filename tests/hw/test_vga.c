@@ -131,9 +131,9 @@ static void set_glyph(struct rig *r, unsigned font, unsigned ch, const uint8_t *
     indexed(r, 0x3ce, 6, 0x0e);
 }
 
-static bool draw(struct rig *r, struct surface *s, bool force)
+static bool draw(struct rig *r, struct surface *s)
 {
-    return r->m->display->draw(r->m->display_dev, s, force);
+    return r->m->display->draw(r->m->display_dev, s);
 }
 
 static uint32_t pixel(const struct surface *s, unsigned x, unsigned y)
@@ -203,7 +203,7 @@ Test(vga, glyphs_attributes_and_ninth_dot_are_drawn)
 {
     static const uint8_t glyph[16] = {0x81, 0x01, [15] = 0xff};
     struct rig *r = vga_rig(&text80);
-    struct surface s = {0};
+    struct surface s = {0}, other = {0};
 
     set_glyph(r, 0, 'A', glyph, 16);
     set_glyph(r, 0, 0xc4, glyph, 16);
@@ -211,7 +211,7 @@ Test(vga, glyphs_attributes_and_ninth_dot_are_drawn)
     indexed(r, 0x3d4, 0x0a, 0x20); /* no cursor */
     rig_mmio_write(r, 0xb8000, 0x1e41, 2);
     rig_mmio_write(r, 0xb8002, 0x1ec4, 2);
-    cr_assert(draw(r, &s, false));
+    cr_assert(draw(r, &s));
     cr_assert_eq(s.width, 720);
     cr_assert_eq(s.height, 400);
     cr_assert_eq(pixel(&s, 0, 0), color(14));
@@ -221,12 +221,15 @@ Test(vga, glyphs_attributes_and_ninth_dot_are_drawn)
     cr_assert_eq(pixel(&s, 9 + 8, 1), color(14), "line graphics reach into it");
     cr_assert_eq(pixel(&s, 4, 15), color(14));
     cr_assert_eq(pixel(&s, 4, 16), color(0));
-    cr_assert_not(draw(r, &s, false), "nothing changed");
-    cr_assert(draw(r, &s, true));
+    cr_assert_not(draw(r, &s), "nothing changed");
+    r->m->display->shot(r->m->display_dev, &other);
+    cr_assert_eq(other.height, 400);
+    cr_assert_eq(memcmp(other.pixels, s.pixels, (size_t)s.stride * s.height), 0);
     indexed(r, 0x3c4, 3, 4); /* bright characters from the second font */
-    cr_assert(draw(r, &s, false));
+    cr_assert(draw(r, &s));
     cr_assert_eq(pixel(&s, 0, 0), color(1));
     cr_assert_eq(pixel(&s, 3, 0), color(14));
+    surface_free(&other);
     surface_free(&s);
     rig_free(r);
 }
@@ -244,7 +247,7 @@ Test(vga, cursor_and_blinking_characters_blink)
     rig_mmio_write(r, 0xb8002, 0x8741, 2);
     for (unsigned i = 0; i < 64; i++) {
         rig_step(r, NS_PER_SEC / 70 + 1);
-        changes += draw(r, &s, false);
+        changes += draw(r, &s);
         cursor_on += pixel(&s, 0, 14) == color(7);
         text_on += pixel(&s, 9, 0) == color(7);
         cr_assert_eq(pixel(&s, 0, 12), color(0), "the cursor has two lines");
@@ -271,14 +274,14 @@ Test(vga, split_screen_and_panning_move_the_picture)
     indexed(r, 0x3d4, 0x18, 199); /* and from line 200 on address 0 */
     indexed(r, 0x3d4, 0x07, 0x0f);
     indexed(r, 0x3d4, 0x09, 0x0f);
-    draw(r, &s, false);
+    draw(r, &s);
     cr_assert_eq(pixel(&s, 0, 0), color(0));
     cr_assert_eq(pixel(&s, 0, 199), color(0));
     cr_assert_eq(pixel(&s, 0, 200), color(7));
     rig_in8(r, 0x3da);
     rig_out8(r, 0x3c0, 0x33);
     rig_out8(r, 0x3c0, 2); /* three dots to the left */
-    draw(r, &s, false);
+    draw(r, &s);
     cr_assert_eq(pixel(&s, 0, 200), color(0));
     cr_assert_eq(pixel(&s, 6, 200), color(7));
     surface_free(&s);
@@ -295,7 +298,7 @@ Test(vga, mode_13_pixels_come_out_in_their_colours)
     }
     rig_mmio_write(r, 0xa0000 + 64000 - 4, 0x04030201, 4);
     cr_assert_eq(peek(r, 0xa0000 + 63998), 3);
-    draw(r, &s, false);
+    draw(r, &s);
     cr_assert_eq(s.width, 640);
     cr_assert_eq(s.height, 400);
     for (unsigned y = 0; y < 200; y++) {
@@ -321,7 +324,7 @@ Test(vga, planar_and_cga_pixels_come_out_in_their_colours)
         poke(r, 0xa0000 + 80 * 479, bits[plane] >> 8);
         poke(r, 0xa0001 + 80 * 479, bits[plane] & 255);
     }
-    draw(r, &s, false);
+    draw(r, &s);
     cr_assert_eq(s.width, 640);
     cr_assert_eq(s.height, 480);
     for (unsigned i = 0; i < 16; i++) {
@@ -334,7 +337,7 @@ Test(vga, planar_and_cga_pixels_come_out_in_their_colours)
     poke(r, 0xb8000, 0x1b); /* line 0: colours 0 1 2 3 */
     poke(r, 0xb8001, 0xe4); /* then 3 2 1 0 */
     poke(r, 0xba000, 0xff); /* line 1 */
-    draw(r, &s, false);
+    draw(r, &s);
     cr_assert_eq(s.width, 640);
     cr_assert_eq(s.height, 400);
     for (unsigned i = 0; i < 8; i++) {
@@ -514,14 +517,14 @@ Test(vga, blank_before_a_mode_is_set_and_when_switched_off)
     g_autoptr(GString) text = g_string_new(NULL);
     struct surface s = {0};
 
-    cr_assert(draw(r, &s, false));
+    cr_assert(draw(r, &s));
     cr_assert_eq(s.width, 720);
     cr_assert_eq(pixel(&s, 0, 0), 0);
     cr_assert_not(display_text_utf8(r->m, text));
     set_mode(r, &mode13);
     cr_assert_not(display_text_utf8(r->m, text));
     indexed(r, 0x3c4, 1, 0x21);
-    draw(r, &s, false);
+    draw(r, &s);
     cr_assert_eq(pixel(&s, 5, 5), 0);
     surface_free(&s);
     rig_free(r);
@@ -554,7 +557,7 @@ Test(vga, survives_random_registers_and_accesses)
         if (i % 200 == 0) {
             rig_step(r, NS_PER_MS);
             rig_out8(r, 0x3c0, 0x20);
-            draw(r, &s, false);
+            draw(r, &s);
             display_text_utf8(r->m, text);
             g_string_truncate(text, 0);
         }

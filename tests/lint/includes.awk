@@ -14,7 +14,9 @@ BEGIN {
 
     # <...> headers of libraries that only one place may know; everything else gets there by a
     # contract
-    only["SDL"] = "ui/"
+    only["SDL"] = "ui/sdl"
+    only["cairo"] = "ui/"
+    only["pango"] = "ui/"
     only["slirp/"] = "ui/"
     only["capstone"] = "ui/ tests/"
     only["png.h"] = "ui/ tests/"

@@ -7,7 +7,7 @@
 #include "ui/options.h"
 #include <signal.h>
 
-/* The exit codes (docs/man/candela.1). */
+/* The exit codes (docs/man/candela-run.1). */
 enum {
     EXIT_GOOD = 0,
     EXIT_RUN = 1,

@@ -88,6 +88,21 @@ check_format()
     done
 }
 
+# A page is read by man (groff) and by mandoc; what only the latter says is told where it is there.
+check_manuals()
+{
+    for f in docs/man/*.[1-8]; do
+        if command -v groff >/dev/null; then
+            groff -man -ww -Tutf8 -z "$f" 2>&1
+        else
+            echo "warning: groff is not installed; $f not read"
+        fi
+        if command -v mandoc >/dev/null; then
+            mandoc -T lint -W warning "$f"
+        fi
+    done
+}
+
 # The lists are split into words on purpose: configure refuses folders with blanks.
 check "layers (who may include whom)" on_files includes.awk $(files "$production tests" "c h inc S")
 check "no writable globals" sh "$here/globals.sh" "$objdir"
@@ -97,6 +112,7 @@ check "header comments" on_files header.awk $code
 check "tabs, line ends, line lengths" on_files layout.awk $all_code $scripts
 check "logs of tests" check_logs
 check "scripts" check_scripts
+check "manual pages" check_manuals
 check "clang-format" check_format
 
 printf 'lint: %d checks passed, %d failed\n' "$passed" "$failed"

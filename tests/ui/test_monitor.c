@@ -50,30 +50,6 @@ Test(monitor, help_has_every_command_and_topic)
     mon_free(b);
 }
 
-/* What users read and what the program does are one table. */
-Test(monitor, the_manual_names_every_command_and_topic)
-{
-    g_autofree char *text = NULL, *plain = NULL;
-    g_auto(GStrv) parts = NULL;
-    const char *section;
-
-    cr_assert(g_file_get_contents(TESTS_DIR "/../docs/man/candela.1", &text, NULL, NULL));
-    parts = g_strsplit(text, "\\-", -1);
-    plain = g_strjoinv("-", parts);
-    section = strstr(plain, "\n.SH MONITOR\n");
-    cr_assert(section);
-    for (const struct command *cmd = monitor_commands; cmd->name; cmd++) {
-        g_autofree char *pattern = g_strdup_printf("(?m)^\\.B[RI]* \"?%s\\b", cmd->name);
-
-        cr_expect(g_regex_match_simple(pattern, section, 0, 0), "%s is missing", cmd->name);
-    }
-    for (const struct command *cmd = monitor_topics; cmd->name; cmd++) {
-        g_autofree char *pattern = g_strdup_printf("(?m)^\\.B[RI]* \"?info %s\\b", cmd->name);
-
-        cr_expect(g_regex_match_simple(pattern, section, 0, 0), "info %s is missing", cmd->name);
-    }
-}
-
 /* Expressions ---------------------------------------------------------------------------------- */
 
 Test(monitor, print_computes)

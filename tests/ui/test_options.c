@@ -399,17 +399,3 @@ Test(options, help_names_every_option)
         cr_expect(strstr(text->str, name), "%s is missing", name);
     }
 }
-
-Test(options, the_manual_names_every_option)
-{
-    g_autofree char *text = NULL, *plain = NULL;
-    g_auto(GStrv) parts = NULL;
-
-    cr_assert(g_file_get_contents(TESTS_DIR "/../docs/man/candela.1", &text, NULL, NULL));
-    parts = g_strsplit(text, "\\-", -1); /* a dash is written with a backslash */
-    plain = g_strjoinv("-", parts);
-    for (unsigned i = 0; options_name(i); i++) {
-        g_autofree char *name = g_strconcat("-", options_name(i), NULL);
-        cr_expect(strstr(plain, name), "%s is missing", name);
-    }
-}

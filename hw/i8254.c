@@ -20,6 +20,8 @@ enum { CHANNELS = 3, REFRESH = 1, SPEAKER = 2 };
 enum { RW_LATCH = 0, RW_LOW = 1, RW_HIGH = 2, RW_BOTH = 3 };
 enum { PORT61_GATE2 = BIT(0), PORT61_SPEAKER = BIT(1), PORT61_WRITABLE = 0x0f };
 
+static_assert(I8254_HZ == SPEAKER_HZ, "waves are told in ticks of this chip");
+
 #define CATCH_UP_TICKS (CATCH_UP_NS * I8254_HZ / NS_PER_SEC)
 
 struct channel {
@@ -51,6 +53,7 @@ struct i8254 {
     } s;
     bool (*waiting)(void *opaque); /* see i8254_set_waiting */
     void *waiting_opaque;
+    struct speaker_wave told; /* to machine.sound, last */
 };
 
 #define C(m, ...) STATE(struct channel, m, __VA_ARGS__)
@@ -239,12 +242,92 @@ static void i8254_edge(struct device *dev, unsigned n)
     i8254_arm(pit, after, now + MAX(spacing, PERIOD_MIN_NS));
 }
 
-/* Channel `n` was reprogrammed: bring OUT0 and its timer in line. */
+/* For how long OUT is high and low in a period of mode 2 or 3; with a count of 1 it stays high. */
+static void channel_lengths(const struct channel *c, uint32_t count, uint32_t *high, uint32_t *low)
+{
+    if (count > 1) {
+        *high = c->mode == 2 ? count - 1 : (count + 1) / 2;
+        *low = count - *high;
+    }
+}
+
+/* OUT of modes 2 and 3 from tick `t` on. */
+static void channel_periodic_wave(const struct channel *c, uint64_t t, struct speaker_wave *w)
+{
+    uint64_t in;
+
+    w->level = channel_out(c, t);
+    if (!c->loaded || !c->gate) {
+        return;
+    }
+    t = MAX(t, c->start);
+    in = (t - c->start) % c->count;
+    channel_lengths(c, c->count, &w->high, &w->low);
+    if (c->count > 1) {
+        w->edge = t - in + (w->level ? w->high : c->count);
+    }
+    if (c->pending) {
+        w->turn = c->switch_at;
+        channel_lengths(c, c->new_count, &w->turn_high, &w->turn_low);
+    }
+}
+
+/* OUT from tick `t` on.  Call channel_sync first. */
+static void channel_wave(const struct channel *c, uint64_t t, struct speaker_wave *w)
+{
+    uint64_t end = c->start + c->count;
+
+    if (channel_is_periodic(c)) {
+        channel_periodic_wave(c, t, w);
+        return;
+    }
+    w->level = channel_out(c, t);
+    if (!c->loaded || !c->running || (c->mode == 0 && c->write_high) || t > end ||
+        (!c->gate && c->mode != 1 && c->mode != 5)) {
+        return;
+    }
+    if (c->mode >= 4) { /* a strobe of one tick */
+        w->edge = end + !w->level;
+        w->low = w->level;
+    } else if (!w->level) {
+        w->edge = end;
+    }
+}
+
+static bool wave_is_same(const struct speaker_wave *a, const struct speaker_wave *b)
+{
+    return a->level == b->level && a->edge == b->edge && a->high == b->high && a->low == b->low &&
+           a->turn == b->turn && a->turn_high == b->turn_high && a->turn_low == b->turn_low;
+}
+
+/* What the speaker gets may have changed: it is OUT2 and bit 1 of port 0x61. */
+static void i8254_tell_speaker(struct i8254 *pit, uint64_t t)
+{
+    struct sound *sound = pit->dev.m->sound;
+    struct channel *c = &pit->s.ch[SPEAKER];
+    struct speaker_wave w = {.at = t};
+
+    if (!sound) {
+        return;
+    }
+    if (pit->s.port61 & PORT61_SPEAKER) {
+        channel_sync(c, t);
+        channel_wave(c, t, &w);
+    }
+    if (!wave_is_same(&w, &pit->told)) {
+        pit->told = w;
+        sound->speaker(sound, &w);
+    }
+}
+
+/* Channel `n` was reprogrammed: bring OUT0 and its timer in line, or the speaker. */
 static void i8254_changed(struct i8254 *pit, unsigned n, uint64_t t)
 {
     if (n == 0) {
         line_set(&pit->s.out0, pit->s.ch[0].mode != 0 || channel_out(&pit->s.ch[0], t));
         i8254_arm(pit, t, 0);
+    } else if (n == SPEAKER) {
+        i8254_tell_speaker(pit, t);
     }
 }
 
@@ -452,22 +535,12 @@ static uint32_t port61_read(struct device *dev, unsigned off, unsigned size)
 static void port61_write(struct device *dev, unsigned off, uint32_t val, unsigned size)
 {
     struct i8254 *pit = (struct i8254 *)dev;
+    uint64_t t = i8254_now(pit);
     (void)off;
     (void)size;
     pit->s.port61 = val & PORT61_WRITABLE;
-    channel_set_gate(&pit->s.ch[SPEAKER], val & PORT61_GATE2, i8254_now(pit));
-}
-
-unsigned i8254_speaker_hz(struct device *dev)
-{
-    struct i8254 *pit = (struct i8254 *)dev;
-    struct channel *c = &pit->s.ch[SPEAKER];
-    uint8_t on = PORT61_GATE2 | PORT61_SPEAKER;
-    channel_sync(c, i8254_now(pit));
-    if ((pit->s.port61 & on) != on || !c->loaded || !channel_is_periodic(c)) {
-        return 0;
-    }
-    return I8254_HZ / c->count;
+    channel_set_gate(&pit->s.ch[SPEAKER], val & PORT61_GATE2, t);
+    i8254_tell_speaker(pit, t);
 }
 
 void i8254_set_waiting(struct device *dev, bool (*waiting)(void *opaque), void *opaque)
@@ -499,6 +572,7 @@ static void i8254_reset(struct device *dev)
     refresh->control = RW_LOW << 4 | 2 << 1;
     channel_load(refresh, 18, i8254_now(pit));
     pit->s.ch[SPEAKER].gate = false;
+    i8254_tell_speaker(pit, i8254_now(pit));
 }
 
 static const struct port_range i8254_ports[] = {

@@ -3,6 +3,8 @@
  *
  *     line_connect(i8254_out0(pit), isa_irq_sink, board, 0);
  *
+ * What the speaker gets (channel 2 and port 0x61) is told to machine.sound.
+ *
  * Not modelled: see hw/i8254.c.
  */
 #ifndef HW_I8254_H
@@ -23,7 +25,5 @@ struct line *i8254_out0(struct device *dev);
  * one, ticks never wait.
  */
 void i8254_set_waiting(struct device *dev, bool (*waiting)(void *opaque), void *opaque);
-/* What the speaker gets now: its frequency in Hz, 0 when silent.  Lock held. */
-unsigned i8254_speaker_hz(struct device *dev);
 
 #endif

@@ -23,6 +23,7 @@
 #include "hw/core/loop.h"
 #include "hw/core/net.h"
 #include "hw/core/ports.h"
+#include "hw/core/sound.h"
 #include "hw/core/state.h"
 #include "hw/core/trace.h"
 #include "hw/core/vcpu.h"
@@ -113,6 +114,7 @@ struct machine {
     struct net *nics[VM_MAX_NICS];  /* likewise, not owned; NULL: no such card */
     struct chr *serial[VM_SERIALS]; /* likewise */
     struct chr *debugcon;
+    struct sound *sound;     /* likewise; NULL: nobody listens */
     GBytes *kernel, *initrd; /* contents, read by the front end; unreferenced by machine_free */
     GBytes *bios_image, *vga_bios_image; /* firmware contents, likewise */
     GBytes *linuxboot_rom,

@@ -302,15 +302,105 @@ Test(i8254, refresh_bit_toggles_every_15_us)
     rig_free(r);
 }
 
-Test(i8254, speaker_frequency)
+/* Who listens at the speaker: the waves as they come. */
+static struct ear {
+    struct sound snd;
+    struct speaker_wave last;
+    unsigned waves;
+} ear;
+
+static void ear_speaker(struct sound *snd, const struct speaker_wave *wave)
 {
-    struct rig *r = begin();
+    (void)snd;
+    cr_assert(wave->at >= ear.last.at);
+    ear.last = *wave;
+    ear.waves++;
+}
+
+static struct rig *begin_with_ear(void)
+{
+    struct rig *r = rig_begin(NULL);
+    ear = (struct ear){.snd.speaker = ear_speaker};
+    r->m->sound = &ear.snd;
+    pit = device_new(r->m, &i8254_ops, "i8254");
+    rig_ready(r);
+    return r;
+}
+
+Test(i8254, a_tone_is_told_to_the_speaker_with_its_period)
+{
+    struct rig *r = begin_with_ear();
     program(r, 2, 3, 1193);
-    cr_expect_eq(i8254_speaker_hz(pit), 0);
+    cr_expect_eq(ear.waves, 0, "bit 1 of port 0x61 is off");
     rig_out8(r, 0x61, 3);
-    cr_expect_eq(i8254_speaker_hz(pit), 1000);
+    cr_expect_eq(ear.waves, 1);
+    cr_expect(ear.last.level && ear.last.high == 597 && ear.last.low == 596);
+    cr_expect_eq(ear.last.edge, tick(r) + 1 + 597, "the gate starts a period");
+    program(r, 2, 3, 600); /* ends the period first */
+    cr_expect_eq(ear.last.turn, 0, "a control word starts anew");
+    rig_out8(r, 0x42, 500 & 0xff);
+    rig_out8(r, 0x42, 500 >> 8);
+    cr_expect_eq(ear.last.high, 300);
+    cr_expect(ear.last.turn_high == 250 && ear.last.turn_low == 250);
+    cr_expect_eq(ear.last.turn, tick(r) + 1 + 600);
+    unsigned waves = ear.waves;
     rig_out8(r, 0x61, 1);
-    cr_expect_eq(i8254_speaker_hz(pit), 0);
+    cr_expect(!ear.last.level && !ear.last.edge && ear.waves == waves + 1);
+    rig_out8(r, 0x61, 0);
+    rig_out8(r, 0x61, 1);
+    cr_expect_eq(ear.waves, waves + 1, "nothing to be heard");
+    rig_out8(r, 0x61, 3);
+    rig_reset(r);
+    cr_expect(!ear.last.level && !ear.last.edge);
+    rig_free(r);
+}
+
+Test(i8254, pulse_widths_of_mode_0_are_told_exactly)
+{
+    struct rig *r = begin_with_ear();
+    rig_out8(r, 0x61, 3);
+    rig_out8(r, 0x43, 0x90); /* counter 2, low byte only, mode 0 */
+    rig_out8(r, 0x42, 40);
+    cr_expect(!ear.last.level && ear.last.edge == tick(r) + 1 + 40 && !ear.last.high);
+    to_tick(r, tick(r) + 72);
+    rig_out8(r, 0x42, 20);
+    cr_expect(!ear.last.level && ear.last.edge == tick(r) + 1 + 20 && !ear.last.high);
+    rig_free(r);
+}
+
+/* The told waves against bits 5 and 1 of port 0x61, tick by tick. */
+static void check_wave(struct rig *r, unsigned ticks)
+{
+    while (ticks--) {
+        to_tick(r, tick(r) + 1);
+        unsigned bits = rig_in8(r, 0x61);
+        uint64_t until;
+        bool told = speaker_wave_level(&ear.last, tick(r), &until);
+        cr_assert_eq(told, (bits & 0x22) == 0x22, "at tick %u", (unsigned)tick(r));
+        cr_assert(until > tick(r));
+    }
+}
+
+Test(i8254, the_waves_told_are_what_port_61_shows_in_every_mode)
+{
+    struct rig *r = begin_with_ear();
+    uint32_t x = 1;
+
+    for (unsigned i = 0; i < 4000; i++) {
+        x = x * 1103515245 + 12345;
+        unsigned v = x >> 16;
+        switch (v & 3) {
+        case 0:
+            rig_out8(r, 0x43, 0x80 | 0x10 << (v >> 2 & 1) | (v >> 3 & 7) << 1);
+            break;
+        case 1:
+            rig_out8(r, 0x61, (v >> 3 & 7 ? 2 : 0) | (v >> 2 & 1));
+            break;
+        default:
+            rig_out8(r, 0x42, v >> 2 & 31);
+        }
+        check_wave(r, v >> 10 & 63);
+    }
     rig_free(r);
 }
 

@@ -113,11 +113,16 @@ const void *jit_find(const struct jit *j, const struct code_block *k, uint64_t i
     return code ? rx_of(j, code->code) : NULL;
 }
 
-const struct insn *jit_first(const struct jit *j, const void *code)
+struct jit_code *jit_code_at(const struct jit *j, const void *code)
 {
     size_t at = (size_t)((const uint8_t *)code - j->rx) - offsetof(struct jit_code, code);
 
-    return &((const struct jit_code *)(const void *)(j->rw + at))->first;
+    return (struct jit_code *)(void *)(j->rw + at);
+}
+
+const struct insn *jit_first(const struct jit *j, const void *code)
+{
+    return &jit_code_at(j, code)->first;
 }
 
 static op_fn *first_fn(const struct jit *j)

@@ -48,7 +48,8 @@ struct jit_code {
     uint8_t *moved;    /* where the entry leads when the block is dropped */
     uint8_t *end;      /* of its cold part, which ends with `moved` */
     uint32_t bytes;    /* hot and cold */
-    uint32_t n;        /* guest instructions */
+    uint16_t n;        /* guest instructions */
+    uint16_t hops;     /* dropped blocks in a row before this one that lead here */
     struct insn first; /* the interpreter's way in: the code is at `ptr` */
     uint8_t code[] __attribute__((aligned(16)));
 };
@@ -78,6 +79,9 @@ struct jit {
 };
 
 struct jit *jit_of(const struct cpu *c); /* accel/interp.c */
+
+/* What stands before the code at `code`. */
+struct jit_code *jit_code_at(const struct jit *j, const void *code);
 
 void thunks_emit(struct jit *j);
 /* Emit a jump-cache look-up of the IP in RAX; RCX is the entry then, or one of the two jumps at
@@ -109,6 +113,8 @@ void *slow_window(struct cpu *c, const struct insn *i, uint64_t la, uint32_t ask
  */
 uint64_t slow_done(struct cpu *c);
 const void *slow_find(struct cpu *c);
+/* In `at`: the jump is the entry of a dropped block. */
+#define LINK_MOVED BIT(31)
 /* at: where in the cache the jump's rel32 stands; piece: the end of what led here. */
 const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece);
 /* Blocks were dropped under the handler of i: leave behind it. */

@@ -160,6 +160,23 @@ const void *slow_find(struct cpu *c)
     return jit_of(c)->hooks.find(c, &keep);
 }
 
+/* Dropped blocks in a row that a jump may go through before it is looked up. */
+enum { HOPS_MAX = 4 };
+
+/* The entry of a dropped block, whose rel32 stands at `at`, leads to what was found in its place:
+ * it is the same code of the guest's, for whoever is linked to it or finds it otherwise. */
+static void link_moved(struct jit *j, uint32_t at, const uint8_t *code)
+{
+    const struct jit_code *old = jit_code_at(j, j->rx + at - 1);
+    struct jit_code *new = jit_code_at(j, code);
+
+    if (old->hops < HOPS_MAX) {
+        new->hops = MAX(new->hops, old->hops + 1);
+        emit_patch(j->rw + at, j->rw + (code - j->rx));
+        j->stats.links++;
+    }
+}
+
 const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece)
 {
     struct jit *j = jit_of(c);
@@ -171,7 +188,11 @@ const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece)
     if (!code || flushes != j->stats.flushes) {
         return code;
     }
-    if (keep) {
+    if (at & LINK_MOVED) {
+        if (keep) {
+            link_moved(j, at & ~LINK_MOVED, code);
+        }
+    } else if (keep) {
         emit_patch(j->rw + at, j->rw + (code - j->rx));
         j->stats.links++;
     } else { /* not through here again: the call becomes a jump */

@@ -631,12 +631,13 @@ static void emit_cold(struct tr *t)
     }
 }
 
-/* Where the entry leads once the block is dropped. */
+/* Where the entry leads once the block is dropped: it is linked to what takes its place. */
 static void emit_moved(struct tr *t, struct jit_code *code)
 {
     code->moved = t->e.p;
     emit_mov_imm(&t->e, H_RAX, t->ip);
-    emit_jump(&t->e, 0xe9, t->j->thunk[TH_FIND]);
+    emit_mov_imm(&t->e, H_RCX, (uint64_t)(code->code + 1 - t->j->rw) | LINK_MOVED);
+    emit_jump(&t->e, 0xe8, t->j->thunk[TH_LINK]);
 }
 
 /* Which key the jumps of the block look for first: most lead to code that is mapped alike. */
@@ -681,7 +682,8 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     }
     code->end = t->e.p;
     code->ip = ip;
-    code->n = t->n;
+    code->n = (uint16_t)t->n;
+    code->hops = 0;
     code->bytes = (uint32_t)(hot_end - code->code + t->e.p - (j->rw + j->cold));
     if (unlikely(j->c->v->m->trace_mask & TR_JIT)) {
         jit_trace_block(t, code);

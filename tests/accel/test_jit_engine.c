@@ -4,6 +4,7 @@
  * Not modelled: instructions; test_jit_simd.c and the fuzzers look at those.
  */
 #include "accel/interp.h"
+#include "accel/jit/jit_int.h"
 #include "tests/cpu/guest.h"
 #include <criterion/criterion.h>
 
@@ -143,6 +144,44 @@ Test(jit_engine, a_shared_look_does_not_follow_a_stack_pointer_around)
     cr_assert_eq(g.c->r[R_RSP], RIG_RAM_BYTES - 4);
     cr_assert_eq(guest_get32(&g, 0xfffc), 0x12345678);
     cr_assert_eq(g.c->r[R_RBX], 0xffffffff, "%#x", (uint32_t)g.c->r[R_RBX]);
+    guest_free(&g);
+}
+
+static unsigned finds;
+static const void *(*engine_find)(struct cpu *c, bool *keep);
+
+static const void *count_find(struct cpu *c, bool *keep)
+{
+    finds++;
+    return engine_find(c, keep);
+}
+
+/* Code that was changed is looked up by whoever is linked to it once, not every time. */
+Test(jit_engine, links_to_a_dropped_block_lead_to_the_one_in_its_place)
+{
+    struct guest g;
+
+    init_long(&g);
+    CODE(&g, "\xb9\x40\x42\x0f\x00"         /* mov ecx,1000000 */
+             "\xe9\x1a\x00\x00\x00"         /* again: jmp there */
+             "\xff\xc9"                     /* back: dec ecx */
+             "\x81\xf9\x00\x35\x0c\x00"     /* cmp ecx,800000 */
+             "\x75\x07"                     /* jne over */
+             "\xc6\x05\x0a\x00\x00\x00\x07" /* mov byte [there + 1],7 */
+             "\x85\xc9"                     /* over: test ecx,ecx */
+             "\x75\xe6"                     /* jnz again */
+             "\xf4\x90\x90\x90\x90"
+             "\xb8\x05\x00\x00\x00" /* there: mov eax,5 */
+             "\xeb\xdf");           /* jmp back */
+    struct jit *j = jit_of(g.c);
+    engine_find = j->hooks.find;
+    finds = 0;
+    jit_set_hooks(j, &(struct jit_hooks){.find = count_find}, false);
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), -1);
+    cr_assert_eq(g.c->r[R_RCX], 0);
+    cr_assert_eq(g.c->r[R_RAX], 7);
+    cr_assert_lt(finds, 1000, "%u", finds);
     guest_free(&g);
 }
 

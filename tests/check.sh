@@ -6,6 +6,7 @@
 set -u
 LC_ALL=C
 export LC_ALL
+unset DISPLAY WAYLAND_DISPLAY # no windows; tests of windows start a display of their own
 
 out=check-out
 mkdir -p "$out" || exit 1

@@ -12,6 +12,7 @@
 #include "ui/screen.h"
 #include "ui/script.h"
 #include "ui/smp.h"
+#include "ui/window_keys.h"
 
 struct option_row;
 typedef bool option_set(struct options *o, const struct option_row *row, const char *opt,
@@ -259,18 +260,48 @@ static bool set_debug_exit(struct options *o, const struct option_row *row, cons
     return true;
 }
 
+static const char *const display_words[] = {"none", "sdl", NULL};
+
 static bool set_display(struct options *o, const struct option_row *row, const char *opt,
                         const char *val, GError **err)
 {
-    (void)o;
+    int n = parse_choice("display", val, display_words, err);
+
     (void)row;
-    if (!strcmp(val, "none")) {
-        return true;
+    if (n < 0) {
+        g_prefix_error(err, "%s: ", opt);
+        return false;
     }
-    return parse_fail(err,
-                      "%s: unknown display '%s'; this version has only none (the screen can "
-                      "be written with --screen FILE)",
-                      opt, val);
+    o->display = n ? DISPLAY_SDL : DISPLAY_NONE;
+    return true;
+}
+
+static bool set_scaling(struct options *o, const struct option_row *row, const char *opt,
+                        const char *val, GError **err)
+{
+    const char *words[VIEW_SCALINGS + 1] = {NULL};
+    int n;
+
+    (void)row;
+    for (unsigned i = 0; i < VIEW_SCALINGS; i++) {
+        words[i] = view_scaling_name(i);
+    }
+    n = parse_choice("scaling", val, words, err);
+    if (n < 0) {
+        g_prefix_error(err, "%s: ", opt);
+        return false;
+    }
+    o->scaling = (enum view_scaling)n;
+    return true;
+}
+
+static bool set_host_key(struct options *o, const struct option_row *row, const char *opt,
+                         const char *val, GError **err)
+{
+    (void)row;
+    o->host_key = host_key_find(val);
+    return o->host_key ||
+           parse_fail(err, "%s %s: no such host key (%s help lists them)", opt, val, opt);
 }
 
 static bool set_rtc(struct options *o, const struct option_row *row, const char *opt,
@@ -393,7 +424,26 @@ static void list_boot(GString *out)
 
 static void list_display(GString *out)
 {
-    g_string_append(out, "none      no window\n");
+    g_string_append(out, "sdl       a window: the default where there is a display\n"
+                         "none      no window\n");
+}
+
+static void list_scaling(GString *out)
+{
+    for (unsigned i = 0; i < VIEW_SCALINGS; i++) {
+        g_string_append_printf(out, "%-9s %s%s\n", view_scaling_name(i), view_scaling_help(i),
+                               i ? "" : " (default)");
+    }
+}
+
+static void list_host_keys(GString *out)
+{
+    const struct host_key *h;
+
+    for (unsigned i = 0; (h = host_key_at(i)); i++) {
+        g_string_append_printf(out, "%-12s %s%s%s%s\n", h->name, h->label, *h->help ? ": " : "",
+                               h->help, i ? "" : " (default)");
+    }
 }
 
 static void list_rtc(GString *out)
@@ -610,6 +660,7 @@ void options_init(struct options *o)
     o->steps = g_array_new(FALSE, FALSE, sizeof(struct script_step));
     g_array_set_clear_func(o->steps, step_clear);
     o->answer = g_string_new(NULL);
+    o->host_key = host_key_at(0);
 }
 
 void options_clear(struct options *o)

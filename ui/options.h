@@ -5,6 +5,7 @@
 #define CANDELA_UI_OPTIONS_H
 
 #include "hw/core/config.h"
+#include "ui/window_view.h"
 
 /* What --expect, --expect-serial and --type ask for, in the order of the command line. */
 enum step_kind { STEP_EXPECT, STEP_EXPECT_SERIAL, STEP_TYPE };
@@ -13,6 +14,9 @@ struct script_step {
     char *text;
 };
 
+enum display_kind { DISPLAY_AUTO, DISPLAY_NONE, DISPLAY_SDL };
+
+struct host_key;
 struct drive_request; /* options.c: a drive before all places are known */
 
 struct options {
@@ -23,6 +27,10 @@ struct options {
     char *screen, *stats, *monitor; /* files and endpoint, or NULL */
     int64_t max_time_ms;            /* 0: no budget */
     bool nographic, quiet;
+    enum display_kind display;
+    bool fullscreen;
+    enum view_scaling scaling;
+    const struct host_key *host_key;
     unsigned serials; /* -serial options seen */
     unsigned nics;    /* vm.nics in use */
     bool no_nic;      /* -nic none */

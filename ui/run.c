@@ -15,6 +15,8 @@
 #include "ui/output.h"
 #include "ui/screen.h"
 #include "ui/script.h"
+#include "ui/sdl.h"
+#include "ui/window.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -34,6 +36,7 @@ struct run {
     struct monitor *monitor;
     struct nets *nets;
     struct script *script;
+    struct window *window; /* NULL: without */
     FILE *log;
     int64_t begun; /* host microseconds */
     int signal;    /* that ended the run, or 0 */
@@ -146,7 +149,13 @@ static bool run_build(struct run *r, const struct accel_ops *accel, GError **err
     m->debugcon = chr_host_chr(r->hosts[HOST_DEBUGCON]);
     m->disassemble = disas_insn;
     r->nets = nets_new(m, r->o->quiet ? NULL : run_note);
-    return machine_build(m, &pc_board, err);
+    if (!machine_build(m, &pc_board, err)) {
+        return false;
+    }
+    if (r->window) {
+        window_attach(r->window, m);
+    }
+    return true;
 }
 
 /* The one that may wait for a peer first, the terminal last: a wait can still be interrupted. */
@@ -289,6 +298,30 @@ static void run_wait(struct run *r, int signal_fd)
     g_thread_join(waiter);
 }
 
+struct run_waiting {
+    struct run *r;
+    int signal_fd;
+};
+
+static gpointer run_wait_beside(gpointer data)
+{
+    struct run_waiting *w = data;
+
+    run_wait(w->r, w->signal_fd);
+    window_end(w->r->window);
+    return NULL;
+}
+
+/* The window has the main thread, as window systems want it. */
+static void run_in_window(struct run *r, int signal_fd)
+{
+    struct run_waiting w = {r, signal_fd};
+    GThread *wait = g_thread_new("wait", run_wait_beside, &w);
+
+    window_run(r->window);
+    g_thread_join(wait);
+}
+
 static bool run_until_end(struct run *r, GError **err)
 {
     sigset_t set;
@@ -300,6 +333,8 @@ static bool run_until_end(struct run *r, GError **err)
     if (r->end_fd < 0 || signal_fd < 0) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "cannot wait for signals: %s",
                     g_strerror(errno));
+    } else if (r->window) {
+        run_in_window(r, signal_fd);
     } else {
         run_wait(r, signal_fd);
     }
@@ -368,19 +403,25 @@ static bool run_write_stats(struct run *r, int code, GError **err)
 {
     static const char *const ends[] = {"none",       "power-off", "reset", "triple-fault",
                                        "debug-exit", "budget",    "quit",  "error"};
-    g_autoptr(GString) machine = g_string_new(NULL), out = g_string_new(NULL);
+    g_autoptr(GString) machine = g_string_new(NULL), out = g_string_new(NULL),
+                       window = g_string_new(NULL);
     struct rusage use;
     unsigned end = MIN((unsigned)r->m->end, ARRAY_LEN(ends) - 1);
 
     getrusage(RUSAGE_SELF, &use);
     machine_stats_json(r->m, machine);
+    if (r->window) {
+        g_string_append(window, " ");
+        window_stats_json(r->window, window);
+        g_string_append(window, ",\n");
+    }
     g_string_append_printf(out,
                            "{\"exit_code\": %d, \"end\": \"%s\", \"wall_ns\": %" G_GINT64_FORMAT
                            ", \"user_ns\": %" G_GINT64_FORMAT ", \"system_ns\": %" G_GINT64_FORMAT
-                           ", \"max_resident_kib\": %ld,\n %s",
+                           ", \"max_resident_kib\": %ld,\n%s %s",
                            code, ends[end], (g_get_monotonic_time() - r->begun) * 1000,
                            timeval_ns(&use.ru_utime), timeval_ns(&use.ru_stime), use.ru_maxrss,
-                           machine->str + 1);
+                           window->str, machine->str + 1);
     return output_write("--stats", r->o->stats, out->str, out->len, err);
 }
 
@@ -421,6 +462,7 @@ static void run_clear(struct run *r)
         chr_host_close(r->hosts[i]);
     }
     monitor_free(r->monitor);
+    window_free(r->window);
     machine_free(r->m);
     nets_free(r->nets);
     for (unsigned i = 0; i < HOSTS; i++) {
@@ -439,14 +481,45 @@ static bool has_eyes(const struct options *o)
 }
 
 /* What a person should know once it is clear that the machine will run; true. */
-static bool run_tell(const struct options *o, const char *why)
+static bool run_tell(const struct run *r, const char *why)
 {
+    const struct options *o = r->o;
+
     if (!o->quiet && !strcmp(o->vm.accel, "auto")) {
         run_note(why);
     }
-    if (!o->quiet && !has_eyes(o)) {
-        run_note("there is no window yet: -nographic shows COM1 and a monitor here, --screen FILE "
+    if (!o->quiet && !r->window && !has_eyes(o)) {
+        run_note("there is no window: -nographic shows COM1 and a monitor here, --screen FILE "
                  "writes the screen at the end");
+    }
+    return true;
+}
+
+/* A window, if one is wanted and can be had. */
+static bool run_open_window(struct run *r, const struct accel_ops *accel, const char *why,
+                            GError **err)
+{
+    const struct options *o = r->o;
+    struct window_setup setup = {.name = o->vm.name,
+                                 .fullscreen = o->fullscreen,
+                                 .scaling = o->scaling,
+                                 .host = o->host_key,
+                                 .engine = accel->name,
+                                 .engine_why = why};
+    GError *failed = NULL;
+
+    if (o->display == DISPLAY_NONE ||
+        (o->display == DISPLAY_AUTO && (o->nographic || o->demo || !sdl_has_display()))) {
+        return true;
+    }
+    r->window = window_new(&setup, &failed);
+    if (!r->window && o->display == DISPLAY_SDL) {
+        g_propagate_prefixed_error(err, failed, "-display sdl: ");
+        return false;
+    }
+    if (!r->window) {
+        fprintf(stderr, "candela: %s; going on without (-display none says so)\n", failed->message);
+        g_error_free(failed);
     }
     return true;
 }
@@ -467,8 +540,8 @@ int run_machine(const struct options *o)
     }
     r.script = script_new(o->steps, !o->demo);
     run_signals(&set, SIG_BLOCK); /* every thread made from here on has them blocked */
-    if (run_build(&r, accel, &err) && run_tell(o, why) && run_start(&r, &err) &&
-        run_until_end(&r, &err)) {
+    if (run_open_window(&r, accel, why, &err) && run_build(&r, accel, &err) && run_tell(&r, why) &&
+        run_start(&r, &err) && run_until_end(&r, &err)) {
         code = run_finish(&r);
         if (o->demo && code == EXIT_GOOD &&
             !(r.m->end == END_POWER_OFF && script_is_met(r.script))) {

@@ -3,6 +3,7 @@
  */
 #include "tests/ui/options_rig.h"
 #include "ui/drive.h"
+#include "ui/window_keys.h"
 #include <criterion/criterion.h>
 
 Test(options, defaults_are_those_of_the_manual)
@@ -44,7 +45,8 @@ Test(options, every_option_sets_its_field)
         "-name vm1 -m 2G -smp 2 --accel interp -cpu 486,+fpu -boot dc,menu=on -kernel k -initrd i "
         "-append a=b "
         "-bios b -serial stdio -serial null -debugcon file:d -debug-exit 0x501,qemu "
-        "-display none -monitor pty -rtc base=localtime,clock=vm -no-reboot -no-shutdown "
+        "-display none -full-screen --scale integer --host-key Right-Alt -monitor pty -rtc "
+        "base=localtime,clock=vm -no-reboot -no-shutdown "
         "--on-triple-fault pause --max-time 1.5 --max-insns 1000 --screen s.png --expect A "
         "--type b\\n --expect-serial C --trace io,irq -d excp --log-file l --stats j -q");
     cr_expect_str_eq(o.vm.name, "vm1");
@@ -63,6 +65,10 @@ Test(options, every_option_sets_its_field)
     cr_expect_str_eq(o.vm.debugcon, "file:d");
     cr_expect_eq(o.vm.debug_exit_port, 0x501);
     cr_expect(o.vm.debug_exit_qemu);
+    cr_expect_eq(o.display, DISPLAY_NONE);
+    cr_expect(o.fullscreen);
+    cr_expect_eq(o.scaling, VIEW_INTEGER);
+    cr_expect_str_eq(o.host_key->label, "Right Alt");
     cr_expect_str_eq(o.monitor, "pty");
     cr_expect_str_eq(o.vm.rtc_base, "localtime");
     cr_expect(o.vm.rtc_by_vm);
@@ -316,7 +322,10 @@ Test(options, wrong_words_are_refused_with_what_would_be_right)
         {"-debug-exit 0x10000", "port"},
         {"-debug-exit 0xf4,foo", "qemu"},
         {"-debug-exit=", "empty"},
-        {"-display sdl", "none"},
+        {"-display gtk", "none, sdl"},
+        {"--scale huge", "smooth, sharp, integer"},
+        {"--host-key hyper", "--host-key help"},
+        {"-full-screen=on", "no value"},
         {"-rtc foo", "base=utc"},
         {"-rtc base=", "base=utc"},
         {"-rtc base=utc,clock=rt", "clock=host or clock=vm"},
@@ -373,6 +382,9 @@ Test(options, lists_answer_help)
         {"-boot help", "floppy"},
         {"-rtc help", "localtime"},
         {"-display help", "none"},
+        {"-display help", "sdl"},
+        {"--scale help", "integer"},
+        {"--host-key help", "right-alt"},
         {"--on-triple-fault help", "pause"},
         {"-debug-exit help", "0xf4"},
         {"-m help", "64G"},

@@ -200,6 +200,11 @@ static unsigned ps2_keys_queued(struct device *dev)
     return ((struct ps2 *)dev)->s.q[PS2_KEYBOARD].len;
 }
 
+static unsigned ps2_leds(struct device *dev)
+{
+    return ((struct ps2 *)dev)->s.leds; /* INPUT_LED_* are the keyboard's bits */
+}
+
 static void kbd_defaults(struct ps2 *p)
 {
     p->s.q[PS2_KEYBOARD].len = 0;
@@ -380,6 +385,20 @@ static void ps2_pointer(struct device *dev, int dx, int dy, int wheel, unsigned 
     mouse_stream(p);
 }
 
+static void ps2_release(struct device *dev)
+{
+    struct ps2 *p = (struct ps2 *)dev;
+
+    for (unsigned hid = 0; hid < 8 * sizeof p->s.down; hid++) {
+        if (key_is_down(p, hid)) {
+            ps2_key(dev, hid, false);
+        }
+    }
+    if (p->s.buttons) {
+        ps2_pointer(dev, 0, 0, 0, 0);
+    }
+}
+
 static void mouse_defaults(struct ps2 *p)
 {
     p->s.rate = 100;
@@ -550,6 +569,8 @@ static const struct input_ops ps2_input = {
     .key = ps2_key,
     .pointer = ps2_pointer,
     .keys_queued = ps2_keys_queued,
+    .leds = ps2_leds,
+    .release = ps2_release,
 };
 
 static bool ps2_attach(struct device *dev, GError **err)

@@ -26,7 +26,9 @@ void input_key(struct machine *m, unsigned hid_code, bool down)
 
 void input_pointer(struct machine *m, int dx, int dy, int wheel, unsigned buttons)
 {
-    if (m->input && m->input->pointer) {
+    if (input_has_tablet(m)) {
+        m->tablet->motion(m->tablet_dev, dx, dy, wheel, buttons);
+    } else if (m->input && m->input->pointer) {
         m->input->pointer(m->input_dev, dx, dy, wheel, buttons);
     }
 }
@@ -41,6 +43,21 @@ void input_tablet(struct machine *m, unsigned x, unsigned y, int wheel, unsigned
     if (input_has_tablet(m)) {
         m->tablet->move(m->tablet_dev, MIN(x, TABLET_MAX), MIN(y, TABLET_MAX), wheel, buttons);
     }
+}
+
+void input_release_all(struct machine *m)
+{
+    if (m->input && m->input->release) {
+        m->input->release(m->input_dev);
+    }
+    if (m->tablet) {
+        m->tablet->release(m->tablet_dev);
+    }
+}
+
+unsigned input_leds(struct machine *m)
+{
+    return m->input && m->input->leds ? m->input->leds(m->input_dev) : 0;
 }
 
 /* Key code and modifier (a HID code, or 0) of an ASCII character; 0: no key. */
@@ -73,6 +90,9 @@ bool input_type_char(struct machine *m, char ch)
 
     if (!code) {
         return false;
+    }
+    if (g_ascii_isalpha(ch) && (input_leds(m) & INPUT_LED_CAPS)) {
+        modifier ^= HID_LEFT_SHIFT;
     }
     if (modifier) {
         input_key(m, modifier, true);

@@ -203,8 +203,8 @@ bool pc_configure(struct machine *m, GError **err)
     pc_add_e820(m, fw_cfg);
     pc_add_identity(m, fw_cfg);
     acpi_add_tables(m, fw_cfg, low, pc_has_apic(&m->config));
-    if (m->vga_bios_image) {
-        fw_cfg_add_file(fw_cfg, "vgaroms/vgabios.bin", m->vga_bios_image);
+    if (m->vga_bios_image) { /* by this name it runs as the ROM of the card's PCI function */
+        fw_cfg_add_file(fw_cfg, "pci1234,1111.rom", m->vga_bios_image);
     }
     return kernel_add(m, fw_cfg, low, err);
 }

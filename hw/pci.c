@@ -82,9 +82,9 @@ static uint32_t pci_bar_wanted(const struct pci_func *f, unsigned n)
 {
     const struct pci_bar_desc *bar = &f->desc->bars[n];
     uint16_t command = ld_le16(f->s->config + PCI_COMMAND);
-    uint32_t base = ld_le32(f->s->config + PCI_BAR0 + 4 * n) & ~(bar->size - 1);
+    uint32_t base = ld_le32(f->s->config + PCI_BAR0 + 4 * n) & ~(f->bar_size[n] - 1);
     bool mem = pci_bar_is_mem(bar);
-    uint64_t last = (uint64_t)base + bar->size - 1;
+    uint64_t last = (uint64_t)base + f->bar_size[n] - 1;
 
     if (!(command & (mem ? PCI_COMMAND_MEMORY : PCI_COMMAND_IO)) || !base) {
         return PCI_BAR_UNMAPPED;
@@ -159,6 +159,13 @@ static void pci_update_bars(struct pci_func *f)
 
 /* Functions ------------------------------------------------------------------------------------ */
 
+static void pci_bar_set_size(struct pci_func *f, unsigned n, uint32_t size)
+{
+    g_assert(size >= (f->desc->bars[n].kind == PCI_BAR_IO ? 4u : 16u) && !(size & (size - 1)));
+    f->bar_size[n] = size;
+    st_le32(f->write_mask + PCI_BAR0 + 4 * n, ~(size - 1));
+}
+
 static void pci_func_masks(struct pci_func *f)
 {
     st_le16(f->write_mask + PCI_COMMAND, COMMAND_MASK);
@@ -173,9 +180,7 @@ static void pci_func_masks(struct pci_func *f)
         if (bar->kind == PCI_BAR_NONE) {
             continue;
         }
-        g_assert(bar->size >= (bar->kind == PCI_BAR_IO ? 4u : 16u) &&
-                 !(bar->size & (bar->size - 1)));
-        st_le32(f->write_mask + PCI_BAR0 + 4 * n, ~(bar->size - 1));
+        pci_bar_set_size(f, n, bar->size);
         if (pci_bar_is_mem(bar) && bar->mmio) {
             region_init_mmio(&f->bar_region[n], f->dev->name, f->dev, bar->mmio, bar->size);
             f->bar_has_region[n] = true;
@@ -210,13 +215,22 @@ void pci_allow_write(struct device *dev, unsigned off, unsigned len, uint32_t ma
     }
 }
 
+void pci_set_bar_size(struct device *dev, unsigned bar, uint32_t size)
+{
+    struct pci_func *f = pci_func(dev);
+
+    g_assert(bar < ARRAY_LEN(f->desc->bars) && pci_bar_is_mem(&f->desc->bars[bar]) &&
+             !f->bar_has_region[bar]);
+    pci_bar_set_size(f, bar, size);
+}
+
 void pci_set_bar_ram(struct device *dev, unsigned bar, struct ram *ram, uint64_t ram_offset)
 {
     struct pci_func *f = pci_func(dev);
 
     g_assert(bar < ARRAY_LEN(f->desc->bars) && pci_bar_is_mem(&f->desc->bars[bar]) &&
              !f->bar_has_region[bar]);
-    region_init_ram(&f->bar_region[bar], dev->name, ram, ram_offset, f->desc->bars[bar].size);
+    region_init_ram(&f->bar_region[bar], dev->name, ram, ram_offset, f->bar_size[bar]);
     f->bar_has_region[bar] = true;
 }
 
@@ -392,7 +406,7 @@ static void pci_info_bar(const struct pci_func *f, unsigned n, GString *out)
         g_string_append_printf(out, ", %#x bytes, not mapped (register: %08x)\n", bar->size,
                                ld_le32(f->s->config + PCI_BAR0 + 4 * n));
     } else {
-        g_string_append_printf(out, " %x-%x\n", f->bar_at[n], f->bar_at[n] + bar->size - 1);
+        g_string_append_printf(out, " %x-%x\n", f->bar_at[n], f->bar_at[n] + f->bar_size[n] - 1);
     }
 }
 

@@ -50,6 +50,7 @@ struct pci_func {
     struct port_claim *bar_claim[6];
     struct region bar_region[6];
     bool bar_has_region[6]; /* bar_region is filled in */
+    uint32_t bar_size[6];   /* bytes: the description's, or what pci_set_bar_size said */
     uint32_t bar_at[6];     /* where it is mapped now; PCI_BAR_UNMAPPED: nowhere */
 };
 #define PCI_BAR_UNMAPPED          0xffffffffu
@@ -79,7 +80,10 @@ void pci_place(struct device *dev, unsigned devfn);
 /* The four PIRQ outputs of the bus (swizzled INTx, active high); the board connects them to the
  * router. */
 struct line *pci_pirq(struct device *bus, unsigned n);
-/* The memory behind a BAR declared with no mmio: size from the description.  From attach. */
+/* Another size than the description's for a memory BAR, a power of two of at least 16.  From
+ * attach, before pci_set_bar_ram. */
+void pci_set_bar_size(struct device *dev, unsigned bar, uint32_t size);
+/* The memory behind a BAR declared with no mmio, of the BAR's size.  From attach. */
 void pci_set_bar_ram(struct device *dev, unsigned bar, struct ram *ram, uint64_t ram_offset);
 /* The function of a placed device. */
 static inline struct pci_func *pci_func(struct device *dev)

@@ -1,185 +1,21 @@
 /*
- * The IBM VGA: registers and the CPU's view of its 256 KiB of planar memory, after the IBM VGA/XGA
- * Technical Reference (1992) and the Hardware section of the PS/2 manuals.  Scan-out is in
+ * The card's VGA: its registers, after the IBM VGA/XGA Technical Reference (1992) and the Hardware
+ * section of the PS/2 manuals, and the device.  Its memory as the CPU sees it is in vga_mem.c, the
+ * Bochs VBE registers and the PCI function are in vga_vbe.c, the picture in vga_frame.c and
  * vga_draw.c.
  *
- * Memory is kept as the chip has it: four planes of 64 KiB, chain-4 and odd/even addresses using
- * every fourth or second byte of a plane, and the CRTC's byte, word and doubleword modes finding
- * them again.
- *
- * Not modelled: the linear frame buffer and the Bochs VBE registers (issue 5: ports 0x1ce-0x1d0 are
- * left unclaimed, so that the stdvga BIOS falls back to plain VGA), the vertical interrupt, the
- * light pen, monitor sensing, DAC bus snow.
+ * Not modelled: the vertical interrupt's wire (its bit in input status 0 is there), the light pen,
+ * monitor sensing, DAC bus snow.
  */
-#include "hw/vga_int.h"
+#include "hw/pci.h"
 #include "hw/vga.h"
+#include "hw/vga_int.h"
 
-enum { VGA_MISC_COLOR = 1, VGA_MISC_RAM = 2 };
-enum { VGA_ODD_EVEN_OFF = 4, VGA_CHAIN4 = 8 }; /* sequencer memory mode */
+enum { VGA_MISC_COLOR = 1 };
 
 static struct vga *vga_of(struct device *dev)
 {
     return container_of(dev, struct vga, dev);
-}
-
-/* Memory */
-
-static void vga_update_access(struct vga *v)
-{
-    static const uint32_t base[4] = {0, 0, 0x10000, 0x18000};
-    static const uint32_t size[4] = {0x20000, 0x10000, 0x8000, 0x8000};
-    const struct vga_state *s = &v->s;
-    unsigned map = s->gc[GC_MISC] >> 2 & 3;
-    bool plain = !(s->gc[GC_MODE] & 3) && !(s->gc[GC_ENABLE_SET_RESET] & 15) &&
-                 !(s->gc[GC_ROTATE] & 0x1f) && s->gc[GC_BIT_MASK] == 0xff && !(s->gc[GC_MODE] & 8);
-    uint8_t mode = s->seq[SEQ_MEMORY_MODE], planes = s->seq[SEQ_MAP_MASK] & 15;
-
-    v->win_base = base[map];
-    v->win_size = s->misc & VGA_MISC_RAM ? size[map] : 0;
-    v->path = VGA_PATH_PLANAR;
-    if (plain && (mode & VGA_CHAIN4) && planes == 15 && map) {
-        v->path = VGA_PATH_CHAIN4;
-    } else if (plain && !(mode & (VGA_CHAIN4 | VGA_ODD_EVEN_OFF)) && planes == 3 && map &&
-               (s->gc[GC_MODE] & 0x10) && (s->gc[GC_MISC] & 2) && !(s->gc[GC_READ_MAP] & 2)) {
-        v->path = VGA_PATH_TEXT;
-    }
-}
-
-static inline uint8_t vga_rotate(uint8_t val, unsigned n)
-{
-    return (uint8_t)(val >> n | val << (8 - n));
-}
-
-/* The address in the planes of CPU address `a` (from the window's start). */
-static uint32_t vga_plane_address(const struct vga_state *s, uint32_t a)
-{
-    if (s->seq[SEQ_MEMORY_MODE] & VGA_CHAIN4) {
-        return a & VGA_PLANE_MASK & ~3u;
-    }
-    if (s->gc[GC_MISC] &
-        2) { /* address bit 0 chooses the plane; with 128 KiB, bit 16 takes its place */
-        return ((a & VGA_PLANE_MASK) & ~1u) | (a >> 16 & 1);
-    }
-    return a & VGA_PLANE_MASK;
-}
-
-/* The graphics controller's data path, for one byte from the CPU. */
-static void vga_write_planar(struct vga_state *s, uint32_t a, uint8_t val)
-{
-    uint8_t *at = s->vram + 4 * vga_plane_address(s, a);
-    unsigned planes = s->seq[SEQ_MAP_MASK] & 15;
-    uint32_t mask = s->gc[GC_BIT_MASK] * 0x01010101u;
-    uint32_t set_reset = vga_plane_mask(s->gc[GC_SET_RESET]);
-    uint8_t rotated = vga_rotate(val, s->gc[GC_ROTATE] & 7);
-    uint32_t data;
-
-    if (s->seq[SEQ_MEMORY_MODE] & VGA_CHAIN4) {
-        planes &= 1u << (a & 3);
-    } else if (!(s->seq[SEQ_MEMORY_MODE] & VGA_ODD_EVEN_OFF)) {
-        planes &= a & 1 ? 0xa : 0x5;
-    }
-    switch (s->gc[GC_MODE] & 3) {
-    case 0: {
-        uint32_t enable = vga_plane_mask(s->gc[GC_ENABLE_SET_RESET]);
-        data = (rotated * 0x01010101u & ~enable) | (set_reset & enable);
-        break;
-    }
-    case 1:
-        data = s->latch;
-        mask = 0xffffffff;
-        break;
-    case 2:
-        data = vga_plane_mask(val);
-        break;
-    default:
-        data = set_reset;
-        mask &= rotated * 0x01010101u;
-    }
-    if ((s->gc[GC_MODE] & 3) != 1) {
-        unsigned function = s->gc[GC_ROTATE] >> 3 & 3;
-        data = function == 0   ? data
-               : function == 1 ? data & s->latch
-               : function == 2 ? data | s->latch
-                               : data ^ s->latch;
-    }
-    data = (data & mask) | (s->latch & ~mask);
-    uint32_t write = vga_plane_mask(planes);
-    st_le32(at, (ld_le32(at) & ~write) | (data & write));
-}
-
-static uint8_t vga_read_planar(struct vga_state *s, uint32_t a)
-{
-    unsigned plane = s->gc[GC_READ_MAP] & 3;
-
-    s->latch = ld_le32(s->vram + 4 * vga_plane_address(s, a));
-    if (s->gc[GC_MODE] & 8) { /* read mode 1: ones where the colour matches */
-        uint32_t care = vga_plane_mask(s->gc[GC_DONT_CARE]);
-        uint32_t differ = (s->latch ^ vga_plane_mask(s->gc[GC_COMPARE])) & care;
-        differ |= differ >> 16;
-        return (uint8_t) ~(differ | differ >> 8);
-    }
-    if (s->seq[SEQ_MEMORY_MODE] & VGA_CHAIN4) {
-        plane = a & 3;
-    } else if (s->gc[GC_MODE] & 0x10) {
-        plane = (plane & 2) | (a & 1);
-    }
-    return (uint8_t)(s->latch >> 8 * plane);
-}
-
-/* Where a byte of the two simple paths lies. */
-static inline uint32_t vga_text_index(uint32_t a)
-{
-    return ((a & VGA_PLANE_MASK & ~1u) << 2) | (a & 1);
-}
-
-static inline uint32_t vga_chain4_index(uint32_t a)
-{
-    return ((a & VGA_PLANE_MASK & ~3u) << 2) | (a & 3);
-}
-
-static void vga_mem_write(struct device *dev, uint64_t off, uint64_t val, unsigned size)
-{
-    struct vga *v = vga_of(dev);
-    uint32_t a = (uint32_t)off - v->win_base;
-
-    if (a >= v->win_size) {
-        return;
-    }
-    v->dirty = true;
-    if (v->path == VGA_PATH_TEXT && size == 2 && !(a & 1)) { /* character and attribute */
-        st_le16(v->s.vram + vga_text_index(a), (uint16_t)val);
-        return;
-    }
-    if (v->path == VGA_PATH_CHAIN4 && size == 4 && !(a & 3)) {
-        st_le32(v->s.vram + vga_chain4_index(a), (uint32_t)val);
-        return;
-    }
-    for (; size && a < v->win_size; size--, a++, val >>= 8) {
-        if (v->path == VGA_PATH_TEXT) {
-            v->s.vram[vga_text_index(a)] = (uint8_t)val;
-        } else if (v->path == VGA_PATH_CHAIN4) {
-            v->s.vram[vga_chain4_index(a)] = (uint8_t)val;
-        } else {
-            vga_write_planar(&v->s, a, (uint8_t)val);
-        }
-    }
-}
-
-static uint64_t vga_mem_read(struct device *dev, uint64_t off, unsigned size)
-{
-    struct vga *v = vga_of(dev);
-    uint32_t a = (uint32_t)off - v->win_base;
-    uint64_t val = 0;
-
-    if (v->path == VGA_PATH_TEXT && size == 2 && !(a & 1) && a < v->win_size) {
-        v->s.latch = ld_le32(v->s.vram + vga_text_index(a));
-        return (uint16_t)v->s.latch;
-    }
-    for (unsigned i = 0; i < size; i++, a++) {
-        uint64_t byte = a < v->win_size ? vga_read_planar(&v->s, a) : 0xff;
-        val |= byte << 8 * i;
-    }
-    return val;
 }
 
 /* Registers */
@@ -192,25 +28,51 @@ static bool vga_has_port(const struct vga *v, unsigned port)
     return port < 0x3c0 ? !color : port < 0x3d0 || color;
 }
 
-/* Input status 1: bit 0 no display, bit 3 vertical retrace; where the beam is follows from virtual
- * time. */
-static uint8_t vga_read_status1(struct vga *v)
+/* Where the beam is, in lines and columns of a raster: it follows from virtual time. */
+struct vga_beam {
+    uint64_t line, column;
+    bool shown, retrace;
+};
+
+/* VBE modes have 60 frames a second, a twentieth of each the vertical blanking. */
+static void vga_get_vbe_beam(const struct vga *v, struct vga_beam *b)
+{
+    unsigned height = v->vbe.height, lines = height + MAX(height / 19, 8), columns = 1000;
+    uint64_t at = clock_ns_to_ticks(clock_now(v->dev.m), 60ull * lines * columns);
+
+    b->line = at / columns % lines;
+    b->column = at % columns;
+    b->retrace = b->line > height && b->line < height + 6;
+    b->shown = b->line < height && b->column < 800;
+}
+
+static void vga_get_beam(const struct vga *v, struct vga_beam *b)
 {
     const struct vga_state *s = &v->s;
-    uint64_t hz = (s->misc >> 2 & 3) == 1 ? 28322000 : 25175000;
+    uint64_t hz = (s->misc >> 2 & 3) == 1 ? 28322000 : 25175000, dots, clocks;
     struct vga_raster r;
 
+    if (v->vbe.on) {
+        vga_get_vbe_beam(v, b);
+        return;
+    }
     vga_get_raster(s, &r);
-    v->s.ac_data = false;
-    uint64_t clocks_per_line = r.total_columns;
-    uint64_t dots = clock_ns_to_ticks(clock_now(v->dev.m), hz);
-    uint64_t clocks = dots / (r.cell_width * r.dot_width);
-    uint64_t line = clocks / clocks_per_line % r.total_lines;
-    uint64_t column = clocks % clocks_per_line;
-    bool retrace = line >= r.sync_start && line < r.sync_start + r.sync_lines;
-    bool shown = line < r.lines && column < r.columns;
+    dots = clock_ns_to_ticks(clock_now(v->dev.m), hz);
+    clocks = dots / (r.cell_width * r.dot_width);
+    b->line = clocks / r.total_columns % r.total_lines;
+    b->column = clocks % r.total_columns;
+    b->retrace = b->line >= r.sync_start && b->line < r.sync_start + r.sync_lines;
+    b->shown = b->line < r.lines && b->column < r.columns;
+}
 
-    return (uint8_t)((retrace ? 8 : 0) | (shown ? 0 : 1));
+/* Input status 1: bit 0 no display, bit 3 vertical retrace. */
+static uint8_t vga_read_status1(struct vga *v)
+{
+    struct vga_beam b;
+
+    v->s.ac_data = false;
+    vga_get_beam(v, &b);
+    return (uint8_t)((b.retrace ? 8 : 0) | (b.shown ? 0 : 1));
 }
 
 static void vga_start_dac(struct vga_state *s, uint8_t *index, uint8_t val, uint8_t state)
@@ -218,6 +80,12 @@ static void vga_start_dac(struct vga_state *s, uint8_t *index, uint8_t val, uint
     *index = val;
     s->dac_part = 0;
     s->dac_state = state;
+}
+
+/* The DAC has eight bits, of which the CPU sees the upper six unless it asks for all. */
+static unsigned vga_dac_shift(const struct vga_state *s)
+{
+    return s->vbe[VBE_ENABLE] & VBE_8BIT_DAC ? 0 : 2;
 }
 
 static uint8_t vga_read_dac(struct vga_state *s)
@@ -228,24 +96,25 @@ static uint8_t vga_read_dac(struct vga_state *s)
         s->dac_part = 0;
         s->dac_read_index++;
     }
-    return val;
+    return val >> vga_dac_shift(s);
 }
 
 static void vga_write_dac(struct vga_state *s, uint8_t val)
 {
+    val = (uint8_t)(val << vga_dac_shift(s));
     if (s->dac_part < 2) {
-        s->dac_first[s->dac_part++] = val & 63;
+        s->dac_first[s->dac_part++] = val;
         return;
     }
     uint8_t *entry = s->dac + s->dac_write_index * 3;
     entry[0] = s->dac_first[0];
     entry[1] = s->dac_first[1];
-    entry[2] = val & 63;
+    entry[2] = val;
     s->dac_part = 0;
     s->dac_write_index++;
 }
 
-static uint32_t vga_read(struct vga *v, unsigned port)
+uint32_t vga_read(struct vga *v, unsigned port)
 {
     struct vga_state *s = &v->s;
 
@@ -324,7 +193,7 @@ static void vga_write_crtc(struct vga_state *s, uint8_t val)
     }
 }
 
-static void vga_write(struct vga *v, unsigned port, uint8_t val)
+void vga_write(struct vga *v, unsigned port, uint8_t val)
 {
     static const uint8_t seq_mask[SEQ_COUNT] = {0x03, 0x3d, 0x0f, 0x3f, 0x0e};
     static const uint8_t gc_mask[GC_COUNT] = {0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff};
@@ -382,7 +251,7 @@ static void vga_write(struct vga *v, unsigned port, uint8_t val)
     default:
         return;
     }
-    v->dirty = true;
+    v->touched = true;
     vga_update_access(v);
 }
 
@@ -413,39 +282,66 @@ static void vga_mono_write(struct device *dev, unsigned off, uint32_t val, unsig
 
 /* The device */
 
-static const struct mmio_ops vga_mem_ops = {
-    .sizes = SIZE_ANY,
-    .passive = true,
-    .read = vga_mem_read,
-    .write = vga_mem_write,
-};
+static void vga_reset(struct device *dev)
+{
+    vga_vbe_reset(vga_of(dev));
+}
 
 static void vga_loaded(struct device *dev)
 {
-    struct vga *v = vga_of(dev);
-
-    vga_update_access(v);
-    v->dirty = true;
+    vga_vbe_loaded(vga_of(dev));
 }
 
 static bool vga_attach(struct device *dev, GError **err)
 {
     struct vga *v = vga_of(dev);
     struct machine *m = dev->m;
+    uint64_t bytes = m->config.video_memory;
 
-    (void)err;
+    if (bytes < VM_MIN_VIDEO_MEMORY || bytes > VM_MAX_VIDEO_MEMORY || (bytes & (bytes - 1))) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
+                    "video memory of %" G_GUINT64_FORMAT
+                    " bytes: it must be 1, 2, 4, 8, 16, 32 or 64 MiB",
+                    bytes);
+        return false;
+    }
+    v->ram = ram_new(m, "vga-memory", bytes, err);
+    if (!v->ram) {
+        return false;
+    }
+    v->mem = v->ram->host;
+    v->units = g_new0(uint16_t, bytes / PAGE_BYTES);
+    ram_set_log_dirty(v->ram, true);
     region_init_mmio(&v->window, "vga", dev, &vga_mem_ops, VGA_WINDOW_BYTES);
     region_add(m, &v->window, 0xa0000, VGA_WINDOW_PRIORITY);
+    if (pci_func(dev)) { /* else a test's, on no board */
+        pci_set_bar_size(dev, 0, (uint32_t)bytes);
+        pci_set_bar_ram(dev, 0, v->ram, 0);
+    }
     m->display = &vga_display_ops;
     m->display_dev = dev;
     return true;
 }
 
+static void vga_detach(struct device *dev)
+{
+    g_clear_pointer(&vga_of(dev)->units, g_free);
+}
+
 static void vga_info(struct device *dev, GString *out)
 {
-    const struct vga_state *s = &vga_of(dev)->s;
+    const struct vga *v = vga_of(dev);
+    const struct vga_state *s = &v->s;
     struct vga_raster r;
 
+    if (v->vbe.on) {
+        g_string_append_printf(out,
+                               "VBE mode, %ux%u, %u bits per pixel, %u bytes per line, picture at "
+                               "%#" G_GINT64_MODIFIER "x, bank %u\n",
+                               v->vbe.width, v->vbe.height, v->vbe.bpp, v->vbe.pitch, v->vbe.start,
+                               s->vbe[VBE_BANK]);
+        return;
+    }
     vga_get_raster(s, &r);
     g_string_append_printf(out, "%s mode, %u columns of %u dots, %u lines\n",
                            vga_is_text(s) ? "text" : "graphics", r.columns, r.cell_width, r.lines);
@@ -462,14 +358,18 @@ static const struct port_range vga_ports[] = {
      .sizes = SIZE_1,
      .read = vga_port_read,
      .write = vga_port_write},
+    {.first = 0x1ce,
+     .count = 3,
+     .sizes = SIZE_1 | SIZE_2,
+     .read = vga_vbe_port_read,
+     .write = vga_vbe_port_write},
     {.count = 0},
 };
 
 #define F(m, ...) STATE(struct vga, s.m, __VA_ARGS__)
 #define A(m, ...) STATE_ARRAY(struct vga, s.m, __VA_ARGS__)
 static const struct state_field vga_state[] = {
-    A(vram, .keep = true),
-    A(dac, .max = 63),
+    A(dac),
     A(seq),
     A(gc),
     A(crtc),
@@ -487,20 +387,24 @@ static const struct state_field vga_state[] = {
     F(dac_read_index),
     F(dac_part, .max = 2),
     F(dac_state, .max = 3),
-    A(dac_first, .max = 63),
+    A(dac_first),
     F(ac_data),
-    STATE_HOLE(struct vga, s.hole),
+    F(vbe_low),
+    F(vbe_index),
+    A(vbe),
     STATE_END,
 };
 
 const struct device_ops vga_ops = {
     .name = "vga",
-    .title = "IBM VGA, 256 KiB",
+    .title = "IBM VGA with the Bochs VBE extensions",
     DEVICE_STATE(struct vga),
     .state = vga_state,
     .ports = vga_ports,
+    .pci = &vga_pci_desc,
     .attach = vga_attach,
-    .reset = vga_loaded,
+    .reset = vga_reset,
     .loaded = vga_loaded,
+    .detach = vga_detach,
     .info = vga_info,
 };

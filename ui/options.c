@@ -86,6 +86,23 @@ static bool set_memory(struct options *o, const struct option_row *row, const ch
     return true;
 }
 
+static bool set_video_memory(struct options *o, const struct option_row *row, const char *opt,
+                             const char *val, GError **err)
+{
+    uint64_t size;
+
+    (void)row;
+    if (!parse_size(val, MiB, &size, err)) {
+        g_prefix_error(err, "%s: ", opt);
+        return false;
+    }
+    if (size < VM_MIN_VIDEO_MEMORY || size > VM_MAX_VIDEO_MEMORY || (size & (size - 1))) {
+        return parse_fail(err, "%s %s: must be 1, 2, 4, 8, 16, 32 or 64 MiB", opt, val);
+    }
+    o->vm.video_memory = size;
+    return true;
+}
+
 static bool set_smp(struct options *o, const struct option_row *row, const char *opt,
                     const char *val, GError **err)
 {

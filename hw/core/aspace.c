@@ -87,7 +87,7 @@ static void aspace_flush_tlbs(struct machine *m)
     }
 }
 
-bool ram_test_clear_dirty(struct ram *ram, uint64_t page)
+static bool ram_clear_dirty(struct ram *ram, uint64_t page)
 {
     if (!ram->log_dirty || page >= ram->size / PAGE_BYTES) {
         return !ram->log_dirty;
@@ -96,9 +96,32 @@ bool ram_test_clear_dirty(struct ram *ram, uint64_t page)
         return false;
     }
     atomic_fetch_and(ram_flags(ram, page), (uint8_t)~RAM_PAGE_DIRTY);
-    /* The next store has to come through the slow path again. */
-    aspace_flush_tlbs(ram->m);
     return true;
+}
+
+bool ram_take_dirty(struct ram *ram, uint64_t first, uint64_t n, uint64_t *map)
+{
+    bool any = false;
+
+    memset(map, 0, align_up(n, 64) / 8);
+    for (uint64_t i = 0; i < n; i++) {
+        if (ram_clear_dirty(ram, first + i)) {
+            map[i / 64] |= BIT64(i % 64);
+            any = true;
+        }
+    }
+    if (any && ram->log_dirty) {
+        /* The next store has to come through the slow path again. */
+        aspace_flush_tlbs(ram->m);
+    }
+    return any;
+}
+
+bool ram_test_clear_dirty(struct ram *ram, uint64_t page)
+{
+    uint64_t map;
+
+    return ram_take_dirty(ram, page, 1, &map);
 }
 
 void ram_set_log_dirty(struct ram *ram, bool on)

@@ -71,6 +71,13 @@ struct flat_range {
 struct ram *ram_new(struct machine *m, const char *name, uint64_t size, GError **err);
 /* Clear and return whether page `page` was dirty; with log_dirty off, always true. */
 bool ram_test_clear_dirty(struct ram *ram, uint64_t page);
+/*
+ * The same for pages [first, first + n): bit i of `map` (whole words) becomes whether page first +
+ * i was dirty.  True: some page was.  The processors are asked once to come through the slow path
+ * again.  A page that one of them may store to until it has heard that is dirty again then, so
+ * nothing stored is missed.
+ */
+bool ram_take_dirty(struct ram *ram, uint64_t first, uint64_t n, uint64_t *map);
 /* Start or stop dirty logging of a block (all pages begin dirty); empties TLBs as an aspace commit
  * does. */
 void ram_set_log_dirty(struct ram *ram, bool on);

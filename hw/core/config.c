@@ -9,6 +9,7 @@ void vm_config_init(struct vm_config *c)
 {
     *c = (struct vm_config){
         .memory = 512 * MiB,
+        .video_memory = 16 * MiB,
         .cpus = 1,
         .cpu_model = g_strdup("x86-64-v3"),
         .accel = g_strdup("auto"),

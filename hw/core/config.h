@@ -18,8 +18,10 @@ enum {
     NIC_MAX_FORWARDS = 16,
     VLAN_MAX = 4094,
 };
-#define VM_MAX_MEMORY (64ull * GiB)
-#define VM_MIN_MEMORY (1ull * MiB)
+#define VM_MAX_MEMORY       (64ull * GiB)
+#define VM_MIN_MEMORY       (1ull * MiB)
+#define VM_MIN_VIDEO_MEMORY (1ull * MiB)
+#define VM_MAX_VIDEO_MEMORY (64ull * MiB)
 
 enum drive_if { DRIVE_IDE, DRIVE_FLOPPY };
 enum drive_media { DRIVE_DISK, DRIVE_CDROM };
@@ -82,7 +84,8 @@ struct nic_config {
 
 struct vm_config {
     char *name;
-    uint64_t memory; /* bytes */
+    uint64_t memory;       /* bytes */
+    uint64_t video_memory; /* bytes: a power of two */
     unsigned cpus;
     unsigned cores,
         threads;     /* of a package, of a core; 0: one package with all cores, one thread */

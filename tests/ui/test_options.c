@@ -40,17 +40,18 @@ Test(options, every_option_sets_its_field)
 {
     struct options o;
 
-    parse_good(
-        &o,
-        "-name vm1 -m 2G -smp 2 --accel interp -cpu 486,+fpu -boot dc,menu=on -kernel k -initrd i "
-        "-append a=b "
-        "-bios b -serial stdio -serial null -debugcon file:d -debug-exit 0x501,qemu "
-        "-display none -full-screen --scale integer --host-key Right-Alt -monitor pty -rtc "
-        "base=localtime,clock=vm -no-reboot -no-shutdown "
-        "--on-triple-fault pause --max-time 1.5 --max-insns 1000 --screen s.png --expect A "
-        "--type b\\n --expect-serial C --trace io,irq -d excp --log-file l --stats j -q");
+    parse_good(&o,
+               "-name vm1 -m 2G --video-memory 8 -smp 2 --accel interp -cpu 486,+fpu -boot "
+               "dc,menu=on -kernel k -initrd i "
+               "-append a=b "
+               "-bios b -serial stdio -serial null -debugcon file:d -debug-exit 0x501,qemu "
+               "-display none -full-screen --scale integer --host-key Right-Alt -monitor pty -rtc "
+               "base=localtime,clock=vm -no-reboot -no-shutdown "
+               "--on-triple-fault pause --max-time 1.5 --max-insns 1000 --screen s.png --expect A "
+               "--type b\\n --expect-serial C --trace io,irq -d excp --log-file l --stats j -q");
     cr_expect_str_eq(o.vm.name, "vm1");
     cr_expect_eq(o.vm.memory, 2 * GiB);
+    cr_expect_eq(o.vm.video_memory, 8 * MiB);
     cr_expect_eq(o.vm.cpus, 2);
     cr_expect_str_eq(o.vm.accel, "interp");
     cr_expect_str_eq(o.vm.cpu_model, "486,+fpu");
@@ -278,6 +279,8 @@ Test(options, wrong_words_are_refused_with_what_would_be_right)
         {"-m 512K", "at least 1M"},
         {"-m 1025K", "64K"},
         {"-m abc", "512M"},
+        {"--video-memory 3M", "1, 2, 4, 8, 16, 32 or 64 MiB"},
+        {"--video-memory 128", "1, 2, 4, 8, 16, 32 or 64 MiB"},
         {"--accel kvn", "interp"},
         {"-hda", "FILE"},
         {"-hda=", "image"},

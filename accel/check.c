@@ -475,6 +475,8 @@ const struct accel_ops accel_check_interp = {
     .vcpu_fini = check_vcpu_fini,
     .vcpu_run = check_vcpu_run,
     .vcpu_reset = interp_vcpu_reset,
+    .reg_get = interp_reg_get,
+    .reg_set = interp_reg_set,
 };
 
 /* ---- the translator ---- */
@@ -510,4 +512,6 @@ const struct accel_ops accel_check_jit = {
     .vcpu_fini = check_vcpu_fini,
     .vcpu_run = check_vcpu_run,
     .vcpu_reset = interp_vcpu_reset,
+    .reg_get = interp_reg_get,
+    .reg_set = interp_reg_set,
 };

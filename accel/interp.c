@@ -639,6 +639,18 @@ void interp_vcpu_reset(struct vcpu *v)
     do_reset(v->cpu, false);
 }
 
+/* Handlers of IN and OUT run with all registers in c->r; the translator loads its own from there
+ * behind them. */
+uint32_t interp_reg_get(struct vcpu *v, unsigned reg)
+{
+    return (uint32_t)((struct cpu *)v->cpu)->r[reg];
+}
+
+void interp_reg_set(struct vcpu *v, unsigned reg, uint32_t val)
+{
+    ((struct cpu *)v->cpu)->r[reg] = val;
+}
+
 const struct accel_ops accel_interp = {
     .name = "interp",
     .title = "interpreter of decoded blocks on the software CPU",
@@ -647,6 +659,8 @@ const struct accel_ops accel_interp = {
     .vcpu_fini = interp_vcpu_fini,
     .vcpu_run = interp_run,
     .vcpu_reset = interp_vcpu_reset,
+    .reg_get = interp_reg_get,
+    .reg_set = interp_reg_set,
 };
 
 static void jit_print_info(struct vcpu *v, GString *out)
@@ -668,6 +682,8 @@ const struct accel_ops accel_jit = {
     .vcpu_fini = interp_vcpu_fini,
     .vcpu_run = interp_run,
     .vcpu_reset = interp_vcpu_reset,
+    .reg_get = interp_reg_get,
+    .reg_set = interp_reg_set,
     .print_info = jit_print_info,
     .stats_json = jit_stats_json,
 };

@@ -49,5 +49,7 @@ bool interp_vcpu_init(struct vcpu *v, GError **err);
 void interp_vcpu_fini(struct vcpu *v);
 enum vcpu_exit interp_run(struct vcpu *v);
 void interp_vcpu_reset(struct vcpu *v);
+uint32_t interp_reg_get(struct vcpu *v, unsigned reg);
+void interp_reg_set(struct vcpu *v, unsigned reg, uint32_t val);
 
 #endif

@@ -105,6 +105,7 @@ static const struct {
     {FEAT_ARCH_CAPABILITIES, FEAT_MSR},
     {FEAT_SPEC_CTRL, FEAT_MSR},
     {FEAT_BHI_CTRL, FEAT_SPEC_CTRL},
+    {FEAT_VMWARE, FEAT_HYPERVISOR},
 };
 
 static void feat_set(struct cpu *c, unsigned f, bool on)
@@ -189,6 +190,9 @@ static bool change_feature(struct cpu *c, const char *word, GError **err)
                     "CPU feature \"%s\" needs a host processor that has it, and this one has not",
                     word + 1);
         return false;
+    }
+    if (*word == '+' && f == FEAT_VMWARE) {
+        feat_set(c, FEAT_HYPERVISOR, true);
     }
     if (*word == '+' && missing_for(c, f)) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG, "CPU feature \"%s\" needs \"%s\" too",
@@ -469,6 +473,20 @@ static void leaf_extended(struct cpu *c, uint32_t leaf, uint32_t out[4])
     }
 }
 
+/* What VMware says of itself; its timing leaf gives kHz of TSC and of the APIC timer. */
+static void leaf_vmware(uint32_t leaf, uint32_t out[4])
+{
+    if (leaf == 0x40000000) {
+        out[REG_EAX] = 0x40000010;
+        memcpy(&out[REG_EBX], "VMwa", 4);
+        memcpy(&out[REG_ECX], "reVM", 4);
+        memcpy(&out[REG_EDX], "ware", 4);
+    } else if (leaf == 0x40000010) {
+        out[REG_EAX] = 1000000;
+        out[REG_EBX] = 100000;
+    }
+}
+
 void cpu_cpuid(struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
     bool has_extended = c->model->max_leaf >= 4;
@@ -476,6 +494,10 @@ void cpu_cpuid(struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
     memset(out, 0, 4 * sizeof *out);
     if (leaf >= 0x80000000 && leaf <= 0x80000008 && has_extended) {
         leaf_extended(c, leaf, out);
+        return;
+    }
+    if (leaf >= 0x40000000 && leaf <= 0x40000010 && cpu_has(c, FEAT_VMWARE)) {
+        leaf_vmware(leaf, out);
         return;
     }
     /* Beyond the last leaf Intel processors answer with the last one. */

@@ -34,6 +34,7 @@
 #include "hw/rtc.h"
 #include "hw/uart.h"
 #include "hw/vga.h"
+#include "hw/vmport.h"
 
 /* Who drives an ISA interrupt line: they are ORed. */
 enum pc_source { SOURCE_ISA, SOURCE_PIRQ, SOURCE_SCI, SOURCE_SMBUS, SOURCE_HPET, SOURCES };
@@ -260,7 +261,7 @@ static void pc_new_chipset(struct pc *pc)
 static void pc_new_legacy(struct pc *pc)
 {
     struct machine *m = pc->dev.m;
-    struct device *pit, *kbc, *ps2;
+    struct device *pit, *kbc, *ps2, *vmport;
 
     device_new(m, &i8237_ops, "i8237");
     device_new(m, &port80_ops, "port80");
@@ -275,6 +276,10 @@ static void pc_new_legacy(struct pc *pc)
     i8042_connect(kbc, ps2);
     pc_connect(pc, i8042_irq(kbc, 0), 1);
     pc_connect(pc, i8042_irq(kbc, 1), 12);
+    if (m->config.pointer == POINTER_VMWARE) {
+        vmport = device_new(m, &vmport_ops, "vmport");
+        vmport_connect(vmport, ps2);
+    }
     pc_connect(pc, fdc_irq(device_new(m, &fdc_ops, "fdc")), 6);
     pc_connect(pc, ferr_irq(device_new(m, &ferr_ops, "ferr")), 13);
 }

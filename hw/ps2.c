@@ -43,7 +43,7 @@ struct ps2 {
         /* mouse */
         uint8_t mouse_command, rate, resolution, id, knock[3], buttons, sent_buttons;
         bool streaming, remote, wrap, double_scale;
-        uint8_t hole;
+        bool ping;           /* a packet is due, whether there is motion or not */
         uint32_t dx, dy, dz; /* summed motion, two's complement */
     } s;
     struct device *i8042;
@@ -82,7 +82,7 @@ static const struct state_field ps2_state[] = {
     F(remote),
     F(wrap),
     F(double_scale),
-    STATE_HOLE(struct ps2, s.hole),
+    F(ping),
     F(dx),
     F(dy),
     F(dz),
@@ -321,7 +321,8 @@ static int mouse_scale(const struct ps2 *p, int v)
 
 static bool mouse_moved(const struct ps2 *p)
 {
-    return p->s.dx || p->s.dy || (p->s.dz && p->s.id) || p->s.buttons != p->s.sent_buttons;
+    return p->s.ping || p->s.dx || p->s.dy || (p->s.dz && p->s.id) ||
+           p->s.buttons != p->s.sent_buttons;
 }
 
 /* Take up to 255 counts (127 before doubling) from a sum. */
@@ -340,6 +341,7 @@ static unsigned mouse_packet(struct ps2 *p, uint8_t *out)
 
     p->s.dz -= (uint32_t)dz;
     p->s.sent_buttons = p->s.buttons;
+    p->s.ping = false;
     out[0] = 8 | (p->s.buttons & 7) | (dx < 0) << 4 | (dy < 0) << 5;
     out[1] = dx;
     out[2] = dy;
@@ -366,6 +368,16 @@ static void mouse_stream(struct ps2 *p)
     }
     queue_put(q, packet, mouse_packet(p, packet));
     ps2_notify(p, PS2_MOUSE);
+}
+
+void ps2_mouse_ping(struct device *dev)
+{
+    struct ps2 *p = (struct ps2 *)dev;
+
+    if (p->s.streaming && !p->s.remote && !p->s.wrap) {
+        p->s.ping = true;
+        mouse_stream(p);
+    }
 }
 
 static void mouse_add(uint32_t *sum, int v)
@@ -405,6 +417,7 @@ static void mouse_defaults(struct ps2 *p)
     p->s.resolution = 2;
     p->s.streaming = p->s.remote = p->s.double_scale = p->s.wrap = false;
     p->s.dx = p->s.dy = p->s.dz = 0;
+    p->s.ping = false;
 }
 
 /* The rates 200, 100, 80 turn a mouse into an IntelliMouse, then 200, 200, 80 into an Explorer. */

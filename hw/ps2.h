@@ -25,6 +25,12 @@ bool ps2_has_data(struct device *dev, unsigned port);
 /* Take the next byte (0 when there is none). */
 uint8_t ps2_take(struct device *dev, unsigned port);
 
+/*
+ * The pointer has something for the guest elsewhere (hw/vmport.c): a packet of the mouse follows,
+ * without motion if need be, that begins after this call.  Nothing when the mouse is not streaming.
+ */
+void ps2_mouse_ping(struct device *dev);
+
 /* hw/ps2_keys.c: the codes key `hid` (USB usage page 7) sends in scan code set 1, 2 or 3. */
 enum { PS2_KEY_MAX_CODES = 10 };
 enum ps2_key_class { PS2_KEY_TYPEMATIC, PS2_KEY_MAKE_BREAK, PS2_KEY_MAKE_ONLY };

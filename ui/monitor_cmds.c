@@ -266,6 +266,23 @@ static bool cmd_mouse_move(struct call *c, GError **err)
     return true;
 }
 
+/* X Y [DZ] */
+static bool cmd_mouse_set(struct call *c, GError **err)
+{
+    if (c->arg[0].num > TABLET_MAX || c->arg[1].num > TABLET_MAX || !is_motion(c->arg[2].num)) {
+        return monitor_fail(err, MONITOR_ERROR_ARGUMENT, "mouse_set: places are 0 to %d",
+                            TABLET_MAX);
+    }
+    if (!input_has_tablet(c->m)) {
+        return monitor_fail(err, MONITOR_ERROR_STATE,
+                            "the guest takes no places: it has no driver for VMware's mouse "
+                            "running; mouse_move moves its mouse");
+    }
+    input_tablet(c->m, (unsigned)c->arg[0].num, (unsigned)c->arg[1].num, (int)c->arg[2].num,
+                 c->s->buttons);
+    return true;
+}
+
 /* STATE, with QEMU's bits. */
 static bool cmd_mouse_button(struct call *c, GError **err)
 {
@@ -388,6 +405,13 @@ const struct command monitor_commands[] = {
      {NEEDS("DX", ARG_NUMBER), NEEDS("DY", ARG_NUMBER), MAY("DZ", ARG_NUMBER)},
      "move the mouse (DZ: its wheel)",
      cmd_mouse_move,
+     NULL,
+     false},
+    {"mouse_set",
+     NULL,
+     {NEEDS("X", ARG_NUMBER), NEEDS("Y", ARG_NUMBER), MAY("DZ", ARG_NUMBER)},
+     "put the pointer at a place, 0 to 65535 each, of a guest that takes places",
+     cmd_mouse_set,
      NULL,
      false},
     {"nmi", NULL, {MAY(NULL, ARG_NONE)}, "press the NMI button", cmd_nmi, NULL, false},

@@ -358,6 +358,22 @@ static bool set_fault(struct options *o, const struct option_row *row, const cha
     return true;
 }
 
+static const char *const pointer_words[] = {"vmware", "ps2", NULL};
+
+static bool set_pointer(struct options *o, const struct option_row *row, const char *opt,
+                        const char *val, GError **err)
+{
+    int n = parse_choice("pointer", val, pointer_words, err);
+
+    (void)row;
+    if (n < 0) {
+        g_prefix_error(err, "%s: ", opt);
+        return false;
+    }
+    o->vm.pointer = (enum pointer_kind)n;
+    return true;
+}
+
 static bool set_max_time(struct options *o, const struct option_row *row, const char *opt,
                          const char *val, GError **err)
 {
@@ -480,6 +496,14 @@ static void list_fault(GString *out)
     g_string_append(out, "reset     as a PC does (default)\n"
                          "pause     hold the machine; look at it in the monitor\n"
                          "exit      end the run with exit code 5\n");
+}
+
+static void list_pointer(GString *out)
+{
+    g_string_append(
+        out, "vmware    a PS/2 mouse, and at port 0x5658 VMware's absolute pointer beside it\n"
+             "          (default); Linux looks for it under -cpu MODEL,+vmware only\n"
+             "ps2       a PS/2 mouse and nothing else\n");
 }
 
 static void list_debug_exit(GString *out)

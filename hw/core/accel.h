@@ -40,6 +40,10 @@ struct accel_ops {
     void (*vcpu_reset)(struct vcpu *v); /* power-on state; vCPU not running */
     void (*state_pull)(struct vcpu *v); /* engine -> v->cpu (may be NULL: it lives there) */
     void (*state_push)(struct vcpu *v);
+    /* A general register (VCPU_*) of a vCPU that waits for a port access to be answered; see
+       vcpu_get_reg.  On its thread, with the lock. */
+    uint32_t (*reg_get)(struct vcpu *v, unsigned reg);
+    void (*reg_set)(struct vcpu *v, unsigned reg, uint32_t val);
     void (*map_changed)(struct machine *m); /* inside an aspace commit (may be NULL) */
     /* What an engine that translates has to say of itself: lines for people, and members for the
        vCPU's JSON object, each with ", " before it.  vCPU not running (may be NULL). */

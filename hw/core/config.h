@@ -28,6 +28,9 @@ enum drive_media { DRIVE_DISK, DRIVE_CDROM };
 enum drive_format { DRIVE_FORMAT_AUTO, DRIVE_FORMAT_RAW, DRIVE_FORMAT_VHD };
 enum triple_fault { TRIPLE_FAULT_RESET, TRIPLE_FAULT_PAUSE, TRIPLE_FAULT_EXIT };
 
+/* How a pointer reaches the guest: always as a PS/2 mouse; and the VMware port beside it. */
+enum pointer_kind { POINTER_VMWARE, POINTER_PS2 };
+
 struct drive_config {
     bool used;
     char *file;   /* NULL: an empty CD drive */
@@ -102,6 +105,7 @@ struct vm_config {
     char *debugcon;
     int debug_exit_port; /* -1: none */
     bool debug_exit_qemu;
+    enum pointer_kind pointer;
     char *rtc_base; /* NULL or "utc", "localtime", or an ISO date and time */
     bool rtc_by_vm; /* the RTC counts virtual time, and so stands while the machine is held; else it
                        goes on with the host's clock */

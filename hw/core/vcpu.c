@@ -77,6 +77,30 @@ void vcpu_intr(struct vcpu *v, bool level)
     }
 }
 
+bool vcpu_get_reg(struct machine *m, unsigned reg, uint32_t *val)
+{
+    struct vcpu *v = machine_current_vcpu(m);
+
+    machine_assert_locked(m);
+    if (!v || !m->accel || !m->accel->reg_get) {
+        return false;
+    }
+    *val = m->accel->reg_get(v, reg);
+    return true;
+}
+
+bool vcpu_set_reg(struct machine *m, unsigned reg, uint32_t val)
+{
+    struct vcpu *v = machine_current_vcpu(m);
+
+    machine_assert_locked(m);
+    if (!v || !m->accel || !m->accel->reg_set) {
+        return false;
+    }
+    m->accel->reg_set(v, reg, val);
+    return true;
+}
+
 void vcpu_nmi(struct vcpu *v)
 {
     atomic_fetch_add(&v->nmis, 1);

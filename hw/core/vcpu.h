@@ -48,6 +48,9 @@ struct apic_ops {
     void (*init)(struct device *dev); /* INIT: back to power-on state but for ID and base */
 };
 
+/* The general registers, in the order of their encoding. */
+enum { VCPU_EAX, VCPU_ECX, VCPU_EDX, VCPU_EBX, VCPU_ESP, VCPU_EBP, VCPU_ESI, VCPU_EDI };
+
 struct vcpu {
     _Atomic uint32_t requests; /* VCPU_REQ_*; the engine tests it at block ends: keep first */
     _Atomic bool *look;        /* the engine's, set with every request; or NULL */
@@ -87,6 +90,14 @@ void vcpu_intr(struct vcpu *v, bool level);
 void vcpu_nmi(struct vcpu *v);
 void vcpu_init(struct vcpu *v);
 void vcpu_sipi(struct vcpu *v, uint8_t vector);
+/*
+ * Ports that take and give values in general registers (backdoors of hypervisors): from within the
+ * read or write function of a port, a register of the processor that waits for it.  False, and
+ * nothing done: it is no processor that asks (the monitor, a test).  Setting clears a register's
+ * upper half.  What a read gives goes to EAX afterwards, so that setting that one does nothing.
+ */
+bool vcpu_get_reg(struct machine *m, unsigned reg, uint32_t *val);
+bool vcpu_set_reg(struct machine *m, unsigned reg, uint32_t val);
 /* Set a request bit and make the vCPU look at it soon, also out of HLT.  Any thread. */
 void vcpu_request(struct vcpu *v, uint32_t req);
 /* Clear request bits (by the vCPU thread once it acted). */

@@ -141,6 +141,27 @@ static char *try_model(const char *text, struct cpu *c)
     return message;
 }
 
+Test(cpuid, vmware_leaves_are_there_on_demand_only)
+{
+    struct guest g;
+    uint32_t r[4], last[4];
+
+    guest_init(&g, "x86-64-v3,+vmware");
+    cpu_cpuid(g.c, 0x40000000, 0, r);
+    cr_assert_eq(r[0], 0x40000010);
+    cr_assert(!memcmp(&r[1], "VMwareVMware", 12));
+    cpu_cpuid(g.c, 0x40000010, 0, r);
+    cr_assert_eq(r[0], 1000000, "kHz");
+    cpu_cpuid(g.c, 1, 0, r);
+    cr_assert_eq(r[2] >> 31, 1);
+    guest_free(&g);
+    guest_init(&g, "x86-64-v3");
+    cpu_cpuid(g.c, 0x40000000, 0, r);
+    cpu_cpuid(g.c, 0x16, 0, last);
+    cr_assert(!memcmp(r, last, sizeof r), "as any leaf that is not there");
+    guest_free(&g);
+}
+
 Test(cpuid, model_text)
 {
     static const struct {
@@ -154,6 +175,9 @@ Test(cpuid, model_text)
         {"x86-64-v3,-sse2", NULL, FEAT_AES, false}, /* dependents go along */
         {"x86-64-v3,-sse2", NULL, FEAT_AVX2, false},
         {"x86-64-v3,+hypervisor", NULL, FEAT_HYPERVISOR, true},
+        {"x86-64-v3,+vmware", NULL, FEAT_HYPERVISOR, true},
+        {"x86-64-v3,+vmware,-hypervisor", NULL, FEAT_VMWARE, false},
+        {"x86-64-v3", NULL, FEAT_VMWARE, false},
         {"x86-65", "x86-64-v2", FEAT_FPU, false},
         {"x86-64,+nonsense", "nonsense", FEAT_FPU, false},
         {"x86-64,smep", "smep", FEAT_FPU, false},

@@ -599,6 +599,8 @@ Test(monitor, keys_are_held_and_let_go)
     cr_expect_str_eq(d.log->str, "10,-5,0:0 0,0,0:3 0,0,-1:3 ");
     mon_bad(b, "mouse_move 40000 0", MONITOR_ERROR_ARGUMENT, "at most");
     mon_bad(b, "mouse_move 1", MONITOR_ERROR_ARGUMENT, "DY is missing");
+    mon_bad(b, "mouse_set 1 2", MONITOR_ERROR_STATE, "no driver");
+    mon_bad(b, "mouse_set 65536 2", MONITOR_ERROR_ARGUMENT, "0 to 65535");
     mon_bad(b, "mouse_button 8", MONITOR_ERROR_ARGUMENT, "a sum");
     b->m->input = NULL;
     mon_bad(b, "sendkey a", MONITOR_ERROR_STATE, "no keyboard");

@@ -58,7 +58,8 @@ guest_suites()
 {
     cd "$SRC/tests" &&
         sed -n 's/^Test(\([a-z0-9_]*\),.*/\1/p' cpu/test_*.c accel/test_*.c test_hostile.c \
-            ui/test_monitor.c ui/test_monitor_live.c | sort -u | grep -vx check | paste -sd '|' -
+            ui/test_monitor.c ui/test_monitor_live.c hw/test_modes.c |
+            sort -u | grep -vx check | paste -sd '|' -
 }
 
 # run_table NAME OPTIONS...: the boot runner ends with "N passed, N failed, N skipped".

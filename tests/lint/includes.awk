@@ -10,7 +10,7 @@ BEGIN {
     may["hw"] = "hw/"
     may["accel"] = "hw/core/ cpu/ accel/"
     may["ui"] = "hw/ cpu/ accel/ vhd/ ui/ config.h"
-    may["tests"] = "hw/ cpu/ accel/ vhd/ ui/ tests/ config.h"
+    may["tests"] = "pc-bios/modes/pattern.h hw/ cpu/ accel/ vhd/ ui/ tests/ config.h"
 
     # <...> headers of libraries that only one place may know; everything else gets there by a
     # contract

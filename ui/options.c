@@ -4,6 +4,7 @@
 #include "ui/options.h"
 #include "accel/accel.h"
 #include "cpu/cpu.h"
+#include "ui/audio.h"
 #include "ui/chr_host.h"
 #include "ui/drive.h"
 #include "ui/nic.h"
@@ -710,6 +711,7 @@ void options_clear(struct options *o)
     g_ptr_array_unref(o->drives);
     g_array_unref(o->steps);
     g_free(o->screen);
+    g_free(o->audio);
     g_free(o->stats);
     g_free(o->monitor);
     g_string_free(o->answer, TRUE);

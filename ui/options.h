@@ -25,6 +25,7 @@ struct options {
     bool snapshot;                  /* snapshot=on for the drives that do not say */
     GArray *steps;                  /* struct script_step */
     char *screen, *stats, *monitor; /* files and endpoint, or NULL */
+    char *audio;                    /* as typed, or NULL */
     int64_t max_time_ms;            /* 0: no budget */
     bool nographic, quiet;
     enum display_kind display;

@@ -7,6 +7,7 @@
 #include "ui/run.h"
 #include "accel/accel.h"
 #include "hw/pc.h"
+#include "ui/audio.h"
 #include "ui/chr_host.h"
 #include "ui/disas.h"
 #include "ui/media.h"
@@ -35,6 +36,7 @@ struct run {
     struct chr_host *hosts[HOSTS]; /* COM1, COM2, debug console, monitor */
     struct monitor *monitor;
     struct nets *nets;
+    struct audio *audio; /* NULL: none */
     struct script *script;
     struct window *window; /* NULL: without */
     FILE *log;
@@ -88,7 +90,8 @@ static bool run_check_outputs(const struct run *r, GError **err)
 {
     const struct options *o = r->o;
 
-    return (!o->screen || output_check("--screen", o->screen, err)) &&
+    return (!o->audio || audio_check(o->audio, err)) &&
+           (!o->screen || output_check("--screen", o->screen, err)) &&
            (!o->stats || output_check("--stats", o->stats, err)) &&
            (!o->vm.log_file || output_check("--log-file", o->vm.log_file, err));
 }
@@ -148,6 +151,11 @@ static bool run_build(struct run *r, const struct accel_ops *accel, GError **err
     }
     m->debugcon = chr_host_chr(r->hosts[HOST_DEBUGCON]);
     m->disassemble = disas_insn;
+    r->audio = audio_new(m,
+                         r->o->audio ? r->o->audio
+                         : r->window ? "sdl"
+                                     : "none",
+                         r->o->quiet ? NULL : run_note);
     r->nets = nets_new(m, r->o->quiet ? NULL : run_note);
     if (!machine_build(m, &pc_board, err)) {
         return false;
@@ -233,7 +241,7 @@ static bool run_start(struct run *r, GError **err)
     }
     machine_unlock(r->m);
     r->begun = g_get_monotonic_time();
-    return good && nets_start(r->nets, err) && machine_run(r->m, err);
+    return good && nets_start(r->nets, err) && audio_start(r->audio, err) && machine_run(r->m, err);
 }
 
 /* The run -------------------------------------------------------------------------------------- */
@@ -449,6 +457,7 @@ static int run_finish(struct run *r)
     good &= !r->o->stats || run_write_stats(r, code, err ? NULL : &err);
     good &= run_check_log(r, err ? NULL : &err);
     machine_unlock(r->m);
+    good &= audio_finish(r->audio, err ? NULL : &err);
     return good ? code : run_report(err);
 }
 
@@ -463,6 +472,7 @@ static void run_clear(struct run *r)
     }
     monitor_free(r->monitor);
     window_free(r->window);
+    audio_free(r->audio);
     machine_free(r->m);
     nets_free(r->nets);
     for (unsigned i = 0; i < HOSTS; i++) {

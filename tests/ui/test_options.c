@@ -391,6 +391,7 @@ Test(options, lists_answer_help)
         {"--host-key help", "right-alt"},
         {"--on-triple-fault help", "pause"},
         {"--pointer help", "ps2"},
+        {"--audio help", "file:X.wav"},
         {"-debug-exit help", "0xf4"},
         {"-m help", "64G"},
         {"--help", "--expect-serial"},

@@ -287,6 +287,55 @@ static uint32_t x_split_pixel(uint32_t seed, unsigned x, unsigned y)
     return y > 240 ? dac_pixel(seed, x, (y - 241) / 2) : x_moved_pixel(seed, x, y / 2);
 }
 
+/* The VBE's -----------------------------------------------------------------------------------
+ */
+
+static uint32_t dac8_pixel(uint32_t seed, unsigned x, unsigned y)
+{
+    return pattern_dac(seed, pattern_pixel(seed, x, y) & 0xff);
+}
+
+static uint32_t rgb_pixel(uint32_t seed, unsigned x, unsigned y)
+{
+    return pattern_rgb(seed, x, y);
+}
+
+/* What is left of a colour whose parts have only their upper bits: the lowest is 0, the highest
+ * full. */
+static uint32_t rgb_rounded(uint32_t rgb, unsigned green_bits)
+{
+    unsigned red = rgb >> 16 & 0xf8, green = rgb >> 8 & (0xff00u >> green_bits & 0xff);
+    unsigned blue = rgb & 0xf8;
+
+    return (red | red >> 5) << 16 | (green | green >> green_bits) << 8 | blue | blue >> 5;
+}
+
+static uint32_t rgb15_pixel(uint32_t seed, unsigned x, unsigned y)
+{
+    return rgb_rounded(pattern_rgb(seed, x, y), 5);
+}
+
+static uint32_t rgb16_pixel(uint32_t seed, unsigned x, unsigned y)
+{
+    return rgb_rounded(pattern_rgb(seed, x, y), 6);
+}
+
+static uint32_t vbe_moved_pixel(uint32_t seed, unsigned x, unsigned y)
+{
+    return pattern_rgb(seed, x + 37, y + 11);
+}
+
+static uint32_t vbe_flipped_pixel(uint32_t seed, unsigned x, unsigned y)
+{
+    (void)seed;
+    return pattern_rgb(pattern_seed("vbe-pages") + 1, x, y);
+}
+
+static uint32_t dispi_moved_pixel(uint32_t seed, unsigned x, unsigned y)
+{
+    return rgb16_pixel(seed, x + 19, y + 5);
+}
+
 /* The graphics controller ---------------------------------------------------------------------- */
 
 static bool turned_bit(unsigned byte, unsigned right, unsigned x)
@@ -377,6 +426,25 @@ static const struct shape {
     {"x-moved", 640, 400, 2, 2, x_moved_pixel},
     {"x-split", 640, 400, 2, 1, x_split_pixel},
     {"ops", 640, 480, 1, 1, ops_pixel},
+    {"vbe-640x480x8-bios", 640, 480, 1, 1, dac_pixel},
+    {"vbe-640x480x8-banked", 640, 480, 1, 1, dac_pixel},
+    {"vbe-dac8", 640, 480, 1, 1, dac8_pixel},
+    {"vbe-640x480x15", 640, 480, 1, 1, rgb15_pixel},
+    {"vbe-800x600x4", 800, 600, 1, 1, pen_pixel},
+    {"vbe-800x600x16", 800, 600, 1, 1, rgb16_pixel},
+    {"vbe-800x600x16-banked", 800, 600, 1, 1, rgb16_pixel},
+    {"vbe-1024x768x24", 1024, 768, 1, 1, rgb_pixel},
+    {"vbe-1024x768x32-banked", 1024, 768, 1, 1, rgb_pixel},
+    {"vbe-1280x1024x32", 1280, 1024, 1, 1, rgb_pixel},
+    {"vbe-moved", 640, 480, 1, 1, vbe_moved_pixel},
+    {"vbe-pages", 640, 480, 1, 1, rgb_pixel},
+    {"vbe-flipped", 640, 480, 1, 1, vbe_flipped_pixel},
+    {"dispi-400x300x16", 400, 300, 1, 1, rgb16_pixel},
+    {"dispi-moved", 640, 480, 1, 1, dispi_moved_pixel},
+    {"dispi-1920x1080x24", 1920, 1080, 1, 1, rgb_pixel},
+    {"dispi-2560x1600x32", 2560, 1600, 1, 1, rgb_pixel},
+    {"dispi-off", 640, 480, 1, 1, pen_pixel},
+    {"retraces", 640, 480, 1, 1, dark_pixel},
 };
 
 static void shape_draw(const struct shape *s, struct surface *to)

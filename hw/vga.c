@@ -30,6 +30,7 @@ static bool vga_has_port(const struct vga *v, unsigned port)
 
 /* Where the beam is, in lines and columns of a raster: it follows from virtual time. */
 struct vga_beam {
+    uint64_t frames; /* the pictures that ended up to now */
     uint64_t line, column;
     bool shown, retrace;
 };
@@ -40,6 +41,7 @@ static void vga_get_vbe_beam(const struct vga *v, struct vga_beam *b)
     unsigned height = v->vbe.height, lines = height + MAX(height / 19, 8), columns = 1000;
     uint64_t at = clock_ns_to_ticks(clock_now(v->dev.m), 60ull * lines * columns);
 
+    b->frames = (at / columns + lines - height) / lines;
     b->line = at / columns % lines;
     b->column = at % columns;
     b->retrace = b->line > height && b->line < height + 6;
@@ -59,7 +61,9 @@ static void vga_get_beam(const struct vga *v, struct vga_beam *b)
     vga_get_raster(s, &r);
     dots = clock_ns_to_ticks(clock_now(v->dev.m), hz);
     clocks = dots / (r.cell_width * r.dot_width);
-    b->line = clocks / r.total_columns % r.total_lines;
+    b->line = clocks / r.total_columns;
+    b->frames = (b->line + r.total_lines - MIN(r.lines, r.total_lines)) / r.total_lines;
+    b->line %= r.total_lines;
     b->column = clocks % r.total_columns;
     b->retrace = b->line >= r.sync_start && b->line < r.sync_start + r.sync_lines;
     b->shown = b->line < r.lines && b->column < r.columns;
@@ -73,6 +77,19 @@ static uint8_t vga_read_status1(struct vga *v)
     v->s.ac_data = false;
     vga_get_beam(v, &b);
     return (uint8_t)((b.retrace ? 8 : 0) | (b.shown ? 0 : 1));
+}
+
+/*
+ * Input status 0: bit 7, the vertical interrupt: a picture ended since bit 4 of the retrace end
+ * register was set, which clears it while it is 0; bit 5 keeps it off.  Bit 4: a colour monitor.
+ */
+static uint8_t vga_read_status0(const struct vga *v)
+{
+    uint8_t end = v->s.crtc[CRTC_V_SYNC_END];
+    struct vga_beam b;
+
+    vga_get_beam(v, &b);
+    return 0x10 | ((end & 0x30) == 0x10 && b.frames != v->s.frame_cleared ? 0x80 : 0);
 }
 
 static void vga_start_dac(struct vga_state *s, uint8_t *index, uint8_t val, uint8_t state)
@@ -127,7 +144,7 @@ uint32_t vga_read(struct vga *v, unsigned port)
     case 0x3c1:
         return s->ac[s->ac_index & 31];
     case 0x3c2:
-        return 0x10; /* switch sense: a colour monitor */
+        return vga_read_status0(v);
     case 0x3c3:
         return s->enable;
     case 0x3c4:
@@ -178,8 +195,9 @@ static void vga_write_attribute(struct vga_state *s, uint8_t val)
     s->ac_data = !s->ac_data;
 }
 
-static void vga_write_crtc(struct vga_state *s, uint8_t val)
+static void vga_write_crtc(struct vga *v, uint8_t val)
 {
+    struct vga_state *s = &v->s;
     unsigned index = s->crtc_index;
 
     if (index <= CRTC_OVERFLOW && (s->crtc[CRTC_V_SYNC_END] & 0x80)) { /* write protection */
@@ -187,6 +205,12 @@ static void vga_write_crtc(struct vga_state *s, uint8_t val)
             s->crtc[index] = (uint8_t)((s->crtc[index] & ~0x10) | (val & 0x10));
         }
         return;
+    }
+    if (index == CRTC_V_SYNC_END && !(s->crtc[index] & 0x10)) {
+        struct vga_beam b;
+
+        vga_get_beam(v, &b);
+        s->frame_cleared = b.frames;
     }
     if (index <= CRTC_LINE_COMPARE) {
         s->crtc[index] = val;
@@ -242,7 +266,7 @@ void vga_write(struct vga *v, unsigned port, uint8_t val)
         return;
     case 0x3b5:
     case 0x3d5:
-        vga_write_crtc(s, val);
+        vga_write_crtc(v, val);
         break;
     case 0x3ba:
     case 0x3da:
@@ -374,6 +398,7 @@ static const struct state_field vga_state[] = {
     A(gc),
     A(crtc),
     A(ac, .max = 0xff),
+    F(frame_cleared),
     F(latch),
     F(misc),
     F(feature),
@@ -392,6 +417,7 @@ static const struct state_field vga_state[] = {
     F(vbe_low),
     F(vbe_index),
     A(vbe),
+    STATE_HOLE(struct vga, s.hole),
     STATE_END,
 };
 

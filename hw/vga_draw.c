@@ -142,6 +142,12 @@ static void vga_draw_pixels(const struct vga_frame *f, uint32_t *to, uint32_t fe
     }
 }
 
+/* The cells of a line that are seen, in part with panning. */
+static unsigned vga_cells(const struct vga_job *job, const struct vga_line *line)
+{
+    return job->f->r.columns + (line->pan ? 1 : 0);
+}
+
 /* Which lines ---------------------------------------------------------------------------------- */
 
 /* Whether bytes [from, to) of memory were written to since the last frame. */
@@ -164,14 +170,14 @@ static bool vga_line_has_cursor(const struct vga_job *job, const struct vga_blin
                                 const struct vga_line *line)
 {
     return line->row_line >= b->first && line->row_line <= b->last && b->cursor != UINT32_MAX &&
-           ((b->cursor - line->counter) & 0xffff) <= job->f->r.columns;
+           ((b->cursor - line->counter) & 0xffff) < vga_cells(job, line);
 }
 
 /* Whether the memory under a line of text or planar pixels was written to. */
 static bool vga_line_stored(const struct vga_job *job, const struct vga_line *line)
 {
     const struct vga_frame *f = job->f;
-    uint32_t steps = f->r.columns >> f->column_shift;
+    uint32_t steps = (vga_cells(job, line) - 1) >> f->column_shift;
     uint32_t first = vga_fetch_address(f, line->counter, line->row_line);
     uint32_t last = vga_fetch_address(f, line->counter + steps, line->row_line);
     unsigned stride = f->underline & 0x40 ? 4 : f->crtc_mode & 0x40 ? 1 : 2;
@@ -210,14 +216,13 @@ static void vga_note_line(const struct vga_job *job, unsigned y)
 
 /* VGA lines ------------------------------------------------------------------------------------ */
 
-/* The dots of a line: one column more than shown, for panning.  Gives the cells' attributes, ORed.
- */
+/* The dots of a line.  Gives the cells' attributes, ORed. */
 static uint8_t vga_draw_line(const struct vga_job *job, const struct vga_line *line, uint32_t *dots)
 {
     const struct vga_frame *f = job->f;
     uint32_t seen = 0;
 
-    for (unsigned i = 0; i <= f->r.columns; i++, dots += f->r.cell_width) {
+    for (unsigned i = 0; i < vga_cells(job, line); i++, dots += f->r.cell_width) {
         uint32_t at = line->counter + (i >> f->column_shift);
         uint32_t fetched = ld_le32(job->v->mem + 4 * vga_fetch_address(f, at, line->row_line));
         if (f->text) {

@@ -160,7 +160,8 @@ struct vga {
     struct vga_blink blink;
     uint64_t blinking[VGA_MAX_LINES / 64]; /* a bit per scan line that has blinking characters */
     struct vga_state {
-        uint8_t dac[768]; /* red, green, blue of 8 bits */
+        uint64_t frame_cleared; /* the frame in which the vertical interrupt was cleared */
+        uint8_t dac[768];       /* red, green, blue of 8 bits */
         uint8_t seq[SEQ_COUNT], gc[GC_COUNT], crtc[CRTC_COUNT], ac[AC_COUNT];
         uint32_t latch; /* byte p: plane p */
         uint8_t misc, feature, enable;
@@ -173,6 +174,7 @@ struct vga {
         uint8_t vbe_low;      /* low byte of data whose high byte is still to come */
         uint16_t vbe_index;
         uint16_t vbe[VBE_COUNT];
+        uint8_t hole[4];
     } s;
 };
 
@@ -193,6 +195,10 @@ void vga_vbe_port_write(struct device *dev, unsigned off, uint32_t val, unsigned
 void vga_vbe_reset(struct vga *v);
 /* After a snapshot's values, which may be any. */
 void vga_vbe_loaded(struct vga *v);
+
+/* vga_edid.c */
+enum { VGA_EDID_BYTES = 128 };
+extern const uint8_t vga_edid[VGA_EDID_BYTES];
 
 /* vga_frame.c */
 extern const struct display_ops vga_display_ops;

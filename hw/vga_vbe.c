@@ -1,6 +1,7 @@
 /*
  * The card's Bochs extensions: the VBE registers at ports 0x1ce and 0x1cf, and the PCI function
- * 1234:1111 with the linear frame buffer (BAR 0) and the registers once more in memory (BAR 2).
+ * 1234:1111 with the linear frame buffer (BAR 0) and in memory (BAR 2) the registers once more and
+ * the monitor's EDID.
  *
  * After the interface as Bochs's "VBE display interface" document, QEMU's description of its
  * standard VGA and Linux's bochs driver have it.  Modes go up to 2560x1600 with any width; what
@@ -216,6 +217,9 @@ static uint64_t vga_mmio_read(struct device *dev, uint64_t off, unsigned size)
     struct vga *v = container_of(dev, struct vga, dev);
     uint64_t val = 0;
 
+    if (off < VGA_EDID_BYTES) {
+        return size == 1 ? vga_edid[off] : ld_le16(vga_edid + off);
+    }
     if (off >= MMIO_VGA && off < MMIO_VGA_END) {
         for (unsigned i = 0; i < size; i++) {
             val |= (uint64_t)vga_read(v, 0x3c0 + (unsigned)(off - MMIO_VGA) + i) << 8 * i;

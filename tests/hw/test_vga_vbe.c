@@ -88,6 +88,22 @@ Test(vga_vbe, registers_are_in_memory_too)
     rig_free(r);
 }
 
+Test(vga_vbe, the_monitor_says_what_it_is)
+{
+    struct rig *r = vga_rig(NULL);
+    uint8_t sum = 0;
+
+    for (unsigned i = 0; i < 128; i += 2) {
+        unsigned pair = (unsigned)rig_mmio_read(r, VGA_MMIO + i, 2);
+
+        cr_assert_eq(rig_mmio_read(r, VGA_MMIO + i, 1), pair & 255);
+        sum = (uint8_t)(sum + (pair & 255) + (pair >> 8));
+    }
+    cr_assert_eq(sum, 0);
+    cr_assert_eq(rig_mmio_read(r, VGA_MMIO, 8), 0x00ffffffffffff00ull);
+    rig_free(r);
+}
+
 Test(vga_vbe, pixels_of_every_depth_come_out)
 {
     static const struct {

@@ -81,8 +81,8 @@ const struct accel_ops *accel_choose(const char *name, const char **why, GError 
 
 void accel_help(GString *out)
 {
-    g_string_append_printf(out, "%-19s %s\n", "auto", "the fastest that works here");
+    g_string_append_printf(out, "%-20s %s\n", "auto", "the fastest that works here");
     for (size_t n = 0; n < ARRAY_LEN(accelerators); n++) {
-        g_string_append_printf(out, "%-19s %s\n", accelerators[n]->name, accelerators[n]->title);
+        g_string_append_printf(out, "%-20s %s\n", accelerators[n]->name, accelerators[n]->title);
     }
 }

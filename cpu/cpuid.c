@@ -232,7 +232,7 @@ void cpu_model_help(GString *out)
     }
     g_string_append(
         out,
-        "\nFeatures, as MODEL,+NAME,-NAME (* needs a host that has it, and this one has not):");
+        "\nFeatures, each after a comma, as +NAME or -NAME (* this host lacks what it needs):");
     for (unsigned k = FEAT_NONE + 1, n = 0; k < FEAT_COUNT; k++) {
         if (features[k].reg != REG_NONE && k != FEAT_MONITOR) {
             g_string_append_printf(out, "%s%s%s", n++ % 8 ? " " : "\n  ", features[k].name,

@@ -32,29 +32,31 @@ static const struct chr_option {
     int kinds;
     enum { SWITCH, SWITCH_OFF, SECONDS } what; /* SWITCH_OFF: the opposite */
     size_t offset;
-    const char *help;
+    const char *arg, *help;
 } chr_options[] = {
-    {"server", SOCKETS, SWITCH, offsetof(struct chr_host, server),
+    {"server", SOCKETS, SWITCH, offsetof(struct chr_host, server), "",
      "be the server, and wait for a peer before the machine starts"},
-    {"nowait", SOCKETS, SWITCH, offsetof(struct chr_host, nowait), "a server that does not wait"},
-    {"wait", SOCKETS, SWITCH_OFF, offsetof(struct chr_host, nowait), "wait=off is nowait"},
-    {"reconnect", SOCKETS, SECONDS, offsetof(struct chr_host, reconnect),
-     "reconnect=SECONDS: a client tries again so often when there is no server"},
-    {"append", BIT(CHR_FILE), SWITCH, offsetof(struct chr_host, append),
-     "append=on: go on at the file's end instead of writing it anew"},
-    {"baud", ANY, SWITCH, offsetof(struct chr_host, paced),
-     "baud=on: a serial port as slow as the guest programs it"},
+    {"nowait", SOCKETS, SWITCH, offsetof(struct chr_host, nowait), "",
+     "a server that does not wait"},
+    {"wait", SOCKETS, SWITCH_OFF, offsetof(struct chr_host, nowait), "=off", "the same as nowait"},
+    {"reconnect", SOCKETS, SECONDS, offsetof(struct chr_host, reconnect), "=SECONDS",
+     "a client tries again so often when there is no server"},
+    {"append", BIT(CHR_FILE), SWITCH, offsetof(struct chr_host, append), "=on",
+     "go on at the file's end instead of writing it anew"},
+    {"baud", ANY, SWITCH, offsetof(struct chr_host, paced), "=on",
+     "a serial port as slow as the guest programs it"},
 };
 
 void chr_host_help(GString *out)
 {
     for (unsigned i = 0; i < ARRAY_LEN(chr_names); i++) {
         g_autofree char *left = g_strconcat(chr_names[i].name, chr_names[i].arg, NULL);
-        g_string_append_printf(out, "%-18s %s\n", left, chr_names[i].help);
+        g_string_append_printf(out, "%-19s %s\n", left, chr_names[i].help);
     }
     g_string_append(out, "Options, each after a comma:\n");
     for (unsigned i = 0; i < ARRAY_LEN(chr_options); i++) {
-        g_string_append_printf(out, "  %-16s %s\n", chr_options[i].name, chr_options[i].help);
+        g_autofree char *left = g_strconcat(chr_options[i].name, chr_options[i].arg, NULL);
+        g_string_append_printf(out, "  %-18s %s\n", left, chr_options[i].help);
     }
 }
 

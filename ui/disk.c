@@ -7,6 +7,7 @@
 #include "ui/disk.h"
 #include "hw/core/block.h"
 #include "ui/commands.h"
+#include "ui/complete.h"
 #include "ui/disk_progress.h"
 #include "ui/option_table.h"
 #include "ui/parse.h"
@@ -107,8 +108,8 @@ static const struct disk_option {
      AT(format)},
     {OPT_TYPE,
      {"type"},
-     "TYPE",
-     "of a VHD: fixed, dynamic (default) or differencing",
+     "fixed|dynamic|differencing",
+     "of a VHD; dynamic by default",
      set_text,
      AT(type)},
     {OPT_PARENT, {"parent"}, "FILE", "the parent of a differencing disk", set_text, AT(parent)},
@@ -150,7 +151,8 @@ static bool disk_spec(const struct option_table *t, unsigned n, struct option_sp
                                 .arg = o->arg,
                                 .help = o->help,
                                 .takes = o->arg ? ARG : NO_ARG,
-                                .two = true};
+                                .two = true,
+                                .endings = ENDINGS_DISK};
     return true;
 }
 
@@ -537,6 +539,28 @@ void disk_args_clear(struct disk_args *a)
 
     for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
         g_clear_pointer(texts[i], g_free);
+    }
+}
+
+static void complete_file(struct completion *c, unsigned n, const void *of)
+{
+    const struct disk_command *cmd = of;
+
+    if (n < cmd->files) {
+        complete_files(c, "", ENDINGS_DISK);
+    }
+}
+
+void complete_disk(struct completion *c, int argc, char *const *argv)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(commands); i++) {
+        struct option_table t = {.spec = disk_spec, .of = &commands[i]};
+
+        if (argc == 1) {
+            complete_offer(c, "", commands[i].name, commands[i].help);
+        } else if (!strcmp(argv[0], commands[i].name)) {
+            complete_words(c, &t, argc - 1, argv + 1, complete_file);
+        }
     }
 }
 

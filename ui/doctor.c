@@ -6,6 +6,7 @@
 #include "config.h"
 #include "hw/core/config.h"
 #include "ui/commands.h"
+#include "ui/complete.h"
 #include "ui/net_switch.h"
 #include "ui/parse.h"
 #include "ui/run.h"
@@ -302,6 +303,14 @@ static void doctor_print_json(const struct finding *list, unsigned count)
     g_autofree char *text = json_generator_to_data(gen, NULL);
     printf("%s\n", text);
     json_node_unref(root);
+}
+
+void complete_doctor(struct completion *c, int argc, char *const *argv)
+{
+    (void)argc;
+    (void)argv;
+    complete_offer(c, "", "--json", "as JSON");
+    complete_offer(c, "", "--help", NULL);
 }
 
 int command_doctor(int argc, char *const *argv)

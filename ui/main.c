@@ -3,6 +3,8 @@
  */
 #include "config.h"
 #include "ui/commands.h"
+#include "ui/complete.h"
+#include "ui/options.h"
 #include "ui/parse.h"
 #include "ui/run.h"
 #include <errno.h>
@@ -15,11 +17,14 @@
 static const struct subcommand {
     const char *name, *help;
     int (*run)(int argc, char *const *argv);
+    void (*complete)(struct completion *c, int argc, char *const *argv);
 } subcommands[] = {
-    {"run", "run a machine: candela run [options]", command_run},
-    {"demo", "run the built-in lab guest, which reports what its PC is made of", command_demo},
-    {"disk", "make, look at, check and change disk images", command_disk},
-    {"doctor", "say what this host offers and what to do about what it lacks", command_doctor},
+    {"run", "run a machine: candela run [options]", command_run, options_complete},
+    {"demo", "run the built-in lab guest, which reports what its PC is made of", command_demo,
+     options_complete},
+    {"disk", "make, look at, check and change disk images", command_disk, complete_disk},
+    {"doctor", "say what this host offers and what to do about what it lacks", command_doctor,
+     complete_doctor},
 };
 
 static void print_usage(FILE *to)
@@ -75,6 +80,34 @@ static int command_help(int argc, char **argv)
     return sub ? sub->run(1, ask) : unknown_subcommand(argv[0]);
 }
 
+static void complete_names(struct completion *c)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(subcommands); i++) {
+        complete_offer(c, "", subcommands[i].name, subcommands[i].help);
+    }
+}
+
+/* For shells: what can stand in the place of the last word. */
+static int command_complete(int argc, char **argv)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    struct completion c = {.begun = argc ? argv[argc - 1] : "", .out = out};
+    const struct subcommand *sub = argc > 1 ? find_subcommand(argv[0]) : NULL;
+
+    if (argc <= 1) {
+        complete_names(&c);
+        complete_offer(&c, "", "help", "the commands, or the help of one");
+        complete_offer(&c, "", "--help", NULL);
+        complete_offer(&c, "", "--version", NULL);
+    } else if (sub) {
+        sub->complete(&c, argc - 1, argv + 1);
+    } else if (!strcmp(argv[0], "help") && argc == 2) {
+        complete_names(&c);
+    }
+    fputs(out->str, stdout);
+    return EXIT_GOOD;
+}
+
 static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
 {
     return !strcmp(word, a) || !strcmp(word, b) || !strcmp(word, c);
@@ -106,6 +139,9 @@ static int run_subcommand(int argc, char **argv)
     if (is_one_of(argv[1], "--version", "-version", "version")) {
         printf("candela %s\n", CANDELA_VERSION);
         return EXIT_GOOD;
+    }
+    if (!strcmp(argv[1], "__complete")) {
+        return command_complete(argc - 2, argv + 2);
     }
     sub = find_subcommand(argv[1]);
     return sub ? sub->run(argc - 2, argv + 2) : unknown_subcommand(argv[1]);

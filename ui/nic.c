@@ -284,7 +284,7 @@ void nic_help(GString *out)
                          "  open          nothing: a card without a cable\n"
                          "  none          no card at all; has no keys\n");
     for (unsigned user = 0; user < 2; user++) {
-        g_string_append(out, user ? "Keys of user:\n" : "Keys:\n");
+        g_string_append(out, user ? "Keys of user:\n" : "Keys, each after a comma:\n");
         for (unsigned i = 0; i < ARRAY_LEN(nic_keys); i++) {
             const struct nic_key *k = &nic_keys[i];
 

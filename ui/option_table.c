@@ -72,6 +72,18 @@ static bool option_unknown(const struct option_table *t, const char *word, const
     return parse_fail(err, "unknown option '%s' (%s --help lists all)", word, t->command);
 }
 
+bool option_table_look(const struct option_table *t, const char *word, struct option_spec *out,
+                       const char **val)
+{
+    const char *bare = word + (g_str_has_prefix(word, "--") ? 2 : 1);
+    const char *eq = strchr(bare, '=');
+    g_autofree char *name = eq ? g_strndup(bare, (gsize)(eq - bare)) : g_strdup(bare);
+    unsigned row;
+
+    *val = eq ? eq + 1 : NULL;
+    return option_find(t, name, &row, out);
+}
+
 bool option_table_take(const struct option_table *t, int argc, char *const *argv, int *at,
                        struct option_word *out, GError **err)
 {

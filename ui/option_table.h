@@ -18,6 +18,10 @@ struct option_spec {
     const char *help;
     enum option_takes takes;
     bool two; /* the first name is shown with two dashes */
+    /* For completion (ui/complete.h): what the value `help` answers, and for a FILE the endings it
+     * should have, by blanks apart; NULL: no list, any ending. */
+    void (*list)(GString *out);
+    const char *endings;
 };
 
 struct option_table {
@@ -43,6 +47,9 @@ struct option_word {
  */
 bool option_table_take(const struct option_table *t, int argc, char *const *argv, int *at,
                        struct option_word *out, GError **err);
+/* The option that `word` ("--name", "-name=value") names, and its value or NULL; false: unknown. */
+bool option_table_look(const struct option_table *t, const char *word, struct option_spec *out,
+                       const char **val);
 /* A line of help per option. */
 void option_table_help(const struct option_table *t, GString *out);
 

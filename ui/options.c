@@ -6,6 +6,7 @@
 #include "cpu/cpu.h"
 #include "ui/audio.h"
 #include "ui/chr_host.h"
+#include "ui/complete.h"
 #include "ui/drive.h"
 #include "ui/nic.h"
 #include "ui/option_table.h"
@@ -28,8 +29,9 @@ struct option_row {
     void (*list)(
         GString *out); /* what the value `help` answers; NULL: it is a value as any other */
     enum option_takes takes;
-    bool two;       /* the first name is shown with two dashes */
-    unsigned extra; /* the setter's own */
+    bool two;            /* the first name is shown with two dashes */
+    const char *endings; /* as in struct option_spec */
+    unsigned extra;      /* the setter's own */
 };
 
 /* Setters ------------------------------------------------------------------------------------- */
@@ -453,7 +455,8 @@ static void list_boot(GString *out)
 {
     g_string_append(out, "-boot ORDER or -boot order=ORDER,menu=on|off\n"
                          "  a  floppy\n  c  disk\n  d  CD or DVD\n  n  network\n"
-                         "ORDER is tried from left to right; cda by default\n");
+                         "ORDER is tried from left to right; cda by default; after a comma:\n"
+                         "  menu=on|off  whether the firmware shows its menu; off by default\n");
 }
 
 static void list_display(GString *out)
@@ -482,14 +485,15 @@ static void list_host_keys(GString *out)
 
 static void list_rtc(GString *out)
 {
-    g_string_append(out,
-                    "base=utc               the host's time in UTC (default)\n"
-                    "base=localtime         the host's time in its time zone\n"
-                    "base=2026-07-30T12:00:00  that time when the machine starts; a date alone:\n"
-                    "                       at midnight\n"
-                    "clock=host             it goes on with the host's clock, also while the\n"
-                    "                       machine is held (default)\n"
-                    "clock=vm               it stands while the machine is held\n");
+    g_string_append(
+        out,
+        "base=utc               the host's time in UTC (default)\n"
+        "base=localtime         the host's time in its time zone\n"
+        "base=DATE              that time when the machine starts, such as 2026-07-30T12:00:00;\n"
+        "                       a date alone: at midnight\n"
+        "clock=host             it goes on with the host's clock, also while the\n"
+        "                       machine is held (default)\n"
+        "clock=vm               it stands while the machine is held\n");
 }
 
 static void list_fault(GString *out)
@@ -537,7 +541,9 @@ static bool options_spec(const struct option_table *t, unsigned n, struct option
                                 .arg = rows[n].arg,
                                 .help = rows[n].help,
                                 .takes = rows[n].takes,
-                                .two = rows[n].two};
+                                .two = rows[n].two,
+                                .list = rows[n].list,
+                                .endings = rows[n].endings};
     return true;
 }
 
@@ -564,6 +570,11 @@ void options_help(GString *out)
              "error, 2 usage,\n3 bad medium or configuration, 4 no such accelerator here, 5 "
              "triple fault (policy exit), 6 a\nbudget ran out, 7 an expectation failed, 64 "
              "and more: chosen by the guest.\n");
+}
+
+void options_complete(struct completion *c, int argc, char *const *argv)
+{
+    complete_words(c, &table, argc, argv, NULL);
 }
 
 /* Parsing ------------------------------------------------------------------------------------- */

@@ -50,6 +50,9 @@ bool options_parse(struct options *o, int argc, char *const *argv, GError **err)
 bool options_has_image(const struct options *o);
 /* The help text: every option with its default, generated from the table. */
 void options_help(GString *out);
+/* What can stand in the place of the last word (ui/complete.h). */
+struct completion;
+void options_complete(struct completion *c, int argc, char *const *argv);
 /* The table's names with two dashes ("--memory"), or NULL after the last; for tests and the manual.
  */
 const char *options_name(unsigned n);

@@ -103,10 +103,11 @@ bool smp_parse(struct vm_config *vm, const char *opt, const char *val, GError **
 
 void smp_help(GString *out)
 {
-    g_string_append_printf(
-        out,
-        "-smp N or -smp cpus=N,sockets=S,cores=C,threads=T; 1 by default, at most %d\n"
-        "  sockets  packages; cores of a package; threads of a core\n"
-        "What is left out follows: -smp 4 is one package of four cores.\n",
-        VM_MAX_CPUS);
+    g_string_append_printf(out,
+                           "-smp N or -smp cpus=N; 1 by default, at most %d.  Each after a comma:\n"
+                           "  sockets=N  packages\n"
+                           "  cores=N    cores of a package\n"
+                           "  threads=N  threads of a core\n"
+                           "What is left out follows: -smp 4 is one package of four cores.\n",
+                           VM_MAX_CPUS);
 }

@@ -103,6 +103,39 @@ check_manuals()
     done
 }
 
+# tool COMMAND: is it there?  What it would have looked at is named otherwise.
+tool()
+{
+    command -v "$1" >/dev/null || { echo "warning: $1 is not installed; $2 not read"; return 1; }
+}
+
+check_desktop()
+{
+    if tool desktop-file-validate data/*.desktop; then
+        desktop-file-validate data/*.desktop
+    fi
+    if tool appstreamcli data/candela.metainfo.xml; then
+        appstreamcli validate --no-net --no-color data/candela.metainfo.xml >"$found.xml" 2>&1 ||
+            cat "$found.xml"
+    fi
+    if tool update-mime-database data/candela.mime.xml; then
+        mkdir -p "$found.d/mime/packages" &&
+            cp data/candela.mime.xml "$found.d/mime/packages/" &&
+            XDG_DATA_HOME=$found.d update-mime-database "$found.d/mime" 2>&1
+    fi
+    rm -rf "$found.xml" "$found.d"
+}
+
+# configure has the version; who cannot read it there says the same.
+check_version()
+{
+    version=$(sed -n 's/^version=//p' configure)
+    grep -q "<release version=\"$version\"" data/candela.metainfo.xml ||
+        echo "data/candela.metainfo.xml: no release $version, which configure says this is"
+    sed 1q debian/changelog | grep -q "^candela ($version)" ||
+        echo "debian/changelog: the first entry is not $version, which configure says this is"
+}
+
 # The lists are split into words on purpose: configure refuses folders with blanks.
 check "layers (who may include whom)" on_files includes.awk $(files "$production tests" "c h inc S")
 check "no writable globals" sh "$here/globals.sh" "$objdir"
@@ -113,6 +146,8 @@ check "tabs, line ends, line lengths" on_files layout.awk $all_code $scripts
 check "logs of tests" check_logs
 check "scripts" check_scripts
 check "manual pages" check_manuals
+check "desktop files" check_desktop
+check "one version" check_version
 check "clang-format" check_format
 
 printf 'lint: %d checks passed, %d failed\n' "$passed" "$failed"

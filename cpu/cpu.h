@@ -202,7 +202,7 @@ enum tlb_class {
     TLB_CHECKED = TLB_CLASSES, /* in force while accesses need a look each (#AC, data breakpoints):
                                   never filled */
 };
-enum { TLB_BITS = 10, TLB_SIZE = 1 << TLB_BITS, ITLB_SIZE = 256 };
+enum { TLB_BITS = 12, TLB_SIZE = 1 << TLB_BITS, ITLB_SIZE = 256 };
 
 /*
  * A data TLB entry.  An access of n bytes at la hits when la - tag <= 4096 - n (unsigned), with

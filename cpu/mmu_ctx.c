@@ -205,9 +205,13 @@ static void ctx_drop_region(struct cpu *c, struct mmu_ctx *x, uint64_t la, unsig
     for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
         struct tlb *t = &x->tlbs[cls];
 
-        for (unsigned slot = 0; slot < TLB_SIZE; slot++) {
-            if (t->e[slot].tag_r >> shift == la >> shift) {
-                tlb_clear_slot(t, slot);
+        for (unsigned list = 0; list < 2; list++) {
+            for (unsigned n = 0; n < t->nfilled[list]; n++) {
+                unsigned slot = t->filled[list][n];
+
+                if (t->e[slot].tag_r >> shift == la >> shift) {
+                    tlb_clear_slot(t, slot);
+                }
             }
         }
     }

@@ -179,7 +179,6 @@ void jit_trace_block(const struct tr *t, const struct jit_code *code)
     }
     for (unsigned n = 0; n < t->ncold; n++) {
         const struct cold *k = &t->cold[n];
-        const uint8_t *end = n + 1 < t->ncold ? t->cold[n + 1].host : code->moved;
         char what[176];
 
         guest_text(t, k->in, text, sizeof text);
@@ -187,7 +186,7 @@ void jit_trace_block(const struct tr *t, const struct jit_code *code)
         if (cold_is_data(k)) {
             line(t, what, "(its decoded form, for the handler)");
         } else {
-            show_code(t, what, k->host, end);
+            show_code(t, what, k->host, k->end);
         }
     }
     show_code(t, "(dropped)", code->moved, code->end);

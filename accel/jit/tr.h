@@ -98,7 +98,8 @@ enum { TR_BAILS_MAX = 6 };
 struct cold {
     cold_fn *fn;
     uint8_t *from;       /* rel32 to patch */
-    const uint8_t *host; /* where it begins */
+    const uint8_t *host; /* where it begins, once it has been emitted; and ends */
+    const uint8_t *end;
     const uint8_t *back; /* where the hot path goes on */
     enum tr_flags flags; /* as they are at `from` */
     const struct tr_insn *in;

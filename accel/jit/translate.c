@@ -609,12 +609,21 @@ static void lower_all(struct tr *t)
     t->hot_end = t->e.p;
 }
 
-/* Cold pieces may add more. */
-static void emit_cold(struct tr *t)
+/* What is run as often as the block itself: the ways to other blocks. */
+static bool is_warm(const struct cold *k)
+{
+    return k->fn == cold_goto || k->fn == cold_call_cross;
+}
+
+/* Those that are warm, or the others, behind the code made so far.  They may add more. */
+static void emit_cold(struct tr *t, bool warm)
 {
     for (unsigned n = 0; n < t->ncold && !t->e.full; n++) {
         struct cold *k = &t->cold[n];
 
+        if (is_warm(k) != warm) {
+            continue;
+        }
         if (k->from && k->fn != cold_pair) {
             emit_patch(k->from, t->e.p);
         }
@@ -628,6 +637,7 @@ static void emit_cold(struct tr *t)
         k->host = t->e.p;
         k->fn(t, k);
         place_bails(t);
+        k->end = t->e.p;
     }
 }
 
@@ -670,12 +680,13 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     tr_check_entry(t);
     tr_begin(t);
     lower_all(t);
+    emit_cold(t, true);
     if (t->e.full) {
         return NULL;
     }
     uint8_t *hot_end = t->e.p;
     t->e = (struct emit){.p = j->rw + j->cold, .end = j->rw + j->stats.size};
-    emit_cold(t);
+    emit_cold(t, false);
     emit_moved(t, code);
     if (t->e.full) {
         return NULL;

@@ -168,6 +168,17 @@ static void shed(struct jit *j)
     }
 }
 
+/* Much code that is run here and there costs more in the host's TLB than in its caches. */
+static void make_large(struct jit *j)
+{
+    size_t whole = j->cold_start & ~(CODEMEM_LARGE - 1);
+
+    if (j->used > j->large && j->large < whole) {
+        codemem_make_large(j->rx, j->large);
+        j->large += CODEMEM_LARGE;
+    }
+}
+
 const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
 {
     struct jit_code *code = find(k, ip);
@@ -186,6 +197,7 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
     code->next = k->jit;
     code->first = (struct insn){.fn = first_fn(j), .ptr = rx_of(j, code->code)};
     k->jit = code;
+    make_large(j);
     shed(j);
     j->stats.blocks++;
     j->stats.insns += code->n;

@@ -61,6 +61,7 @@ struct jit {
     size_t used, start;
     size_t cold, cold_start;  /* what is rarely run stands apart from what is often */
     size_t shed;              /* bytes in use when the writable view was given back last */
+    size_t large;             /* up to here code is in large pages */
     uint8_t *thunk[TH_COUNT]; /* in rw */
     struct jit_hooks hooks;
     struct jit_stats stats;

@@ -7,19 +7,23 @@
  *
  * Every queue is bounded and every write into one checks for room.  Replies to commands have a
  * queue of their own that goes first and is emptied by the next command.  A key stroke goes in
- * whole or not at all; makes leave room for the breaks of the keys that are down.  Pointer motion
- * is summed up, not queued: one packet waits at a time, except that a change of buttons gets a
- * packet of its own while there is room.
+ * whole or not at all; makes leave room for the breaks of the keys that are down.  The key pressed
+ * last repeats, as the guest set it, while the guest reads.  Pointer motion is summed up, not
+ * queued: one packet waits at a time, and they come at the sampling rate, except that a change of
+ * buttons gets a packet of its own while there is room.
  *
- * Not modelled: typematic repeat (whoever calls input_key repeats the key, as hosts do; the rate is
- * stored), per-key types of scan code set 3 (commands 0xfb-0xfd), sampling rates of the mouse (a
- * packet follows as soon as the one before was read), the power-on self-test codes (the firmware
- * finds idle devices).
+ * A count of input_pointer is one of the mouse's at its finest resolution (3, 200 to an inch, which
+ * most systems set); coarser ones take several to a count.
+ *
+ * Not modelled: the power-on self-test codes (the firmware finds idle devices), the overrun code (a
+ * make that finds no room is dropped).
  */
 #include "hw/ps2.h"
 #include "hw/i8042.h"
 
-enum { QUEUE_BYTES = 64, REPLY_BYTES = 8, BREAK_RESERVE = 24 };
+enum { QUEUE_BYTES = 64, REPLY_BYTES = 8, BREAK_BYTES = 4, SET3_CODES = 0x90 };
+enum { MOD_CTRL = 1, MOD_ALT = 2, MOD_LEFT_SHIFT = 4, MOD_RIGHT_SHIFT = 8, MOD_NUM = 16 };
+enum { OVERFLOW_X = 0x40, OVERFLOW_Y = 0x80, MOTION_MAX = 32767, FINEST = 3, RATE_MIN = 10 };
 enum { HID_PAUSE = 0x48 };
 enum { ACK = 0xfa, RESEND = 0xfe, BAT_OK = 0xaa, ECHO = 0xee };
 
@@ -36,15 +40,22 @@ struct ps2 {
     struct device dev;
     struct ps2_state {
         struct queue q[PS2_PORTS];
+        struct timer repeat, sample; /* sample armed: no packet of the mouse before */
         /* keyboard */
         uint8_t down[32]; /* keys held, by HID usage */
-        uint8_t kbd_command, leds, typematic, set, set3_types;
+        uint8_t kbd_command, leds, typematic, set;
+        uint8_t set3_all;             /* enum ps2_key_class + 1 of all keys, 0: their own */
+        uint8_t set3_key[SET3_CODES]; /* likewise of single ones */
+        uint8_t repeat_key;
+        uint8_t minding, minding_mods; /* the key whose codes depend on MOD_*, as it was pressed */
         bool scanning;
         /* mouse */
         uint8_t mouse_command, rate, resolution, id, knock[3], buttons, sent_buttons;
         bool streaming, remote, wrap, double_scale;
         bool ping;           /* a packet is due, whether there is motion or not */
+        uint8_t overflow;    /* OVERFLOW_*: motion was lost */
         uint32_t dx, dy, dz; /* summed motion, two's complement */
+        uint8_t hole[4];
     } s;
     struct device *i8042;
 };
@@ -64,12 +75,18 @@ static const struct state_field queue_state[] = {
 #define F(m, ...) STATE(struct ps2, s.m, __VA_ARGS__)
 static const struct state_field ps2_state[] = {
     STATE_STRUCTS(struct ps2, s.q, queue_state),
+    F(repeat),
+    F(sample),
     STATE_ARRAY(struct ps2, s.down),
     F(kbd_command),
     F(leds, .max = 7),
     F(typematic, .reset = 0x2b),
     F(set, .reset = 2, .max = 3),
-    F(set3_types),
+    F(set3_all, .max = PS2_KEY_ALL + 1),
+    STATE_ARRAY(struct ps2, s.set3_key),
+    F(repeat_key),
+    F(minding),
+    F(minding_mods, .max = 31),
     F(scanning, .reset = 1),
     F(mouse_command),
     F(rate, .reset = 100),
@@ -83,9 +100,11 @@ static const struct state_field ps2_state[] = {
     F(wrap),
     F(double_scale),
     F(ping),
+    F(overflow),
     F(dx),
     F(dy),
     F(dz),
+    STATE_HOLE(struct ps2, s.hole),
     STATE_END,
 };
 
@@ -142,23 +161,107 @@ static bool key_is_down(const struct ps2 *p, unsigned hid)
     return p->s.down[hid >> 3] & BIT(hid & 7);
 }
 
-/* In set 3 a key has a type; as a whole (0xf7-0xfa) or by default: modifiers make and break, the
- * rest repeats. */
+/* In set 3 keys have types; in the others all repeat and tell that they are let go. */
+static enum ps2_key_class key_class(const struct ps2 *p, unsigned hid)
+{
+    uint8_t code = ps2_key_set3(hid), own = code < SET3_CODES ? p->s.set3_key[code] : 0;
+
+    if (p->s.set != 3) {
+        return PS2_KEY_ALL;
+    }
+    if (own || p->s.set3_all) {
+        return (enum ps2_key_class)((own ? own : p->s.set3_all) - 1);
+    }
+    return ps2_key_set3_class(hid);
+}
+
 static bool key_breaks(const struct ps2 *p, unsigned hid)
 {
-    if (p->s.set != 3) {
-        return true;
+    enum ps2_key_class class = key_class(p, hid);
+
+    return class == PS2_KEY_ALL || class == PS2_KEY_MAKE_BREAK;
+}
+
+static bool key_repeats(const struct ps2 *p, unsigned hid)
+{
+    enum ps2_key_class class = key_class(p, hid);
+
+    return hid != HID_PAUSE && (class == PS2_KEY_ALL || class == PS2_KEY_TYPEMATIC);
+}
+
+static uint8_t kbd_mods(const struct ps2 *p)
+{
+    return (key_is_down(p, 0xe0) || key_is_down(p, 0xe4) ? MOD_CTRL : 0) |
+           (key_is_down(p, 0xe2) || key_is_down(p, 0xe6) ? MOD_ALT : 0) |
+           (key_is_down(p, 0xe1) ? MOD_LEFT_SHIFT : 0) |
+           (key_is_down(p, 0xe5) ? MOD_RIGHT_SHIFT : 0) | (p->s.leds & INPUT_LED_NUM ? MOD_NUM : 0);
+}
+
+/*
+ * The codes of a key that goes down or up.  One whose codes depend on others goes up as it went
+ * down, but that shifts which are up by now are not feigned to be down.
+ */
+static unsigned kbd_codes(struct ps2 *p, unsigned hid, bool down, uint8_t *codes)
+{
+    uint8_t mods = kbd_mods(p), shifts = MOD_LEFT_SHIFT | MOD_RIGHT_SHIFT;
+
+    if (ps2_key_minds_mods(hid)) {
+        if (down) {
+            p->s.minding = (uint8_t)hid;
+            p->s.minding_mods = mods;
+        } else if (p->s.minding == hid) {
+            mods = p->s.minding_mods & (mods | ~shifts);
+        }
     }
-    switch (p->s.set3_types) {
-    case 0xf7: /* all typematic */
-    case 0xf9: /* all make only */
-        return false;
-    case 0xf8: /* all make and break */
-    case 0xfa: /* all typematic, make and break */
-        return true;
-    default:
-        return hid >= 0xe0 || hid == 0x39;
+    struct ps2_mods m = {
+        .ctrl = mods & MOD_CTRL,
+        .alt = mods & MOD_ALT,
+        .left_shift = mods & MOD_LEFT_SHIFT,
+        .right_shift = mods & MOD_RIGHT_SHIFT,
+        .num = mods & MOD_NUM,
+    };
+    return ps2_key_codes(hid, p->s.set, down, m, codes);
+}
+
+/* Room that the breaks of the keys held, and of one more, may need. */
+static unsigned kbd_reserve(const struct ps2 *p)
+{
+    unsigned held = 0;
+
+    for (unsigned i = 0; i < sizeof p->s.down; i++) {
+        held += (unsigned)__builtin_popcount(p->s.down[i]);
     }
+    return BREAK_BYTES * held + PS2_KEY_MAX_CODES;
+}
+
+/* Until the key pressed last repeats for the first time (250 ms to 1 s), and from then on (33 to
+ * 500 ms). */
+static int64_t kbd_repeat_delay(const struct ps2 *p)
+{
+    return ((p->s.typematic >> 5 & 3) + 1) * 250 * NS_PER_MS;
+}
+
+static int64_t kbd_repeat_period(const struct ps2 *p)
+{
+    return ((8 + (p->s.typematic & 7)) << (p->s.typematic >> 3 & 3)) * NS_PER_SEC / 240;
+}
+
+static void kbd_repeat(struct device *dev, unsigned n)
+{
+    struct ps2 *p = (struct ps2 *)dev;
+    struct queue *q = &p->s.q[PS2_KEYBOARD];
+    uint8_t codes[PS2_KEY_MAX_CODES];
+    unsigned hid = p->s.repeat_key;
+
+    (void)n;
+    if (!p->s.scanning || !key_is_down(p, hid) || !key_repeats(p, hid)) {
+        return;
+    }
+    if (!q->len) { /* else the guest does not keep up */
+        queue_put(q, codes, kbd_codes(p, hid, true, codes));
+        ps2_notify(p, PS2_KEYBOARD);
+    }
+    timer_at(&p->s.repeat, clock_now(dev->m) + kbd_repeat_period(p));
 }
 
 static void ps2_key(struct device *dev, unsigned hid, bool down)
@@ -166,27 +269,25 @@ static void ps2_key(struct device *dev, unsigned hid, bool down)
     struct ps2 *p = (struct ps2 *)dev;
     struct queue *q = &p->s.q[PS2_KEYBOARD];
     uint8_t codes[PS2_KEY_MAX_CODES];
+    unsigned n;
 
-    if (hid > 0xff || (!down && !key_is_down(p, hid))) {
+    if (hid > 0xff || down == key_is_down(p, hid)) {
         return;
     }
-    if (down && hid == HID_PAUSE && key_is_down(p, hid)) {
-        return; /* the one key that does not repeat */
-    }
-    struct ps2_mods mods = {
-        .ctrl = key_is_down(p, 0xe0) || key_is_down(p, 0xe4),
-        .shift = key_is_down(p, 0xe1) || key_is_down(p, 0xe5),
-        .alt = key_is_down(p, 0xe2) || key_is_down(p, 0xe6),
-    };
-    unsigned n = ps2_key_codes(hid, p->s.set, down, mods, codes);
-    if (down && p->s.scanning && n && queue_room(q) < n + BREAK_RESERVE) {
+    n = kbd_codes(p, hid, down, codes);
+    if (down && p->s.scanning && n && queue_room(q) < n + kbd_reserve(p)) {
         trace(dev, TR_STATE, "key %#x dropped: the guest does not read", hid);
         return;
     }
     if (down) {
         p->s.down[hid >> 3] |= BIT(hid & 7);
+        p->s.repeat_key = (uint8_t)hid;
+        timer_at(&p->s.repeat, clock_now(dev->m) + kbd_repeat_delay(p));
     } else {
         p->s.down[hid >> 3] &= ~BIT(hid & 7);
+        if (p->s.repeat_key == hid) {
+            timer_stop(&p->s.repeat);
+        }
     }
     if (!n || !p->s.scanning || (!down && !key_breaks(p, hid))) {
         return;
@@ -210,13 +311,15 @@ static void kbd_defaults(struct ps2 *p)
     p->s.q[PS2_KEYBOARD].len = 0;
     p->s.typematic = 0x2b;
     p->s.set = 2;
-    p->s.set3_types = 0;
+    p->s.set3_all = 0;
+    memset(p->s.set3_key, 0, sizeof p->s.set3_key);
     p->s.kbd_command = 0;
 }
 
 /* The parameter of the command before.  False: it is a new command after all. */
 static bool kbd_parameter(struct ps2 *p, uint8_t val)
 {
+    static const uint8_t classes[] = {PS2_KEY_TYPEMATIC, PS2_KEY_MAKE_BREAK, PS2_KEY_MAKE_ONLY};
     struct queue *q = &p->s.q[PS2_KEYBOARD];
     uint8_t command = p->s.kbd_command;
 
@@ -242,7 +345,10 @@ static bool kbd_parameter(struct ps2 *p, uint8_t val)
         p->s.typematic = val & 0x7f;
         break;
     default: /* 0xfb-0xfd: a list of keys that ends with a command */
-        p->s.kbd_command = val < 0xed ? command : 0;
+        p->s.kbd_command = command;
+        if (val < SET3_CODES) {
+            p->s.set3_key[val] = classes[command - 0xfb] + 1;
+        }
         break;
     }
     return true;
@@ -250,6 +356,8 @@ static bool kbd_parameter(struct ps2 *p, uint8_t val)
 
 static void kbd_write(struct ps2 *p, uint8_t val)
 {
+    static const uint8_t all_classes[] = {PS2_KEY_TYPEMATIC, PS2_KEY_MAKE_BREAK, PS2_KEY_MAKE_ONLY,
+                                          PS2_KEY_ALL};
     struct queue *q = &p->s.q[PS2_KEYBOARD];
 
     q->reply_len = 0;
@@ -289,7 +397,8 @@ static void kbd_write(struct ps2 *p, uint8_t val)
         p->s.scanning = true;
         break;
     case 0xf7 ... 0xfa:
-        p->s.set3_types = val;
+        p->s.set3_all = all_classes[val - 0xf7] + 1;
+        memset(p->s.set3_key, 0, sizeof p->s.set3_key);
         break;
     case 0xff:
         kbd_defaults(p);
@@ -319,18 +428,26 @@ static int mouse_scale(const struct ps2 *p, int v)
     return v < 0 ? -size : size;
 }
 
+/* How many counts of input_pointer are one of the mouse's. */
+static int mouse_unit(const struct ps2 *p)
+{
+    return 1 << (FINEST - p->s.resolution);
+}
+
 static bool mouse_moved(const struct ps2 *p)
 {
-    return p->s.ping || p->s.dx || p->s.dy || (p->s.dz && p->s.id) ||
-           p->s.buttons != p->s.sent_buttons;
+    int unit = mouse_unit(p);
+
+    return p->s.ping || (int32_t)p->s.dx / unit || (int32_t)p->s.dy / unit ||
+           (p->s.dz && p->s.id) || p->s.buttons != p->s.sent_buttons;
 }
 
 /* Take up to 255 counts (127 before doubling) from a sum. */
 static int mouse_take(const struct ps2 *p, uint32_t *sum)
 {
-    int limit = p->s.double_scale ? 127 : 255;
-    int v = CLAMP((int32_t)*sum, -limit, limit);
-    *sum -= (uint32_t)v;
+    int limit = p->s.double_scale ? 127 : 255, unit = mouse_unit(p);
+    int v = CLAMP((int32_t)*sum / unit, -limit, limit);
+    *sum -= (uint32_t)(v * unit);
     return mouse_scale(p, v);
 }
 
@@ -342,7 +459,8 @@ static unsigned mouse_packet(struct ps2 *p, uint8_t *out)
     p->s.dz -= (uint32_t)dz;
     p->s.sent_buttons = p->s.buttons;
     p->s.ping = false;
-    out[0] = 8 | (p->s.buttons & 7) | (dx < 0) << 4 | (dy < 0) << 5;
+    out[0] = 8 | (p->s.buttons & 7) | (dx < 0) << 4 | (dy < 0) << 5 | p->s.overflow;
+    p->s.overflow = 0;
     out[1] = dx;
     out[2] = dy;
     if (!p->s.id) {
@@ -353,7 +471,8 @@ static unsigned mouse_packet(struct ps2 *p, uint8_t *out)
     return 4;
 }
 
-/* Make packets of what has been summed up: when none waits, or for a click while there is room. */
+/* Make packets of what has been summed up: when none waits and it is time, or for a click while
+ * there is room. */
 static void mouse_stream(struct ps2 *p)
 {
     struct queue *q = &p->s.q[PS2_MOUSE];
@@ -363,9 +482,10 @@ static void mouse_stream(struct ps2 *p)
     if (!p->s.streaming || p->s.remote || p->s.wrap || !mouse_moved(p)) {
         return;
     }
-    if (q->len && !(click && queue_room(q) >= sizeof packet)) {
+    if ((q->len || p->s.sample.armed) && !(click && queue_room(q) >= sizeof packet)) {
         return;
     }
+    timer_at(&p->s.sample, clock_now(p->dev.m) + NS_PER_SEC / MAX(p->s.rate, RATE_MIN));
     queue_put(q, packet, mouse_packet(p, packet));
     ps2_notify(p, PS2_MOUSE);
 }
@@ -380,19 +500,27 @@ void ps2_mouse_ping(struct device *dev)
     }
 }
 
-static void mouse_add(uint32_t *sum, int v)
+static void mouse_sample_due(struct device *dev, unsigned n)
+{
+    (void)n;
+    mouse_stream((struct ps2 *)dev);
+}
+
+/* False: there was more than the sum holds. */
+static bool mouse_add(uint32_t *sum, int v)
 {
     int64_t total = (int64_t)(int32_t)*sum + v;
-    *sum = (uint32_t)(int32_t)CLAMP(total, -4096, 4096);
+    *sum = (uint32_t)(int32_t)CLAMP(total, -MOTION_MAX, MOTION_MAX);
+    return ABS(total) <= MOTION_MAX;
 }
 
 static void ps2_pointer(struct device *dev, int dx, int dy, int wheel, unsigned buttons)
 {
     struct ps2 *p = (struct ps2 *)dev;
     /* On the wire up is positive and turning the wheel towards the user is positive. */
-    mouse_add(&p->s.dx, dx);
-    mouse_add(&p->s.dy, -CLAMP(dy, -4096, 4096));
-    mouse_add(&p->s.dz, -CLAMP(wheel, -4096, 4096));
+    p->s.overflow |= mouse_add(&p->s.dx, dx) ? 0 : OVERFLOW_X;
+    p->s.overflow |= mouse_add(&p->s.dy, -CLAMP(dy, -MOTION_MAX, MOTION_MAX)) ? 0 : OVERFLOW_Y;
+    mouse_add(&p->s.dz, -CLAMP(wheel, -MOTION_MAX, MOTION_MAX));
     p->s.buttons = buttons & 31;
     mouse_stream(p);
 }
@@ -418,6 +546,7 @@ static void mouse_defaults(struct ps2 *p)
     p->s.streaming = p->s.remote = p->s.double_scale = p->s.wrap = false;
     p->s.dx = p->s.dy = p->s.dz = 0;
     p->s.ping = false;
+    p->s.overflow = 0;
 }
 
 /* The rates 200, 100, 80 turn a mouse into an IntelliMouse, then 200, 200, 80 into an Explorer. */
@@ -588,7 +717,11 @@ static const struct input_ops ps2_input = {
 
 static bool ps2_attach(struct device *dev, GError **err)
 {
+    struct ps2 *p = (struct ps2 *)dev;
+
     (void)err;
+    timer_init(&p->s.repeat, dev, kbd_repeat, 0);
+    timer_init(&p->s.sample, dev, mouse_sample_due, 0);
     dev->m->input = &ps2_input;
     dev->m->input_dev = dev;
     return true;

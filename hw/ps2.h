@@ -33,10 +33,17 @@ void ps2_mouse_ping(struct device *dev);
 
 /* hw/ps2_keys.c: the codes key `hid` (USB usage page 7) sends in scan code set 1, 2 or 3. */
 enum { PS2_KEY_MAX_CODES = 10 };
-enum ps2_key_class { PS2_KEY_TYPEMATIC, PS2_KEY_MAKE_BREAK, PS2_KEY_MAKE_ONLY };
 struct ps2_mods {
-    bool ctrl, alt, shift; /* PrintScreen and Pause send other codes with these held */
+    bool ctrl, alt, left_shift, right_shift; /* held */
+    bool num;                                /* Num Lock is lit */
 };
+/* Whether the key's codes depend on them: they must be those of the press when it is let go. */
+bool ps2_key_minds_mods(unsigned hid);
+/* Set 3: what a key does unless the host says otherwise (typematic ones do not tell that they are
+ * let go), and its code, or 0. */
+enum ps2_key_class { PS2_KEY_TYPEMATIC, PS2_KEY_MAKE_BREAK, PS2_KEY_MAKE_ONLY, PS2_KEY_ALL };
+enum ps2_key_class ps2_key_set3_class(unsigned hid);
+uint8_t ps2_key_set3(unsigned hid);
 /* Returns the number of bytes put into `out` (at most PS2_KEY_MAX_CODES); 0: the key does not exist
  * or is silent. */
 unsigned ps2_key_codes(unsigned hid, unsigned set, bool down, struct ps2_mods mods, uint8_t *out);

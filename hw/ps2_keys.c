@@ -6,17 +6,17 @@
  * technical reference (set 3).  Set 1 is computed from set 2 by the controller's translation, which
  * is how set 1 came to be.
  *
- * Not modelled: the fake shifts around the grey keys with Num Lock or Shift down (old DOS programs
- * that look at shift state themselves; the codes with the 0xe0 prefix are the same), multimedia
- * keys beyond power, sleep and wake.
+ * Not modelled: codes of multimedia keys in set 3 (there are none), eject (likewise).
  */
 #include "hw/ps2.h"
 
-enum { HID_PRINT_SCREEN = 0x46, HID_PAUSE = 0x48 };
-enum { E = 1 }; /* `extended`: the codes have the prefix 0xe0 */
+enum { HID_PRINT_SCREEN = 0x46, HID_PAUSE = 0x48, HID_INSERT = 0x49, HID_UP = 0x52 };
+enum { HID_KEYPAD_DIVIDE = 0x54 };
+/* Flags: the codes have the prefix 0xe0; nothing tells that the key is let go. */
+enum { E = 1, ONCE = 2 };
 
 struct key {
-    uint8_t set2, set3, extended;
+    uint8_t set2, set3, flags;
 };
 
 /* By HID usage.  Print Screen and Pause are in ps2_key_codes. */
@@ -131,12 +131,20 @@ static const struct key keys[256] = {
     [0x71] = {0x50, 0, 0},    /* F22 */
     [0x72] = {0x57, 0, 0},    /* F23 */
     [0x73] = {0x5f, 0, 0},    /* F24 */
+    [0x7f] = {0x23, 0, E},    /* Mute */
+    [0x80] = {0x32, 0, E},    /* louder */
+    [0x81] = {0x21, 0, E},    /* softer */
     [0x85] = {0x6d, 0, 0},    /* KP, */
     [0x87] = {0x51, 0x51, 0}, /* Ro */
     [0x88] = {0x13, 0x87, 0}, /* Kana */
     [0x89] = {0x6a, 0x5d, 0}, /* Yen */
     [0x8a] = {0x64, 0x86, 0}, /* Henkan */
     [0x8b] = {0x67, 0x85, 0}, /* Muhenkan */
+    [0x90] = {0xf2, 0, ONCE}, /* Hangul */
+    [0x91] = {0xf1, 0, ONCE}, /* Hanja */
+    [0x92] = {0x63, 0, 0},    /* Katakana */
+    [0x93] = {0x62, 0, 0},    /* Hiragana */
+    [0x94] = {0x5f, 0, 0},    /* Zenkaku */
     [0xe0] = {0x14, 0x11, 0}, /* LeftCtrl */
     [0xe1] = {0x12, 0x12, 0}, /* LeftShift */
     [0xe2] = {0x11, 0x19, 0}, /* LeftAlt */
@@ -145,6 +153,23 @@ static const struct key keys[256] = {
     [0xe5] = {0x59, 0x59, 0}, /* RightShift */
     [0xe6] = {0x11, 0x39, E}, /* RightAlt */
     [0xe7] = {0x27, 0x8c, E}, /* RightGui */
+    [INPUT_KEY_PLAY] = {0x34, 0, E},
+    [INPUT_KEY_STOP] = {0x3b, 0, E},
+    [INPUT_KEY_PREVIOUS] = {0x15, 0, E},
+    [INPUT_KEY_NEXT] = {0x4d, 0, E},
+    [INPUT_KEY_WWW] = {0x3a, 0, E},
+    [INPUT_KEY_BACK] = {0x38, 0, E},
+    [INPUT_KEY_FORWARD] = {0x30, 0, E},
+    [INPUT_KEY_BROWSER_STOP] = {0x28, 0, E},
+    [INPUT_KEY_SEARCH] = {0x10, 0, E},
+    [INPUT_KEY_SLEEP] = {0x3f, 0, E},
+    [INPUT_KEY_WAKE] = {0x5e, 0, E},
+    [INPUT_KEY_REFRESH] = {0x20, 0, E},
+    [INPUT_KEY_CALCULATOR] = {0x2b, 0, E},
+    [INPUT_KEY_MAIL] = {0x48, 0, E},
+    [INPUT_KEY_MEDIA] = {0x50, 0, E},
+    [INPUT_KEY_COMPUTER] = {0x40, 0, E},
+    [INPUT_KEY_FAVORITES] = {0x18, 0, E},
 };
 
 /* The 8042's table for codes 0x00..0x84; the rest passes unchanged. */
@@ -208,7 +233,7 @@ static unsigned print_codes(unsigned set, bool down, struct ps2_mods mods, uint8
         }
         return down ? put(out, "\x84", 1) : put(out, "\xf0\x84", 2);
     }
-    if (mods.ctrl || mods.shift) {
+    if (mods.ctrl || mods.left_shift || mods.right_shift) {
         if (set == 1) {
             return down ? put(out, "\xe0\x37", 2) : put(out, "\xe0\xb7", 2);
         }
@@ -220,43 +245,110 @@ static unsigned print_codes(unsigned set, bool down, struct ps2_mods mods, uint8
     return down ? put(out, "\xe0\x12\xe0\x7c", 4) : put(out, "\xe0\xf0\x7c\xe0\xf0\x12", 6);
 }
 
-unsigned ps2_key_codes(unsigned hid, unsigned set, bool down, struct ps2_mods mods, uint8_t *out)
+/* A code of set 2 or 1 with its prefixes. */
+static unsigned plain_codes(unsigned set, bool down, uint8_t set2, bool extended, uint8_t *out)
 {
     unsigned n = 0;
 
-    if (hid >= ARRAY_LEN(keys)) {
-        return 0;
+    if (extended) {
+        out[n++] = 0xe0;
     }
+    if (set == 1) {
+        out[n++] = ps2_translate(set2) | (down ? 0 : 0x80);
+        return n;
+    }
+    if (!down) {
+        out[n++] = 0xf0;
+    }
+    out[n++] = set2;
+    return n;
+}
+
+/*
+ * The keys that the AT's keyboard had on the keypad only: programs that know no prefix must see the
+ * keypad's, in the state in which it moves and does not type.  So with Num Lock a shift is feigned,
+ * and shifts that are held are feigned to be up; and taken back when the key is let go.
+ */
+static unsigned fake_shifts(unsigned hid, unsigned set, bool begin, struct ps2_mods mods,
+                            uint8_t *out)
+{
+    bool grey = hid >= HID_INSERT && hid <= HID_UP, shift = mods.left_shift || mods.right_shift;
+    unsigned n = 0;
+
+    if (grey && mods.num && !shift) {
+        return plain_codes(set, begin, 0x12, true, out);
+    }
+    if ((grey && !mods.num) || hid == HID_KEYPAD_DIVIDE) {
+        n += mods.left_shift ? plain_codes(set, !begin, 0x12, true, out) : 0;
+        n += mods.right_shift ? plain_codes(set, !begin, 0x59, true, out + n) : 0;
+    }
+    return n;
+}
+
+bool ps2_key_minds_mods(unsigned hid)
+{
+    return (hid >= HID_INSERT && hid <= HID_UP) || hid == HID_KEYPAD_DIVIDE ||
+           hid == HID_PRINT_SCREEN;
+}
+
+enum ps2_key_class ps2_key_set3_class(unsigned hid)
+{
+    switch (hid) {
+    case 0xe0 ... 0xe2: /* left modifiers, right Shift, Caps Lock */
+    case 0xe5:
+    case 0x39:
+        return PS2_KEY_MAKE_BREAK;
+    case 0x29:          /* Esc */
+    case 0x3a ... 0x4b: /* F1 to Page Up */
+    case 0x4d:          /* End, Page Down */
+    case 0x4e:
+    case 0x53 ... 0x56: /* the keypad but + */
+    case 0x58 ... 0x63:
+    case 0x65: /* Menu, right Ctrl, right Alt, the Windows keys */
+    case 0xe3:
+    case 0xe4:
+    case 0xe6:
+    case 0xe7:
+        return PS2_KEY_MAKE_ONLY;
+    default:
+        return PS2_KEY_TYPEMATIC;
+    }
+}
+
+uint8_t ps2_key_set3(unsigned hid)
+{
+    return hid == HID_PAUSE ? 0x62 : hid == HID_PRINT_SCREEN ? 0x57 : keys[hid & 255].set3;
+}
+
+unsigned ps2_key_codes(unsigned hid, unsigned set, bool down, struct ps2_mods mods, uint8_t *out)
+{
+    const struct key *k = &keys[hid & 255];
+    unsigned n = 0;
+
     if (hid == HID_PAUSE) {
         return pause_codes(set, down, mods, out);
     }
     if (hid == HID_PRINT_SCREEN) {
         return print_codes(set, down, mods, out);
     }
-    const struct key *k = &keys[hid];
     if (set == 3) {
-        if (!k->set3) {
-            return 0;
-        }
-        if (!down) {
+        if (k->set3 && !down) {
             out[n++] = 0xf0;
         }
-        out[n++] = k->set3;
+        if (k->set3) {
+            out[n++] = k->set3;
+        }
         return n;
     }
-    if (!k->set2) {
+    if (!k->set2 || (k->flags & ONCE && !down)) {
         return 0;
     }
-    if (k->extended) {
-        out[n++] = 0xe0;
+    if (down) {
+        n = fake_shifts(hid, set, true, mods, out);
     }
-    if (set == 1) {
-        out[n++] = ps2_translate(k->set2) | (down ? 0 : 0x80);
-        return n;
-    }
+    n += plain_codes(set, down || k->flags & ONCE, k->set2, k->flags & E, out + n);
     if (!down) {
-        out[n++] = 0xf0;
+        n += fake_shifts(hid, set, false, mods, out + n);
     }
-    out[n++] = k->set2;
     return n;
 }

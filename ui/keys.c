@@ -4,7 +4,7 @@
  * Codes follow the USB HID Usage Tables 1.12, section 10; which keys exist is hw/ps2_keys.c's
  * business.
  *
- * Not here: keys of other layouts than US (their places are the same), multimedia keys.
+ * Not here: keys of other layouts than US (their places are the same).
  */
 #include "ui/keys.h"
 #include "ui/parse.h"
@@ -41,7 +41,16 @@ static const struct {
     {"kp_6", 0x5e},         {"kp_7", 0x5f},         {"kp_8", 0x60},
     {"kp_9", 0x61},         {"kp_0", 0x62},         {"kp_decimal", 0x63},
     {"less", 0x64},         {"menu", 0x65},         {"compose", 0x65},
-    {"power", 0x66},
+    {"power", 0x66},        {"kp_equals", 0x67},    {"mute", 0x7f},
+    {"volumeup", 0x80},     {"volumedown", 0x81},   {"kp_comma", 0x85},
+    {"ro", 0x87},           {"hiragana", 0x88},     {"yen", 0x89},
+    {"henkan", 0x8a},       {"muhenkan", 0x8b},     {"lang1", 0x90},
+    {"lang2", 0x91},        {"audioplay", 0xe8},    {"audiostop", 0xe9},
+    {"audioprev", 0xea},    {"audionext", 0xeb},    {"ac_home", 0xf0},
+    {"ac_back", 0xf1},      {"ac_forward", 0xf2},   {"find", 0xf4},
+    {"sleep", 0xf8},        {"wake", 0xf9},         {"ac_refresh", 0xfa},
+    {"calculator", 0xfb},   {"mail", 0xfc},         {"mediaselect", 0xfd},
+    {"computer", 0xfe},     {"ac_bookmarks", 0xff},
 };
 
 uint8_t key_find(const char *name)

@@ -140,14 +140,33 @@ static void pc_add_e820(struct machine *m, struct device *fw_cfg)
     fw_cfg_add_file_copy(fw_cfg, "etc/e820", map, high ? sizeof map : E820_ENTRY_BYTES);
 }
 
-/* The same machine has the same UUID at every start (version 8, from its name); in network byte
- * order. */
+/* The bytes of a UUID's text; false: it is none. */
+static bool pc_parse_uuid(const char *text, uint8_t uuid[16])
+{
+    unsigned n = 0;
+
+    if (!text || !g_uuid_string_is_valid(text)) {
+        return false;
+    }
+    for (const char *p = text; *p; p += 2) {
+        p += *p == '-';
+        uuid[n++] = (uint8_t)(g_ascii_xdigit_value(p[0]) << 4 | g_ascii_xdigit_value(p[1]));
+    }
+    return true;
+}
+
+/* The same machine has the same UUID at every start (version 8, from its name, if it was given
+ * none); in network byte order. */
 static void pc_uuid(const struct vm_config *c, uint8_t uuid[16])
 {
     GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
     uint8_t digest[32];
     gsize len = sizeof digest;
 
+    if (pc_parse_uuid(c->uuid, uuid)) {
+        g_checksum_free(sum);
+        return;
+    }
     g_checksum_update(sum, (const guchar *)"candela machine ", -1);
     g_checksum_update(sum, (const guchar *)(c->name ? c->name : ""), -1);
     g_checksum_get_digest(sum, digest, &len);

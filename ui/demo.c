@@ -8,6 +8,7 @@
 #include "ui/commands.h"
 #include "ui/drive.h"
 #include "ui/images.h"
+#include "ui/library_run.h"
 #include "ui/nic.h"
 #include "ui/parse.h"
 #include "ui/run.h"
@@ -18,12 +19,37 @@
 
 enum { LAB_MAGIC = 0x0c, LAB_AT_END = 0x10, LAB_POWER_OFF = 1, DEMO_SECONDS = 180 };
 
+/* A machine with a key file: its options, then the command line's, over those of `o`. */
+static bool command_take_machine(struct options *o, int argc, char *const *argv, GError **err)
+{
+    struct library_run *run = library_run_open(o->machine, err);
+    struct options with;
+
+    if (!run) {
+        return false;
+    }
+    options_init(&with);
+    memcpy(with.given, o->given, sizeof with.given);
+    with.takes_machine = true;
+    with.run = run;
+    /* A name that is no name for guests is only not told to them. */
+    options_set(&with, (unsigned)options_find("name"), library_run_name(run), NULL);
+    bool good = cvm_apply(library_run_cvm(run), &with, err) && options_take(&with, argc, argv, err);
+    options_clear(o);
+    *o = with;
+    return good;
+}
+
 /* Parse; -1: go on, else the exit code. */
 static int command_options(struct options *o, int argc, char *const *argv)
 {
     GError *err = NULL;
+    bool good = options_take(o, argc, argv, &err);
 
-    if (!options_parse(o, argc, argv, &err)) {
+    if (good && !o->answer->len && o->machine) {
+        good = command_take_machine(o, argc, argv, &err);
+    }
+    if (!good || (!o->answer->len && !options_finish(o, &err))) {
         return run_report(err);
     }
     if (o->answer->len) {
@@ -41,6 +67,7 @@ static void run_advice(void)
           "  candela run -hda disk.img -m 1G -nographic\n"
           "  candela run -kernel vmlinuz -initrd initrd.img -append console=ttyS0 -nographic\n"
           "  candela run -boot n -nographic   from the network, by iPXE\n"
+          "  candela create lab --disk 20G    a machine with a name; then: candela run lab\n"
           "  candela demo                     the built-in guest, needs no image\n"
           "candela run --help lists the options.\n",
           stderr);
@@ -48,19 +75,23 @@ static void run_advice(void)
 
 int command_run(int argc, char *const *argv)
 {
+    struct library_run *run;
     struct options o;
     int code;
 
     options_init(&o);
+    o.takes_machine = true;
     code = command_options(&o, argc, argv);
-    if (code < 0 && !options_has_image(&o)) {
+    if (code < 0 && !o.run && !options_has_image(&o)) {
         run_advice();
         code = EXIT_USAGE;
     }
     if (code < 0) {
         code = run_machine(&o);
     }
+    run = o.run;
     options_clear(&o);
+    library_run_close(run);
     return code;
 }
 

@@ -6,29 +6,7 @@
  */
 #include "ui/disk.h"
 #include "ui/disk_progress.h"
-#include <json-glib/json-glib.h>
-
-/* Names ---------------------------------------------------------------------------------------- */
-
-/* Valid UTF-8 without control characters. */
-static char *clean(const char *text)
-{
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
-    GString *out = g_string_new(NULL);
-
-    for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
-        gunichar c = g_utf8_get_char(p);
-        g_string_append_unichar(out, g_unichar_isprint(c) ? c : 0xfffd);
-    }
-    return g_string_free(out, FALSE);
-}
-
-static char *time_text(int64_t time)
-{
-    g_autoptr(GDateTime) t = g_date_time_new_from_unix_utc(time);
-
-    return t ? g_date_time_format(t, "%Y-%m-%dT%H:%M:%SZ") : g_strdup("?");
-}
+#include "ui/text.h"
 
 static bool is_vhd(enum disk_kind kind)
 {
@@ -52,7 +30,7 @@ static void line(GString *out, const char *what, const char *fmt, ...)
     va_start(args, fmt);
     g_autofree char *text = g_strdup_vprintf(fmt, args);
     va_end(args);
-    g_autofree char *shown = clean(text);
+    g_autofree char *shown = text_clean(text);
     g_string_append_printf(out, "%-14s %s\n", what, shown);
 }
 
@@ -76,7 +54,7 @@ static void parent_lines(GString *out, const struct disk_info *info)
     }
     line(out, "parent's uuid", "%s", p->uuid);
     if (p->time) {
-        g_autofree char *time = time_text(p->time);
+        g_autofree char *time = text_time(p->time);
         line(out, "parent's time", "%s", time);
     }
     for (unsigned i = 1; info->chain && i < info->chain->len; i++) {
@@ -94,7 +72,7 @@ char *disk_info_text(const struct disk_info *info)
     size_line(out, "on the host", info->host_bytes);
     line(out, "use", "%s", use_texts[info->use]);
     if (is_vhd(info->kind)) {
-        g_autofree char *time = time_text(info->time);
+        g_autofree char *time = text_time(info->time);
 
         line(out, "geometry", "%u cylinders, %u heads, %u sectors", info->cylinders, info->heads,
              info->sectors);
@@ -123,11 +101,11 @@ char *disk_info_text(const struct disk_info *info)
 char *disk_report_text(const struct disk_report *r)
 {
     GString *out = g_string_new(NULL);
-    g_autofree char *path = clean(r->path);
+    g_autofree char *path = text_clean(r->path);
 
     for (unsigned i = 0; i < r->findings->len; i++) {
         const struct disk_finding *f = &g_array_index(r->findings, struct disk_finding, i);
-        g_autofree char *text = clean(f->text);
+        g_autofree char *text = text_clean(f->text);
 
         g_string_append_printf(out, "%s: %s: %s%s\n", path,
                                f->severity == DISK_NOTE ? "note" : "damage", text,
@@ -148,12 +126,12 @@ char *disk_report_text(const struct disk_report *r)
 /* The chain is drawn to the right, children one below the other. */
 static void tree_draw(GString *out, const struct disk_node *n, const char *before, const char *more)
 {
-    g_autofree char *path = clean(n->path), *size = size_text(n->size);
+    g_autofree char *path = text_clean(n->path), *size = size_text(n->size);
 
     g_string_append_printf(out, "%s%s (%s, %s)%s\n", before, path, disk_kind_name(n->kind), size,
                            n->here ? "  <--" : "");
     if (n->problem) {
-        g_autofree char *problem = clean(n->problem);
+        g_autofree char *problem = text_clean(n->problem);
         g_string_append_printf(out, "%s    %s\n", more, problem);
     }
     for (unsigned i = 0; i < n->children->len; i++) {
@@ -170,7 +148,7 @@ char *disk_tree_text(const struct disk_node *root)
     GString *out = g_string_new(NULL);
 
     if (root->missing) {
-        g_autofree char *name = clean(root->missing);
+        g_autofree char *name = text_clean(root->missing);
 
         g_string_append_printf(out, "%s (not found)\n", name);
         tree_draw(out, root, "`-- ", "    ");
@@ -182,62 +160,10 @@ char *disk_tree_text(const struct disk_node *root)
 
 /* JSON ----------------------------------------------------------------------------------------- */
 
-static void put_text(JsonBuilder *b, const char *name, const char *text)
-{
-    g_autofree char *valid = text ? g_utf8_make_valid(text, -1) : NULL;
-
-    json_builder_set_member_name(b, name);
-    if (valid) {
-        json_builder_add_string_value(b, valid);
-    } else {
-        json_builder_add_null_value(b);
-    }
-}
-
-static void put_number(JsonBuilder *b, const char *name, uint64_t n)
-{
-    json_builder_set_member_name(b, name);
-    json_builder_add_int_value(b, (gint64)n);
-}
-
-static void put_bool(JsonBuilder *b, const char *name, bool yes)
-{
-    json_builder_set_member_name(b, name);
-    json_builder_add_boolean_value(b, yes);
-}
-
-static void put_time(JsonBuilder *b, const char *name, int64_t time)
-{
-    g_autofree char *text = time ? time_text(time) : NULL;
-
-    put_text(b, name, text);
-}
-
 static void put_kind(JsonBuilder *b, enum disk_kind kind)
 {
-    put_text(b, "format", is_vhd(kind) ? "vhd" : "raw");
-    put_text(b, "type", is_vhd(kind) ? disk_kind_name(kind) : NULL);
-}
-
-/* Frees the builder. */
-static char *json_finish(JsonBuilder *b)
-{
-    g_autoptr(JsonGenerator) gen = json_generator_new();
-    JsonNode *root;
-
-    json_builder_end_object(b);
-    root = json_builder_get_root(b);
-    json_generator_set_root(gen, root);
-    json_generator_set_pretty(gen, TRUE);
-    g_autofree char *text = json_generator_to_data(gen, NULL);
-    json_node_unref(root);
-    g_object_unref(b);
-    return g_strconcat(text, "\n", NULL);
-}
-
-static JsonBuilder *json_start(void)
-{
-    return json_builder_begin_object(json_builder_new());
+    json_put_text(b, "format", is_vhd(kind) ? "vhd" : "raw");
+    json_put_text(b, "type", is_vhd(kind) ? disk_kind_name(kind) : NULL);
 }
 
 static void put_vhd(JsonBuilder *b, const struct disk_info *info)
@@ -246,27 +172,27 @@ static void put_vhd(JsonBuilder *b, const struct disk_info *info)
 
     json_builder_set_member_name(b, "geometry");
     json_builder_begin_object(b);
-    put_number(b, "cylinders", info->cylinders);
-    put_number(b, "heads", info->heads);
-    put_number(b, "sectors_per_track", info->sectors);
+    json_put_number(b, "cylinders", info->cylinders);
+    json_put_number(b, "heads", info->heads);
+    json_put_number(b, "sectors_per_track", info->sectors);
     json_builder_end_object(b);
-    put_text(b, "creator", info->creator);
-    put_text(b, "creator_version", version);
-    put_text(b, "creator_os", info->creator_os);
-    put_text(b, "uuid", info->uuid);
-    put_time(b, "created", info->time);
-    put_bool(b, "saved_state", info->saved_state);
+    json_put_text(b, "creator", info->creator);
+    json_put_text(b, "creator_version", version);
+    json_put_text(b, "creator_os", info->creator_os);
+    json_put_text(b, "uuid", info->uuid);
+    json_put_time(b, "created", info->time);
+    json_put_bool(b, "saved_state", info->saved_state);
 }
 
 static void put_parent(JsonBuilder *b, const struct disk_info *info)
 {
     json_builder_set_member_name(b, "parent");
     json_builder_begin_object(b);
-    put_text(b, "name", info->parent.name);
-    put_text(b, "path", info->parent.path);
-    put_text(b, "uuid", info->parent.uuid);
-    put_time(b, "changed", info->parent.time);
-    put_text(b, "problem", info->parent.problem);
+    json_put_text(b, "name", info->parent.name);
+    json_put_text(b, "path", info->parent.path);
+    json_put_text(b, "uuid", info->parent.uuid);
+    json_put_time(b, "changed", info->parent.time);
+    json_put_text(b, "problem", info->parent.problem);
     json_builder_end_object(b);
     json_builder_set_member_name(b, "chain");
     json_builder_begin_array(b);
@@ -281,24 +207,24 @@ char *disk_info_json(const struct disk_info *info)
 {
     JsonBuilder *b = json_start();
 
-    put_text(b, "path", info->path);
+    json_put_text(b, "path", info->path);
     put_kind(b, info->kind);
-    put_number(b, "virtual_size", info->size);
-    put_number(b, "file_size", info->file_bytes);
-    put_number(b, "host_size", info->host_bytes);
-    put_text(b, "use", use_names[info->use]);
+    json_put_number(b, "virtual_size", info->size);
+    json_put_number(b, "file_size", info->file_bytes);
+    json_put_number(b, "host_size", info->host_bytes);
+    json_put_text(b, "use", use_names[info->use]);
     if (is_vhd(info->kind)) {
         put_vhd(b, info);
     }
     if (info->kind >= DISK_DYNAMIC) {
-        put_number(b, "block_size", info->block_bytes);
-        put_number(b, "blocks", info->blocks);
-        put_number(b, "blocks_allocated", info->blocks_used);
+        json_put_number(b, "block_size", info->block_bytes);
+        json_put_number(b, "blocks", info->blocks);
+        json_put_number(b, "blocks_allocated", info->blocks_used);
     }
     if (info->kind == DISK_DIFFERENCING) {
         put_parent(b, info);
     }
-    put_text(b, "note", info->note);
+    json_put_text(b, "note", info->note);
     return json_finish(b);
 }
 
@@ -306,14 +232,14 @@ char *disk_report_json(const struct disk_report *r)
 {
     JsonBuilder *b = json_start();
 
-    put_text(b, "path", r->path);
-    put_text(b, "format", r->vhd ? "vhd" : "raw");
-    put_text(b, "type", is_vhd(r->kind) ? disk_kind_name(r->kind) : NULL);
-    put_bool(b, "sound", !r->damages);
+    json_put_text(b, "path", r->path);
+    json_put_text(b, "format", r->vhd ? "vhd" : "raw");
+    json_put_text(b, "type", is_vhd(r->kind) ? disk_kind_name(r->kind) : NULL);
+    json_put_bool(b, "sound", !r->damages);
     if (r->kind >= DISK_DYNAMIC) {
-        put_number(b, "blocks", r->blocks);
-        put_number(b, "blocks_allocated", r->blocks_used);
-        put_number(b, "orphaned_bytes", r->orphaned_bytes);
+        json_put_number(b, "blocks", r->blocks);
+        json_put_number(b, "blocks_allocated", r->blocks_used);
+        json_put_number(b, "orphaned_bytes", r->orphaned_bytes);
     }
     json_builder_set_member_name(b, "findings");
     json_builder_begin_array(b);
@@ -321,11 +247,11 @@ char *disk_report_json(const struct disk_report *r)
         const struct disk_finding *f = &g_array_index(r->findings, struct disk_finding, i);
 
         json_builder_begin_object(b);
-        put_text(b, "code", f->code);
-        put_text(b, "severity", f->severity == DISK_NOTE ? "note" : "damage");
-        put_text(b, "text", f->text);
-        put_bool(b, "repairable", f->repairable);
-        put_bool(b, "repaired", f->repaired);
+        json_put_text(b, "code", f->code);
+        json_put_text(b, "severity", f->severity == DISK_NOTE ? "note" : "damage");
+        json_put_text(b, "text", f->text);
+        json_put_bool(b, "repairable", f->repairable);
+        json_put_bool(b, "repaired", f->repaired);
         json_builder_end_object(b);
     }
     json_builder_end_array(b);
@@ -334,12 +260,12 @@ char *disk_report_json(const struct disk_report *r)
 
 static void put_node(JsonBuilder *b, const struct disk_node *n)
 {
-    put_text(b, "path", n->path);
+    json_put_text(b, "path", n->path);
     put_kind(b, n->kind);
-    put_number(b, "virtual_size", n->size);
-    put_bool(b, "asked_for", n->here);
-    put_text(b, "problem", n->problem);
-    put_text(b, "missing_parent", n->missing);
+    json_put_number(b, "virtual_size", n->size);
+    json_put_bool(b, "asked_for", n->here);
+    json_put_text(b, "problem", n->problem);
+    json_put_text(b, "missing_parent", n->missing);
     json_builder_set_member_name(b, "children");
     json_builder_begin_array(b);
     for (unsigned i = 0; i < n->children->len; i++) {

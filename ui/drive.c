@@ -256,8 +256,25 @@ static bool drive_check_place(const struct options *o, const struct drive_reques
                       r->from, ide_places[c->index & 3], c->index);
 }
 
+/* What the key file has in a place that the command line fills is not there. */
+static void drive_drop_weak(struct options *o)
+{
+    for (unsigned i = 0; i < o->drives->len;) {
+        const struct drive_request *r = g_ptr_array_index(o->drives, i);
+        const struct drive_request *other =
+            r->weak && r->has_index ? drive_at(o, r, r->config.interface, r->config.index) : NULL;
+
+        if (other && !other->weak) {
+            g_ptr_array_remove_index(o->drives, i);
+        } else {
+            i++;
+        }
+    }
+}
+
 bool drive_place_all(struct options *o, GError **err)
 {
+    drive_drop_weak(o);
     for (unsigned i = 0; i < o->drives->len; i++) {
         const struct drive_request *r = g_ptr_array_index(o->drives, i);
 

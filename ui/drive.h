@@ -9,6 +9,7 @@
 struct drive_request {
     struct drive_config config; /* config.index counts only with has_index */
     bool has_index, has_snapshot;
+    bool weak;  /* gives its place to another that asks for it */
     char *from; /* the option as typed, for messages */
 };
 
@@ -18,7 +19,8 @@ struct drive_request *drive_request_new(const char *option, const char *file,
                                         enum drive_if interface, enum drive_media media);
 /* The long form; NULL with a CONFIG error. */
 struct drive_request *drive_parse(const char *option, const char *text, GError **err);
-/* Give every drive its place in o->vm.drives; false when two want the same or there is none left.
+/* Give every drive its place in o->vm.drives (weak ones, if it is taken, none); false when two want
+ * the same or there is none left.
  */
 bool drive_place_all(struct options *o, GError **err);
 /* The keys and values of -drive, for `-drive help`. */

@@ -142,8 +142,8 @@ struct library_start_args {
 bool library_start(const struct library_start_args *a, int *exit_code, GError **err);
 /*
  * A command of the monitor for a running machine ("stop", "cont", "system_powerdown", "quit",
- * "change ide1-cd0 \"/a b.iso\""): what it answers, g_free; NULL with the command's own error, or a
- * FILE error when the machine does not run.  Waits up to `timeout_ms`.
+ * "change ide1-cd0 \"/a b.iso\""): what it answers, g_free; NULL with a
+ * HOST error: the command's own, or that the machine does not run.  Waits up to `timeout_ms`.
  */
 char *library_control(const char *what, const char *command, int timeout_ms, GError **err);
 /* End a running machine's process: by "quit", and where that is not heard by signals.  Waits. */

@@ -19,7 +19,19 @@ static const struct subcommand {
     int (*run)(int argc, char *const *argv);
     void (*complete)(struct completion *c, int argc, char *const *argv);
 } subcommands[] = {
-    {"run", "run a machine: candela run [options]", command_run, options_complete},
+    {"run", "run a machine: candela run [NAME | FILE.cvm] [options]", command_run, complete_run},
+    {"create", "make a machine with a name, kept in the library", command_create, complete_create},
+    {"list", "the machines of the library, and how they are", command_list, complete_list},
+    {"show", "what a machine is made of, and how it is", command_show, complete_show},
+    {"set", "change a machine's options", command_set, complete_set},
+    {"clone", "copy a machine and its disks", command_clone, complete_clone},
+    {"rename", "give a machine another name", command_rename, complete_rename},
+    {"delete", "remove a machine and its disks", command_delete, complete_delete},
+    {"start", "run a machine in the background", command_start, complete_start},
+    {"stop", "press a running machine's power button, or turn it off", command_stop, complete_stop},
+    {"pause", "hold a running machine", command_pause, complete_pause},
+    {"resume", "let a held machine go on", command_resume, complete_resume},
+    {"ctl", "give a running machine a command of the monitor", command_ctl, complete_ctl},
     {"demo", "run the built-in lab guest, which reports what its PC is made of", command_demo,
      options_complete},
     {"disk", "make, look at, check and change disk images", command_disk, complete_disk},

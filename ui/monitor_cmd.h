@@ -105,7 +105,8 @@ struct session {
     struct machine *m;
     unsigned cpu; /* the processor that registers and linear addresses are of */
     unsigned buttons;
-    uint8_t held[8]; /* keys that sendkey holds down, and when they are let go */
+    const char *folder; /* where relative names of files start; NULL: this process's current one */
+    uint8_t held[8];    /* keys that sendkey holds down, and when they are let go */
     unsigned held_count, held_watch;
     bool terminal_asked, terminal; /* by `editing`: for the monitor to look at */
     struct call *call;             /* the command under way */

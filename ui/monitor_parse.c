@@ -231,6 +231,14 @@ static bool word_parse(struct session *s, const struct arg_desc *a, bool last, s
         return drive_parse_name(s->m, v, err);
     case ARG_NIC:
         return nic_parse_id(s->m, a, last, v, err);
+    case ARG_FILE:
+        if (s->folder && !g_path_is_absolute(v->text)) {
+            char *path = g_build_filename(s->folder, v->text, NULL);
+
+            g_free(v->text);
+            v->text = path;
+        }
+        return true;
     default:
         return true;
     }

@@ -24,8 +24,9 @@ void nic_help(GString *out);
 /*
  * Give every card without a MAC address one: locally administered, of no other card of the machine,
  * and the same at every start.  It follows from the card's place and from what the machine is known
- * by: its name, or else this host and the path of the first disk that keeps what the guest writes.
- * A machine that has neither gets other addresses at every start, as several may run at a time.
+ * by: its UUID, if it was given one, its name, or else this host and the path of the first disk
+ * that keeps what the guest writes. A machine that has neither gets other addresses at every start,
+ * as several may run at a time.
  */
 void nic_give_macs(struct vm_config *c);
 /* The address of card `index` of a machine that is known by `identity`; `tries` counts those that

@@ -71,7 +71,12 @@ void nic_identity(const struct vm_config *c, uint8_t identity[32])
     GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
     gsize len = DIGEST;
 
-    if (c->name) {
+    if (c->uuid) {
+        g_autofree char *uuid = g_ascii_strdown(c->uuid, -1);
+
+        sum_text(sum, "candela uuid");
+        sum_text(sum, uuid);
+    } else if (c->name) {
         sum_text(sum, "candela name");
         sum_text(sum, c->name);
     } else if (disk) {

@@ -103,7 +103,7 @@ bool option_table_take(const struct option_table *t, int argc, char *const *argv
     if (s.takes == NO_ARG && val) {
         return parse_fail(err, "%s takes no value", opt);
     }
-    if (!val && s.takes != NO_ARG && *at < argc &&
+    if (!val && s.takes != NO_ARG && s.takes != SWITCH_ARG && *at < argc &&
         (s.takes == ARG || (t->is_value && t->is_value(argv[*at])))) {
         val = argv[(*at)++];
     }

@@ -8,7 +8,12 @@
 
 #include "hw/core/base.h"
 
-enum option_takes { NO_ARG, ARG, OPTIONAL_ARG };
+enum option_takes {
+    NO_ARG,
+    ARG,
+    OPTIONAL_ARG,
+    SWITCH_ARG, /* on or off behind an equals sign; alone: on */
+};
 enum { OPTION_NAMES = 4 };
 
 /* What a row of any table says about one option. */

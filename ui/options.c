@@ -32,6 +32,10 @@ struct option_row {
     bool two;            /* the first name is shown with two dashes */
     const char *endings; /* as in struct option_spec */
     unsigned extra;      /* the setter's own */
+    enum option_store store;
+    enum option_paths paths;
+    bool adds;      /* what the command line gives comes to what the key file has */
+    unsigned group; /* rows of the same group, but 0, stand for each other */
 };
 
 /* Setters ------------------------------------------------------------------------------------- */
@@ -59,10 +63,13 @@ static bool set_append(struct options *o, const struct option_row *row, const ch
 static bool set_flag(struct options *o, const struct option_row *row, const char *opt,
                      const char *val, GError **err)
 {
-    (void)opt;
-    (void)val;
-    (void)err;
-    *(bool *)((char *)o + row->offset) = true;
+    bool on = true;
+
+    if (val && !parse_switch(val, &on, err)) {
+        g_prefix_error(err, "%s: ", opt);
+        return false;
+    }
+    *(bool *)((char *)o + row->offset) = on;
     return true;
 }
 
@@ -133,6 +140,7 @@ static bool set_drive(struct options *o, const struct option_row *row, const cha
     (void)row;
     r = drive_parse(opt, val, err);
     if (r) {
+        r->weak = o->weak;
         g_ptr_array_add(o->drives, r);
     }
     return r != NULL;
@@ -172,6 +180,20 @@ static bool set_name(struct options *o, const struct option_row *row, const char
     return true;
 }
 
+static bool set_uuid(struct options *o, const struct option_row *row, const char *opt,
+                     const char *val, GError **err)
+{
+    (void)row;
+    if (!g_uuid_string_is_valid(val)) {
+        return parse_fail(err,
+                          "%s %s: a UUID has 32 hexadecimal digits in five groups, such as "
+                          "1b4e28ba-2fa1-41d2-883f-0016d3cca427",
+                          opt, val);
+    }
+    parse_put(&o->vm.uuid, val);
+    return true;
+}
+
 enum { PLACE_CD = 16, PLACE_FLOPPY = 32 };
 
 static bool set_medium(struct options *o, const struct option_row *row, const char *opt,
@@ -186,6 +208,7 @@ static bool set_medium(struct options *o, const struct option_row *row, const ch
                           row->extra & PLACE_CD ? DRIVE_CDROM : DRIVE_DISK);
     r->has_index = !(row->extra & PLACE_CD);
     r->config.index = row->extra & 3;
+    r->weak = o->weak;
     g_ptr_array_add(o->drives, r);
     return true;
 }
@@ -526,9 +549,27 @@ static const struct option_row rows[] = {
 #include "ui/options.inc"
 };
 
+static_assert(ARRAY_LEN(rows) <= OPTIONS_MAX, "struct options.given has a bit for each");
+
 const char *options_name(unsigned n)
 {
     return n < ARRAY_LEN(rows) ? rows[n].names[0] : NULL;
+}
+
+bool options_info(unsigned n, struct option_info *out)
+{
+    const struct option_row *row = &rows[n];
+
+    if (n >= ARRAY_LEN(rows)) {
+        return false;
+    }
+    *out = (struct option_info){.name = row->names[0],
+                                .arg = row->arg,
+                                .help = row->help,
+                                .takes = row->takes,
+                                .store = row->store,
+                                .paths = row->paths};
+    return true;
 }
 
 static bool options_spec(const struct option_table *t, unsigned n, struct option_spec *out)
@@ -559,9 +600,40 @@ static const struct option_table table = {
     .is_value = is_optional_value,
 };
 
+const struct option_table *options_table(void)
+{
+    return &table;
+}
+
+int options_find(const char *name)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        for (unsigned n = 0; n < OPTION_NAMES && rows[i].names[n]; n++) {
+            if (!strcmp(rows[i].names[n], name)) {
+                return (int)i;
+            }
+        }
+    }
+    return -1;
+}
+
+bool options_is_given(const struct options *o, unsigned n)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        bool same = i == n || (rows[i].group && rows[i].group == rows[n].group);
+
+        if (same && !rows[n].adds && o->given[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void options_help(GString *out)
 {
-    g_string_append(out, "Usage: candela run [options]\n\n"
+    g_string_append(out, "Usage: candela run [MACHINE | FILE.cvm] [options]\n\n"
+                         "MACHINE is one of the library (candela list); the options go before what "
+                         "its file says.\n"
                          "Each option may have one dash or two; a value may follow '='.  DEV, and "
                          "every value with\na list, answers 'help': -serial help.\n\n");
     option_table_help(&table, out);
@@ -587,10 +659,23 @@ static bool option_stray(const char *word, GError **err)
                           "with -fda, a kernel with -kernel",
                           word);
     }
-    return parse_fail(err,
-                      "'%s' is no option, and machines by name come with a later version (candela "
-                      "run --help)",
-                      word);
+    return parse_fail(err, "'%s' is no option (%s --help)", word, table.command);
+}
+
+/* A word that is no option: the machine, if there can be one and it was not named yet. */
+static bool option_take_word(struct options *o, const char *word, GError **err)
+{
+    bool image = !g_str_has_suffix(word, ".cvm") && strcspn(word, "/.") < strlen(word) &&
+                 g_file_test(word, G_FILE_TEST_IS_REGULAR);
+
+    if (!o->takes_machine || image) {
+        return option_stray(word, err);
+    }
+    if (o->machine) {
+        return parse_fail(err, "'%s' and '%s': one machine at a time", o->machine, word);
+    }
+    parse_put(&o->machine, word);
+    return true;
 }
 
 /* One option at argv[*at]; moves *at past it. */
@@ -603,6 +688,7 @@ static bool option_take(struct options *o, int argc, char *const *argv, int *at,
     }
     g_autofree char *opt = word.opt;
     const struct option_row *row = &rows[word.row];
+    o->given[word.row] = true;
     if (!row->set) {
         options_help(o->answer);
         return true;
@@ -614,117 +700,37 @@ static bool option_take(struct options *o, int argc, char *const *argv, int *at,
     return row->set(o, row, opt, word.val, err);
 }
 
-static bool is_stdio(const char *dev)
+bool options_set(struct options *o, unsigned n, const char *val, GError **err)
 {
-    size_t len = dev ? strcspn(dev, ",") : 0;
+    const struct option_row *row = &rows[n];
+    bool on = true;
 
-    return dev && ((len == 5 && !strncmp(dev, "stdio", len)) ||
-                   (len == 9 && !strncmp(dev, "mon:stdio", len)));
+    if (row->takes == OPTIONAL_ARG && (!*val || parse_switch(val, &on, NULL))) {
+        return !on || row->set(o, row, row->names[0], NULL, err);
+    }
+    return row->set(o, row, row->names[0], val, err);
 }
 
-/* How many endpoints are the terminal. */
-static unsigned options_stdios(const struct options *o)
+bool options_take(struct options *o, int argc, char *const *argv, GError **err)
 {
-    return (unsigned)is_stdio(o->vm.serial[0]) + is_stdio(o->vm.serial[1]) +
-           is_stdio(o->vm.debugcon) + is_stdio(o->monitor);
-}
+    bool options = true;
 
-/* -nographic: what of COM1 and the monitor has no place of its own goes on the terminal. */
-static void options_use_terminal(struct options *o)
-{
-    if (!o->serials && !o->monitor) {
-        parse_put(&o->vm.serial[0], "mon:stdio");
-    } else if (!o->serials) {
-        parse_put(&o->vm.serial[0], is_stdio(o->monitor) ? "none" : "stdio");
-    } else if (!o->monitor && !options_stdios(o)) {
-        parse_put(&o->monitor, "stdio");
+    for (int at = 0; at < argc && !o->answer->len;) {
+        if (options && !strcmp(argv[at], "--")) {
+            options = false;
+            at++;
+        } else if (!options || argv[at][0] != '-' || !argv[at][1]) {
+            if (!option_take_word(o, argv[at++], err)) {
+                return false;
+            }
+        } else if (!option_take(o, argc, argv, &at, err)) {
+            return false;
+        }
     }
-}
-
-/* A monitor at a socket is there for whoever comes, and keeps nobody waiting. */
-static void options_monitor_listens(struct options *o)
-{
-    if (o->monitor && g_str_has_prefix(o->monitor, "unix:") && !strchr(o->monitor, ',')) {
-        g_autofree char *text = g_strconcat(o->monitor, ",server,nowait", NULL);
-
-        parse_put(&o->monitor, text);
-    }
-}
-
-/* What can be judged only when all options are known. */
-static bool options_finish(struct options *o, GError **err)
-{
-    if (o->nographic) {
-        options_use_terminal(o);
-    }
-    if (options_stdios(o) > 1) {
-        return parse_fail(err, "the terminal (stdio) can be used once; -serial mon:stdio shares it "
-                               "between COM1 and the monitor");
-    }
-    options_monitor_listens(o);
-    if (o->monitor && g_str_has_prefix(o->monitor, "mon:")) {
-        return parse_fail(err, "-monitor %s: mon: is for -serial; write -monitor stdio",
-                          o->monitor);
-    }
-    if (!o->vm.kernel && (o->vm.initrd || o->vm.append)) {
-        return parse_fail(err, "%s needs -kernel FILE", o->vm.initrd ? "-initrd" : "-append");
-    }
-    return nic_finish(o, err) && drive_place_all(o, err);
+    return true;
 }
 
 bool options_parse(struct options *o, int argc, char *const *argv, GError **err)
 {
-    int at = 0;
-
-    while (at < argc) {
-        if (!strcmp(argv[at], "--")) {
-            at++;
-            return at == argc ? options_finish(o, err) : option_stray(argv[at], err);
-        }
-        if (argv[at][0] != '-' || !argv[at][1]) {
-            return option_stray(argv[at], err);
-        }
-        if (!option_take(o, argc, argv, &at, err)) {
-            return false;
-        }
-        if (o->answer->len) {
-            return true;
-        }
-    }
-    return options_finish(o, err);
-}
-
-bool options_has_image(const struct options *o)
-{
-    return o->drives->len || o->vm.kernel || o->vm.bios ||
-           (o->vm.boot_order && strchr(o->vm.boot_order, 'n'));
-}
-
-static void step_clear(gpointer data)
-{
-    g_free(((struct script_step *)data)->text);
-}
-
-void options_init(struct options *o)
-{
-    memset(o, 0, sizeof *o);
-    vm_config_init(&o->vm);
-    o->drives = g_ptr_array_new_with_free_func((GDestroyNotify)drive_request_free);
-    o->steps = g_array_new(FALSE, FALSE, sizeof(struct script_step));
-    g_array_set_clear_func(o->steps, step_clear);
-    o->answer = g_string_new(NULL);
-    o->host_key = host_key_at(0);
-}
-
-void options_clear(struct options *o)
-{
-    vm_config_clear(&o->vm);
-    g_ptr_array_unref(o->drives);
-    g_array_unref(o->steps);
-    g_free(o->screen);
-    g_free(o->audio);
-    g_free(o->stats);
-    g_free(o->monitor);
-    g_string_free(o->answer, TRUE);
-    memset(o, 0, sizeof *o);
+    return options_take(o, argc, argv, err) && (o->answer->len || options_finish(o, err));
 }

@@ -10,6 +10,7 @@
 #include "ui/audio.h"
 #include "ui/chr_host.h"
 #include "ui/disas.h"
+#include "ui/library_run.h"
 #include "ui/media.h"
 #include "ui/monitor.h"
 #include "ui/net.h"
@@ -239,6 +240,7 @@ static bool run_start(struct run *r, GError **err)
             script_start(r->script, r->m, r->m->serial[0]);
         }
     }
+    good = good && (!r->o->run || library_run_start(r->o->run, r->m, err));
     machine_unlock(r->m);
     r->begun = g_get_monotonic_time();
     return good && nets_start(r->nets, err) && audio_start(r->audio, err) && machine_run(r->m, err);
@@ -456,6 +458,9 @@ static int run_finish(struct run *r)
     good = !r->o->screen || screen_write(r->m, r->o->screen, &err);
     good &= !r->o->stats || run_write_stats(r, code, err ? NULL : &err);
     good &= run_check_log(r, err ? NULL : &err);
+    if (r->o->run) {
+        library_run_end(r->o->run, code);
+    }
     machine_unlock(r->m);
     good &= audio_finish(r->audio, err ? NULL : &err);
     return good ? code : run_report(err);
@@ -470,6 +475,7 @@ static void run_clear(struct run *r)
     for (unsigned i = 0; i < HOSTS; i++) {
         chr_host_close(r->hosts[i]);
     }
+    library_run_stop(r->o->run);
     monitor_free(r->monitor);
     window_free(r->window);
     audio_free(r->audio);

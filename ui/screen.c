@@ -114,6 +114,65 @@ bool screen_shot_has_text(const struct screen_shot *shot)
     return shot->has_text;
 }
 
+/* The mean of the pixels that one of the small picture stands for. */
+static uint32_t shrink_pixel(const struct surface *s, unsigned x0, unsigned x1, unsigned y0,
+                             unsigned y1)
+{
+    uint64_t sum[3] = {0}, count = (uint64_t)(x1 - x0) * (y1 - y0);
+
+    for (unsigned y = y0; y < y1; y++) {
+        const uint32_t *line =
+            (const uint32_t *)((const uint8_t *)s->pixels + (size_t)y * s->stride);
+
+        for (unsigned x = x0; x < x1; x++) {
+            sum[0] += line[x] & 0xff;
+            sum[1] += line[x] >> 8 & 0xff;
+            sum[2] += line[x] >> 16 & 0xff;
+        }
+    }
+    return (uint32_t)(sum[0] / count | sum[1] / count << 8 | sum[2] / count << 16);
+}
+
+void screen_shot_shrink(struct screen_shot *shot, unsigned width)
+{
+    struct surface *s = &shot->surface, small = {0};
+    unsigned w = MIN(width, s->width);
+    unsigned h = s->tube ? w * 3 / 4 : (unsigned)((uint64_t)s->height * w / s->width);
+
+    h = CLAMP(h, 1, 4 * width);
+    surface_resize(&small, w, h);
+    for (unsigned y = 0; y < h; y++) {
+        uint32_t *line = (uint32_t *)((uint8_t *)small.pixels + (size_t)y * small.stride);
+        unsigned y0 = (unsigned)((uint64_t)y * s->height / h);
+        unsigned y1 = (unsigned)((uint64_t)(y + 1) * s->height / h);
+
+        for (unsigned x = 0; x < w; x++) {
+            unsigned x0 = (unsigned)((uint64_t)x * s->width / w);
+            unsigned x1 = (unsigned)((uint64_t)(x + 1) * s->width / w);
+
+            line[x] = shrink_pixel(s, x0, MAX(x1, x0 + 1), y0, MAX(y1, y0 + 1));
+        }
+    }
+    surface_free(s);
+    *s = small;
+}
+
+uint32_t screen_shot_sum(const struct screen_shot *shot)
+{
+    const struct surface *s = &shot->surface;
+    uint32_t sum = 2166136261u; /* FNV-1a */
+
+    for (unsigned y = 0; y < s->height; y++) {
+        const uint32_t *line =
+            (const uint32_t *)((const uint8_t *)s->pixels + (size_t)y * s->stride);
+
+        for (unsigned x = 0; x < s->width; x++) {
+            sum = (sum ^ (line[x] & 0xffffff)) * 16777619u;
+        }
+    }
+    return sum;
+}
+
 void screen_shot_free(struct screen_shot *shot)
 {
     surface_free(&shot->surface);

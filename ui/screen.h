@@ -18,6 +18,11 @@ bool screen_shot_write(const struct screen_shot *shot, const char *what, const c
                        GError **err);
 /* False in a graphics mode. */
 bool screen_shot_has_text(const struct screen_shot *shot);
+/* Make the picture at most `width` pixels wide, each the mean of those it stands for, with square
+ * pixels. */
+void screen_shot_shrink(struct screen_shot *shot, unsigned width);
+/* A sum of the picture: another one for another picture, as good as always. */
+uint32_t screen_shot_sum(const struct screen_shot *shot);
 void screen_shot_free(struct screen_shot *shot);
 /* Whether the name ends in one of them. */
 bool screen_knows_ending(const char *path);

@@ -1,7 +1,7 @@
 /*
  * struct vm_config: defaults, copy, release.
  *
- * Not modelled: parsing (ui/options.c; the key file comes later).
+ * Not modelled: parsing (ui/options.c).
  */
 #include "hw/core/config.h"
 
@@ -40,6 +40,7 @@ static void nic_config_each_string(struct nic_config *n, void (*fn)(char **s))
 static void vm_config_each_string(struct vm_config *c, void (*fn)(char **s))
 {
     fn(&c->name);
+    fn(&c->uuid);
     fn(&c->cpu_model);
     fn(&c->accel);
     fn(&c->bios);

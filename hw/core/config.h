@@ -1,6 +1,6 @@
 /*
- * What a machine is made of, as plain data.  The command line fills it (ui/options.c); the key file
- * will (issue 5).
+ * What a machine is made of, as plain data.  The command line and key files fill it
+ * (ui/options.c).
  *
  * Not modelled: devices beyond the board.
  */
@@ -87,6 +87,7 @@ struct nic_config {
 
 struct vm_config {
     char *name;
+    char *uuid;            /* as text; NULL: it follows from the name */
     uint64_t memory;       /* bytes */
     uint64_t video_memory; /* bytes: a power of two */
     unsigned cpus;

@@ -328,7 +328,7 @@ Test(options, wrong_words_are_refused_with_what_would_be_right)
         {"-display gtk", "none, sdl"},
         {"--scale huge", "smooth, sharp, integer"},
         {"--host-key hyper", "--host-key help"},
-        {"-full-screen=on", "no value"},
+        {"-full-screen=maybe", "neither on nor off"},
         {"-rtc foo", "base=utc"},
         {"-rtc base=", "base=utc"},
         {"-rtc base=utc,clock=rt", "clock=host or clock=vm"},
@@ -348,8 +348,8 @@ Test(options, wrong_words_are_refused_with_what_would_be_right)
         {"-d", "CAT"},
         {"-d=", "CAT"},
         {"-mem 256", "-memory"},
-        {"-q=1", "no value"},
-        {"--no-reboot=yes", "no value"},
+        {"-q=1", "neither on nor off"},
+        {"--help=yes", "no value"},
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {

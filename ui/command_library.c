@@ -6,6 +6,7 @@
 #include "ui/commands.h"
 #include "ui/complete.h"
 #include "ui/library_int.h"
+#include "ui/monitor_cmd.h"
 #include "ui/parse.h"
 #include "ui/run.h"
 #include <stdio.h>
@@ -378,11 +379,17 @@ static void complete_word(struct completion *c, unsigned n, const void *of)
 
     if (n == 0 && (!command || (command->names && command->run != machine_create))) {
         complete_machines(c);
+    } else if (command && n && command->rest == REST_OPTIONS && strchr(c->begun, '=')) {
+        complete_assignment(c, options_table());
     } else if (command && n && command->rest == REST_OPTIONS) {
         for (unsigned i = 0; options_info(i, &info); i++) {
             if (info.store != STORE_NOT) {
                 complete_offer(c, info.name, "=", info.help);
             }
+        }
+    } else if (command && n == 1 && command->rest == REST_COMMAND) {
+        for (const struct command *m = monitor_commands; m->name; m++) {
+            complete_offer(c, "", m->name, m->help);
         }
     }
 }

@@ -131,6 +131,8 @@ static void complete_value(struct completion *c, const struct option_spec *s, co
         complete_list(c, s, before);
     } else if (s->arg) {
         complete_choices(c, before, s->arg, NULL, s->endings);
+    } else if (s->takes == SWITCH_ARG) {
+        complete_choices(c, before, "on|off", NULL, NULL);
     }
 }
 
@@ -150,6 +152,20 @@ static void complete_names(struct completion *c, const struct option_table *t)
             }
             complete_offer(c, dashes, s.names[n], s.help);
         }
+    }
+}
+
+void complete_assignment(struct completion *c, const struct option_table *t)
+{
+    g_autofree char *word = g_strconcat("-", c->begun, NULL);
+    const char *eq = strchr(c->begun, '=');
+    struct option_spec s;
+    const char *val;
+
+    if (eq && option_table_look(t, word, &s, &val)) {
+        g_autofree char *before = g_strndup(c->begun, (gsize)(eq + 1 - c->begun));
+
+        complete_value(c, &s, before);
     }
 }
 
@@ -188,7 +204,8 @@ void complete_words(struct completion *c, const struct option_table *t, int argc
             options = false;
         } else if (!options || !is_option(argv[at])) {
             plains++;
-        } else if (option_table_look(t, argv[at], &s, &val) && s.takes != NO_ARG && !val) {
+        } else if (option_table_look(t, argv[at], &s, &val) && !val &&
+                   (s.takes == ARG || s.takes == OPTIONAL_ARG)) {
             if (at + 1 == argc - 1 && !is_option(c->begun)) {
                 complete_value(c, &s, "");
                 if (s.takes == ARG) {

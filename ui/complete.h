@@ -39,6 +39,9 @@ void complete_offer(struct completion *c, const char *before, const char *word, 
 /* Offer files; `endings` as above, NULL: any. */
 void complete_files(struct completion *c, const char *before, const char *endings);
 
+/* The last word is an option's name without dashes, '=' and a value (of flags: on, off). */
+void complete_assignment(struct completion *c, const struct option_table *t);
+
 /* Plain word `n` (from 0) of a command is wanted. */
 typedef void complete_plain(struct completion *c, unsigned n, const void *of);
 /* The words of a command with options: those, their values, or `plain` words (NULL: none), with

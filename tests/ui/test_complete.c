@@ -136,6 +136,18 @@ Test(complete, disk_offers_commands_options_and_files)
     expect_offers(complete_disk, "nosuch ", "");
 }
 
+Test(complete, machines_offer_options_and_commands)
+{
+    expect_offers(complete_set, "lab mem", "memory=");
+    expect_offers(complete_set, "lab accel=i", "accel=interp");
+    expect_offers(complete_set, "lab snapshot=", "snapshot=on snapshot=off");
+    expect_offers(complete_set, "lab cdrom=x", ":files\tiso\tcdrom=");
+    expect_offers(complete_set, "lab nosuch=x", "");
+    expect_offers(complete_create, "lab --disk", "--disk");
+    expect_offers(complete_start, "lab --head", "--headless");
+    expect_offers(complete_ctl, "lab system_", "system_powerdown system_reset system_sleep");
+}
+
 /* The part that is bash's. */
 Test(complete, in_bash)
 {

@@ -101,6 +101,21 @@ Test(manual, run_has_every_option_and_no_other)
     expect_same(tags, IN_PAGE, help->str, IN_HELP);
 }
 
+/* The table of the program's own commands is in ui/main.c, which is no part of the tests. */
+Test(manual, overview_has_every_command_and_no_other)
+{
+    const char *candela = g_getenv("CANDELA") ? g_getenv("CANDELA") : "./candela";
+    char *argv[] = {(char *)candela, "--help", NULL};
+    g_autofree char *page = manual_read("candela.1"), *out = NULL;
+    g_autofree char *section = manual_section(page, "COMMANDS"), *tags = manual_tags(section);
+
+    if (!g_file_test(candela, G_FILE_TEST_IS_EXECUTABLE)) {
+        cr_skip_test("%s is not built", candela);
+    }
+    cr_assert(g_spawn_sync(NULL, argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &out, NULL, NULL, NULL));
+    expect_same(tags, "(?:^\\.BR? |\", \" )([a-z]+)", out, "^  (\\w+)");
+}
+
 Test(manual, disk_has_every_option_and_no_other)
 {
     g_autofree char *page = manual_read("candela-disk.1");

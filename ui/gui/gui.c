@@ -90,6 +90,9 @@ void gui_remove(struct gui_widget *w)
     if (w->removed) {
         return;
     }
+    if (w->parent) {
+        gui_close_popups(g); /* one may be its own */
+    }
     gui_damage(w);
     forget(g, w);
     if (w->parent) {
@@ -170,17 +173,17 @@ struct gui_rect gui_whole(const struct gui *g)
     return (struct gui_rect){0, 0, g->w, g->h};
 }
 
-/* Toasts stand above one another over the bottom edge (and the status bar). */
+/* Toasts stand below one another at the top, where no dialog has its buttons. */
 static void toasts_place(struct gui *g)
 {
-    int y = g->h - 48;
+    int y = 2 * GUI_GAP;
 
-    for (unsigned i = GUI_TOASTS; i-- > 0;) {
+    for (unsigned i = 0; i < GUI_TOASTS; i++) {
         if (g->toasts[i]) {
             struct gui_size s = gui_measure(g->toasts[i], MAX(MIN(g->w - 32, 560), 1));
 
-            y -= s.h + GUI_GAP;
-            gui_place(g->toasts[i], (struct gui_rect){(g->w - s.w) / 2, MAX(y, 0), s.w, s.h});
+            gui_place(g->toasts[i], (struct gui_rect){(g->w - s.w) / 2, y, s.w, s.h});
+            y += s.h + GUI_GAP;
         }
     }
 }
@@ -245,6 +248,7 @@ void gui_close(struct gui_widget *top)
 
     if (layer && layer != g->layers) {
         if (layer->kind == LAYER_DIALOG) {
+            gui_close_popups(g);
             gui_damage_rect(g, gui_whole(g), 0);
         }
         memmove(layer, layer + 1, (size_t)(g->layers + g->layer_count - layer - 1) * sizeof *layer);
@@ -568,8 +572,7 @@ static bool mnemonic(struct gui *g, uint32_t sym)
     bool field = false;
 
     for (struct gui_widget *w = gui_top(g)->top; w; w = tree_next(w, !w->hidden)) {
-        bool marked = w->text && w->class->role && strcmp(w->class->role, "label") &&
-                      strcmp(w->class->role, "entry") && gui_mnemonic(w->text) == sym;
+        bool marked = w->class->marks && gui_mnemonic(w->text) == sym;
 
         if (!is_usable(w)) {
             continue;
@@ -578,9 +581,9 @@ static bool mnemonic(struct gui *g, uint32_t sym)
             gui_focus(w);
             return true;
         }
-        if (marked && !strcmp(w->class->role, "field")) {
-            field = true;
-        } else if (marked && w->class->focusable) {
+        if (marked && !w->class->focusable) {
+            field = true; /* a label: it leads to what comes next */
+        } else if (marked) {
             gui_focus(w);
             return w->class->event(w, &(struct gui_event){.kind = GUI_KEY, .key = KEY_SPACE});
         }
@@ -593,11 +596,13 @@ static bool on_key_left(struct gui *g, const struct gui_event *ev)
 {
     struct gui_layer *top = gui_top(g);
     bool forward = ev->key == KEY_RIGHT || ev->key == KEY_DOWN;
+    /* In a dialog's buttons nothing is typed: the letter alone will do. */
+    bool letters = !ev->mods && top->kind == LAYER_DIALOG && top->focus && top->focus->class->marks;
 
     if (ev->key == KEY_TAB && !(ev->mods & ~GUI_SHIFT)) {
         return gui_focus_next(g, top->focus, ev->mods & GUI_SHIFT ? -1 : 1);
     }
-    if (ev->sym && ev->mods == GUI_ALT) {
+    if (ev->sym && (ev->mods == GUI_ALT || letters)) {
         return mnemonic(g, ev->sym);
     }
     if (!ev->mods && top->focus && (forward || ev->key == KEY_LEFT || ev->key == KEY_UP)) {

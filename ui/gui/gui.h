@@ -268,11 +268,14 @@ struct gui_widget *gui_dialog_button(struct gui_widget *dialog, const char *text
                                      unsigned flags);
 /* Without asking `fn`. */
 void gui_dialog_close(struct gui_widget *dialog);
-/* A question: buttons as "_Delete|_Cancel": the last is Esc, the first Enter; ids count from 0. */
+/*
+ * A question: buttons as "_Save|_Turn off|_Cancel", which stand from right to left; ids count from
+ * 0.  Enter is the first and Esc the last; with GUI_ICON_TRASH, Enter too is the last.
+ */
 struct gui_widget *gui_ask(struct gui *g, enum gui_icon icon, const char *title, const char *text,
                            const char *buttons,
                            bool (*fn)(struct gui_widget *dialog, int id, void *of), void *of);
-/* A line at the bottom that goes by itself (or when clicked). */
+/* A line at the top that goes by itself (or when clicked); shown as it is, as labels are. */
 void gui_toast(struct gui *g, const char *text, bool error);
 
 struct gui_file_ask {

@@ -18,8 +18,7 @@ static const uint32_t colours[C_COLOURS][2] = {
     [C_ACCENT] = {0xb0560aff, 0xf2a541ff}, [C_ON_ACCENT] = {0xffffffff, 0x231503ff},
     [C_DANGER] = {0xc02f2fff, 0xff8078ff}, [C_ON_DANGER] = {0xffffffff, 0x2c0907ff},
     [C_OK] = {0x2f9e55ff, 0x58c77fff},     [C_SCRIM] = {0x10151c66, 0x00000088},
-    [C_SHADOW] = {0x0c10160a, 0x00000018}, [C_TIP] = {0x252b34ff, 0xe8ebefff},
-    [C_ON_TIP] = {0xf5f6f8ff, 0x1c2430ff},
+    [C_TIP] = {0x252b34ff, 0xe8ebefff},    [C_ON_TIP] = {0xf5f6f8ff, 0x1c2430ff},
 };
 
 void gui_colour(cairo_t *cr, const struct gui *g, enum gui_colour c)
@@ -68,13 +67,18 @@ void gui_frame(cairo_t *cr, const struct gui *g, struct gui_rect r, double radiu
     }
 }
 
-/* Light falls from above: the shadow is a little lower, and soft. */
+/* Light falls from above: the shadow is a little lower, and fades out. */
 void gui_shadow(cairo_t *cr, const struct gui *g, struct gui_rect r, double radius)
 {
-    for (int i = 12; i > 0; i -= 2) {
+    for (int i = -4; i < 12; i++) {
         struct gui_rect around = {r.x - i, r.y - i + 3, r.w + 2 * i, r.h + 2 * i};
 
-        gui_fill(cr, g, around, radius + i, C_SHADOW);
+        double fade = (12 - MAX(i, 0)) / 12.0;
+
+        gui_round(cr, around, MAX(radius + i, 2), 0);
+        cairo_set_source_rgba(cr, 0, 0, 0, (g->theme == GUI_DARK ? 0.40 : 0.17) * fade * fade);
+        cairo_set_line_width(cr, 1);
+        cairo_stroke(cr);
     }
 }
 

@@ -56,7 +56,6 @@ enum gui_colour {
     C_ON_DANGER,
     C_OK,
     C_SCRIM,
-    C_SHADOW,
     C_TIP,
     C_ON_TIP,
     C_COLOURS,
@@ -71,6 +70,7 @@ struct gui_size {
 struct gui_class {
     const char *role;
     bool focusable;
+    bool marks;        /* "_" in its text marks a letter */
     bool clicks_focus; /* a click takes the keyboard */
     bool own_ring;     /* shows by itself that it has the keyboard */
     /* Natural size, in at most `width` units where that matters; 0: any. */

@@ -62,7 +62,7 @@ static void field_paint(struct gui_widget *w, cairo_t *cr)
 }
 
 static const struct gui_class field_class = {
-    .role = "field", .measure = field_measure, .paint = field_paint};
+    .role = "field", .marks = true, .measure = field_measure, .paint = field_paint};
 
 struct gui_widget *gui_field(struct gui_widget *box, const char *text)
 {
@@ -196,6 +196,7 @@ static void button_paint(struct gui_widget *w, cairo_t *cr)
 
 static const struct gui_class button_class = {.role = "button",
                                               .focusable = true,
+                                              .marks = true,
                                               .clicks_focus = true,
                                               .measure = button_measure,
                                               .paint = button_paint,
@@ -241,6 +242,7 @@ static void item_paint(struct gui_widget *w, cairo_t *cr)
 
 static const struct gui_class item_class = {.role = "item",
                                             .focusable = true,
+                                            .marks = true,
                                             .measure = item_measure,
                                             .paint = item_paint,
                                             .event = button_event};
@@ -307,6 +309,7 @@ static void check_dump(const struct gui_widget *w, GString *out)
 
 static const struct gui_class check_class = {.role = "check",
                                              .focusable = true,
+                                             .marks = true,
                                              .clicks_focus = true,
                                              .measure = check_measure,
                                              .paint = check_paint,

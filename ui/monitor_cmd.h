@@ -160,6 +160,9 @@ const char *session_last_word(const char *line);
  * that begin so; NULL: of all. */
 bool monitor_help(const char *name, GString *out, GError **err);
 
+/* `text` as one word of a line, whatever stands in it; g_free. */
+char *monitor_quoted(const char *text);
+
 /* For commands ------------------------------------------------------------------------------- */
 
 /* Set an error; always false. */

@@ -395,3 +395,17 @@ void call_free(struct call *c)
     g_string_free(c->out, TRUE);
     g_free(c);
 }
+
+char *monitor_quoted(const char *text)
+{
+    GString *out = g_string_new("\"");
+
+    for (const char *p = text; *p; p++) {
+        if (*p == '"' || *p == '\\') {
+            g_string_append_c(out, '\\');
+        }
+        g_string_append_c(out, *p);
+    }
+    g_string_append_c(out, '"');
+    return g_string_free(out, FALSE);
+}

@@ -6,42 +6,9 @@
  *
  * Not here: OpenGL of our own, joysticks, touch.
  */
-#include "ui/sdl.h"
+#include "ui/sdl_int.h"
 #include "hw/core/input.h"
-#include <SDL.h>
 #include <math.h>
-
-struct sdl_call {
-    void (*fn)(void *arg);
-    void *arg;
-};
-
-struct sdl {
-    struct sdl_setup setup;
-    SDL_Window *window;
-    SDL_Renderer *renderer;
-    uint32_t wake_event;
-    bool shown, hidden, fullscreen, quit;
-    bool software; /* the renderer draws by the processor */
-
-    SDL_Texture *texture;
-    struct view_picture picture; /* what the texture holds */
-    enum view_scaling scaling;
-    struct view_rect place;
-    int width, height; /* of the output, in pixels */
-    double ratio;      /* output pixels of a point of the window system's */
-    int asked_w, asked_h;
-    bool user_sized;
-    bool dirty; /* the window does not show what it should */
-
-    bool caught_pointer;
-    unsigned buttons;
-    double wheel; /* fractions of a notch */
-
-    GMutex lock; /* leaf: posts */
-    GQueue posts;
-    uint64_t frames, uploads;
-};
 
 bool sdl_has_display(void)
 {
@@ -102,7 +69,7 @@ static bool sdl_open(struct sdl *s, GError **err)
     s->software = !SDL_GetRendererInfo(s->renderer, &info) && (info.flags & SDL_RENDERER_SOFTWARE);
     SDL_StopTextInput(); /* an input method would keep keys from the guest */
     SDL_EventState(SDL_DROPFILE, SDL_ENABLE);
-    return true;
+    return sdl_gui_open(s);
 }
 
 static void sdl_measure(struct sdl *s)
@@ -114,7 +81,8 @@ static void sdl_measure(struct sdl *s)
     s->width = MAX(w, 1);
     s->height = MAX(h, 1);
     s->ratio = points > 0 ? (double)s->width / points : 1;
-    s->place = view_place(&s->picture, s->scaling, s->width, s->height);
+    s->place = view_place(&s->picture, s->scaling, s->width, s->height - s->bar);
+    sdl_gui_resize(s);
     s->dirty = true;
 }
 
@@ -141,6 +109,7 @@ void sdl_free(struct sdl *s)
         return;
     }
     g_queue_clear_full(&s->posts, g_free);
+    sdl_gui_close(s);
     if (s->texture) {
         SDL_DestroyTexture(s->texture);
     }
@@ -236,8 +205,25 @@ static void sdl_draw(struct sdl *s)
     if (s->texture) {
         SDL_RenderCopy(s->renderer, s->texture, NULL, &(SDL_Rect){r->x, r->y, r->w, r->h});
     }
+    sdl_gui_draw(s);
     SDL_RenderPresent(s->renderer);
     s->frames++;
+}
+
+struct gui *sdl_gui(struct sdl *s)
+{
+    return s->gui;
+}
+
+void sdl_set_bar(struct sdl *s, int height)
+{
+    if (s->bar != height) {
+        s->bar = height;
+        if (!s->user_sized) {
+            sdl_fit_window(s);
+        }
+        sdl_measure(s);
+    }
 }
 
 struct view_rect sdl_picture_place(const struct sdl *s)
@@ -294,7 +280,7 @@ void sdl_fit_window(struct sdl *s)
     SDL_GetDisplayUsableBounds(MAX(display, 0), &screen);
     view_natural(&s->picture, view_zoom(&s->picture, screen.w, screen.h), &w, &h);
     s->asked_w = MIN((int)lround(w / s->ratio), screen.w);
-    s->asked_h = MIN((int)lround(h / s->ratio), screen.h);
+    s->asked_h = MIN((int)lround((h + s->bar) / s->ratio), screen.h);
     SDL_SetWindowSize(s->window, s->asked_w, s->asked_h);
     sdl_measure(s);
 }
@@ -314,6 +300,16 @@ void sdl_hide_pointer(struct sdl *s, bool hide)
     SDL_ShowCursor(hide ? SDL_DISABLE : SDL_ENABLE);
 }
 
+void sdl_pointer(struct sdl *s, int *x, int *y)
+{
+    int left = 0, top = 0;
+
+    SDL_GetGlobalMouseState(x, y);
+    SDL_GetWindowPosition(s->window, &left, &top);
+    *x = sdl_pixel(s, *x - left);
+    *y = sdl_pixel(s, *y - top);
+}
+
 char *sdl_clipboard(struct sdl *s)
 {
     char *text = SDL_GetClipboardText(), *copy;
@@ -326,12 +322,12 @@ char *sdl_clipboard(struct sdl *s)
 
 /* Events -------------------------------------------------------------------------------------- */
 
-static void sdl_tell(struct sdl *s, const struct sdl_event *e)
+void sdl_tell(struct sdl *s, const struct sdl_event *e)
 {
     s->setup.event(s->setup.opaque, e);
 }
 
-static int sdl_pixel(const struct sdl *s, int point)
+int sdl_pixel(const struct sdl *s, int point)
 {
     return (int)(point * s->ratio);
 }
@@ -345,6 +341,10 @@ static unsigned sdl_button(unsigned button)
         return INPUT_BUTTON_RIGHT;
     case SDL_BUTTON_MIDDLE:
         return INPUT_BUTTON_MIDDLE;
+    case SDL_BUTTON_X1:
+        return INPUT_BUTTON_SIDE;
+    case SDL_BUTTON_X2:
+        return INPUT_BUTTON_EXTRA;
     default:
         return 0;
     }
@@ -353,11 +353,11 @@ static unsigned sdl_button(unsigned button)
 static void sdl_on_key(struct sdl *s, const SDL_KeyboardEvent *k)
 {
     bool letter = k->keysym.sym >= 'a' && k->keysym.sym <= 'z';
+    unsigned code = sdl_key_code(k->keysym.scancode);
 
-    /* SDL's scan codes are HID usages. */
-    if ((unsigned)k->keysym.scancode <= 0xe7) {
+    if (code) {
         sdl_tell(s, &(struct sdl_event){.kind = SDL_ON_KEY,
-                                        .code = (unsigned)k->keysym.scancode,
+                                        .code = code,
                                         .symbol = letter ? (unsigned)k->keysym.sym : 0,
                                         .down = k->state == SDL_PRESSED,
                                         .repeat = k->repeat != 0});
@@ -369,8 +369,8 @@ static void sdl_on_button(struct sdl *s, const SDL_MouseButtonEvent *b)
     unsigned button = sdl_button(b->button);
     bool down = b->state == SDL_PRESSED;
 
-    if (!button) {
-        return;
+    if (!button || (!down && !(s->buttons & button))) {
+        return; /* let go on the picture, pressed elsewhere */
     }
     s->buttons = down ? s->buttons | button : s->buttons & ~button;
     sdl_tell(s, &(struct sdl_event){.kind = SDL_ON_BUTTON,
@@ -478,6 +478,9 @@ static void sdl_run_posts(struct sdl *s)
 
 static void sdl_on_event(struct sdl *s, SDL_Event *e)
 {
+    if (sdl_gui_event(s, e)) {
+        return;
+    }
     switch (e->type) {
     case SDL_KEYDOWN:
     case SDL_KEYUP:
@@ -531,12 +534,14 @@ void sdl_run(struct sdl *s)
     SDL_Event e;
 
     while (!s->quit) {
-        if (!SDL_WaitEvent(&e)) {
-            break;
-        }
-        do {
+        int wait = s->dirty || s->repaint ? 0 : sdl_gui_wait(s);
+        bool some = wait < 0 ? SDL_WaitEvent(&e) : SDL_WaitEventTimeout(&e, wait);
+
+        while (some && !s->quit) {
             sdl_on_event(s, &e);
-        } while (!s->quit && SDL_PollEvent(&e));
+            some = SDL_PollEvent(&e);
+        }
+        sdl_gui_update(s);
         if (s->dirty) {
             sdl_draw(s);
         }

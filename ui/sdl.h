@@ -1,6 +1,10 @@
 /*
- * A window on SDL: it shows one picture (a guest's screen, scaled) and tells what keys and pointer
- * do.  SDL's headers stay in ui/sdl*.c.
+ * A window on SDL: it shows one picture (a guest's screen, scaled) with the toolkit's widgets
+ * around and over it, and tells what keys and pointer do.  SDL's headers stay in ui/sdl*.
+ *
+ * The toolkit gets events first; what is not for it comes to the owner's `event`.  Pointer events
+ * do not get there while a button is held that was pressed on the picture, or the pointer is
+ * caught.
  *
  * All of it is for the main thread, but sdl_post, which every thread may call.
  *
@@ -10,6 +14,7 @@
 #define CANDELA_UI_SDL_H
 
 #include "hw/core/display.h"
+#include "ui/gui/gui.h"
 #include "ui/window_view.h"
 
 struct sdl;
@@ -20,7 +25,7 @@ enum sdl_event_kind {
     SDL_ON_BUTTON,
     SDL_ON_WHEEL,
     SDL_ON_FOCUS,  /* down: the window has the keyboard now, else it lost it */
-    SDL_ON_LEAVE,  /* the pointer left the window */
+    SDL_ON_LEAVE,  /* the pointer left the window, or is over one of its widgets */
     SDL_ON_RESIZE, /* the size in pixels, the full screen or the visibility changed */
     SDL_ON_CLOSE,
     SDL_ON_DROP, /* text: the path of a file */
@@ -72,6 +77,10 @@ bool sdl_is_visible(const struct sdl *s);
 void sdl_fit_window(struct sdl *s);
 /* Whether the user gave the window a size (or made it as large as the screen). */
 bool sdl_is_user_sized(const struct sdl *s);
+/* The toolkit of this window, which resizes it, paints it and gives it events. */
+struct gui *sdl_gui(struct sdl *s);
+/* Pixels at the bottom that are not for the picture. */
+void sdl_set_bar(struct sdl *s, int height);
 /* Where the picture stands. */
 struct view_rect sdl_picture_place(const struct sdl *s);
 /* The pointer is hidden and its motions are told without places; the keyboard is the window's, with
@@ -81,6 +90,8 @@ void sdl_catch(struct sdl *s, bool pointer, bool keyboard);
 void sdl_hide_pointer(struct sdl *s, bool hide);
 /* Text of the clipboard, or NULL; g_free. */
 char *sdl_clipboard(struct sdl *s);
+/* Where the host's pointer is, in pixels of the window; may be outside of it. */
+void sdl_pointer(struct sdl *s, int *x, int *y);
 
 /* For --stats: presented frames and uploads of picture lines. */
 void sdl_counters(const struct sdl *s, uint64_t *frames, uint64_t *uploads);

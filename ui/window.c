@@ -1,8 +1,8 @@
 /*
  * The window of one machine: events of the window to keys, pointer and commands of the machine.
  */
+#include "ui/monitor_cmd.h"
 #include "ui/window_int.h"
-#include <stdio.h>
 
 /* To the user --------------------------------------------------------------------------------- */
 
@@ -26,8 +26,9 @@ void window_show_title(struct window *w)
 
 void window_tell(struct window *w, const char *text, bool error)
 {
-    (void)w;
-    fprintf(stderr, "candela: %s%s\n", error ? "" : "note: ", text);
+    g_autofree char *plain = gui_plain(text);
+
+    gui_toast(sdl_gui(w->sdl), plain, error);
 }
 
 /* Pointer and keyboard ------------------------------------------------------------------------ */
@@ -38,6 +39,19 @@ void window_catch(struct window *w, bool on)
     sdl_catch(w->sdl, on && !w->status.tablet, on);
     sdl_hide_pointer(w->sdl, w->status.tablet && w->inside);
     window_show_title(w);
+    window_bar_show(w);
+}
+
+/* A menu or a dialog takes the keyboard, and needs the pointer. */
+static void window_on_toolkit(struct window *w)
+{
+    bool has = gui_wants_keys(sdl_gui(w->sdl));
+
+    if (has && !w->toolkit) {
+        window_keys_release(&w->keys);
+        window_catch(w, false);
+    }
+    w->toolkit = has;
 }
 
 static void window_on_key_out(void *opaque, unsigned code, bool down)
@@ -62,6 +76,19 @@ static void window_inside(struct window *w, bool inside)
     }
 }
 
+/* In full screen the bar comes when the pointer touches the lower edge. */
+static void window_peek(struct window *w, int y)
+{
+    int height = gui_where(gui_root(sdl_gui(w->sdl))).h;
+    bool peek = sdl_is_fullscreen(w->sdl) && !(w->caught && !w->status.tablet) &&
+                y >= height - (w->peek ? 2 * w->bar_height : 1);
+
+    if (peek != w->peek) {
+        w->peek = peek;
+        window_bar_place(w);
+    }
+}
+
 /* The pointer moved, turned its wheel or changed a button. */
 static void window_on_pointer(struct window *w, const struct sdl_event *e)
 {
@@ -74,6 +101,7 @@ static void window_on_pointer(struct window *w, const struct sdl_event *e)
         window_keys_used(&w->keys);
     }
     window_inside(w, inside);
+    window_peek(w, e->y);
     if (w->status.tablet) {
         /* A button held when the pointer leaves the picture is let go outside of it. */
         if (inside || w->input.buttons) {
@@ -102,10 +130,17 @@ static void window_on_focus(struct window *w, bool focus)
     }
 }
 
-void window_on_status(struct window *w, const struct window_status *status)
+void window_on_status(struct window *w, struct window_status *status)
 {
+    bool mode = status->tablet != w->status.tablet;
+
+    window_status_clear(&w->status);
     w->status = *status;
-    window_catch(w, w->caught);
+    if (mode) {
+        window_catch(w, w->caught);
+    }
+    window_show_title(w);
+    window_bar_show(w);
 }
 
 /* What shortcuts and menus ask for ------------------------------------------------------------ */
@@ -113,55 +148,114 @@ void window_on_status(struct window *w, const struct window_status *status)
 static void window_set_fullscreen(struct window *w, bool on)
 {
     sdl_set_fullscreen(w->sdl, on);
+    window_bar_place(w);
     window_catch(w, sdl_is_fullscreen(w->sdl));
+    if (sdl_is_fullscreen(w->sdl)) {
+        g_autofree char *leave = shortcut_label(w->keys.host, ACTION_FULLSCREEN);
+        g_autofree char *menu = shortcut_label(w->keys.host, ACTION_MENU);
+        g_autofree char *said =
+            g_strdup_printf("%s leaves full screen, %s opens the menu", leave, menu);
+
+        window_tell(w, said, false);
+    }
+}
+
+void window_set_scaling(struct window *w, enum view_scaling scaling)
+{
+    g_autofree char *said = g_strdup_printf("Scaling: %s", view_scaling_help(scaling));
+
+    w->scaling = scaling;
+    sdl_set_scaling(w->sdl, scaling);
+    window_tell(w, said, false);
+}
+
+void window_set_host(struct window *w, const struct host_key *host)
+{
+    window_keys_release(&w->keys);
+    w->keys.host = host;
+    window_show_title(w);
+    window_bar_show(w);
+}
+
+static void screenshot_done(struct window *w, void *of, const char *text, const GError *err)
+{
+    g_autofree char *path = of;
+    g_autofree char *said = g_strdup_printf("Screenshot: %s", path);
+
+    (void)text;
+    window_tell(w, err ? err->message : said, err != NULL);
 }
 
 static void window_screenshot(struct window *w)
 {
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
     g_autofree char *stamp = g_date_time_format(now, "%Y-%m-%d %H.%M.%S");
-    g_autofree char *path = g_strdup_printf("%s %s.png", w->name ? w->name : "candela", stamp);
+    const char *pictures = g_get_user_special_dir(G_USER_DIRECTORY_PICTURES);
+    g_autofree char *name = g_strdup_printf("%s %s.png", w->name ? w->name : "Candela", stamp);
+    char *path = g_build_filename(pictures ? pictures : g_get_home_dir(), name, NULL);
+    g_autofree char *file = monitor_quoted(path);
 
-    window_command(w, NULL, NULL, "screendump \"%s\"", path);
+    window_command(w, screenshot_done, path, "screendump %s", file);
+}
+
+/* What is done with one command of the monitor. */
+static const char *action_command(const struct window *w, enum window_action action)
+{
+    switch (action) {
+    case ACTION_CTRL_ALT_DEL:
+        return "sendkey ctrl-alt-delete";
+    case ACTION_PAUSE:
+        return w->status.paused ? "cont" : "stop";
+    case ACTION_POWER_BUTTON:
+        return "system_powerdown";
+    default:
+        return NULL;
+    }
 }
 
 void window_do(struct window *w, enum window_action action)
 {
+    const char *command = action_command(w, action);
+
+    if (command) {
+        window_command(w, NULL, NULL, "%s", command);
+        return;
+    }
     switch (action) {
     case ACTION_CATCH:
         window_catch(w, !w->caught);
+        break;
+    case ACTION_MENU:
+        window_main_menu(w);
         break;
     case ACTION_FULLSCREEN:
         window_set_fullscreen(w, !sdl_is_fullscreen(w->sdl));
         break;
     case ACTION_SCALING:
-        w->scaling = (w->scaling + 1) % VIEW_SCALINGS;
-        sdl_set_scaling(w->sdl, w->scaling);
+        window_set_scaling(w, (w->scaling + 1) % VIEW_SCALINGS);
         break;
     case ACTION_ORIGINAL_SIZE:
         sdl_fit_window(w->sdl);
         break;
-    case ACTION_CTRL_ALT_DEL:
-        window_command(w, NULL, NULL, "sendkey ctrl-alt-delete");
+    case ACTION_PASTE:
+        window_paste(w);
         break;
     case ACTION_SCREENSHOT:
         window_screenshot(w);
         break;
-    case ACTION_PAUSE:
-        window_command(w, NULL, NULL, w->status.paused ? "cont" : "stop");
-        break;
     case ACTION_RESET:
-        window_command(w, NULL, NULL, "system_reset");
+        window_ask_reset(w);
         break;
-    case ACTION_POWER_BUTTON:
-        window_command(w, NULL, NULL, "system_powerdown");
+    case ACTION_HELP:
+        window_help(w);
         break;
     case ACTION_CLOSE:
-        machine_end(w->m, END_QUIT, 0);
+        window_ask_close(w);
         break;
     default:
         break;
     }
+    window_on_toolkit(w);
 }
 
 /* Events -------------------------------------------------------------------------------------- */
@@ -190,13 +284,16 @@ static void window_on_event(void *opaque, const struct sdl_event *e)
         break;
     case SDL_ON_RESIZE:
         w->screen.seen = sdl_is_visible(w->sdl);
+        window_bar_place(w);
         break;
     case SDL_ON_CLOSE:
         window_do(w, ACTION_CLOSE);
         break;
     case SDL_ON_DROP:
+        window_drop(w, e->text);
         break;
     }
+    window_on_toolkit(w);
 }
 
 /* Life ---------------------------------------------------------------------------------------- */
@@ -232,6 +329,7 @@ void window_attach(struct window *w, struct machine *m)
     w->m = m;
     window_input_init(&w->input, m);
     window_commands_start(w);
+    window_bar_new(w);
     window_screen_start(w);
 }
 
@@ -261,11 +359,14 @@ void window_free(struct window *w)
         return;
     }
     if (w->m) {
+        window_paste_clear(w);
         window_commands_clear(w);
         window_input_clear(&w->input);
         window_screen_clear(w);
     }
     sdl_free(w->sdl);
+    window_status_clear(&w->status);
+    g_strfreev(w->recent);
     g_free(w->name);
     g_free(w->engine);
     g_free(w->engine_why);

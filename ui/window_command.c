@@ -18,7 +18,8 @@ struct window_line {
     char *line;
     window_answer *answer;
     void *of;
-    char *text, *error; /* the answer */
+    char *text; /* the answer, likewise the next */
+    GError *error;
 };
 
 static void line_free(gpointer data)
@@ -27,7 +28,7 @@ static void line_free(gpointer data)
 
     g_free(l->line);
     g_free(l->text);
-    g_free(l->error);
+    g_clear_error(&l->error);
     g_free(l);
 }
 
@@ -39,7 +40,7 @@ static void line_answer(void *arg)
     if (l->answer) {
         l->answer(l->c->w, l->of, l->text, l->error);
     } else if (l->error) {
-        window_tell(l->c->w, l->error, true);
+        window_tell(l->c->w, l->error->message, true);
     }
     line_free(l);
 }
@@ -52,7 +53,7 @@ static void line_done(void *opaque, const char *text, const GError *err)
     struct window_commands *c = l->c;
 
     l->text = g_strdup(text);
-    l->error = err ? g_strdup(err->message) : NULL;
+    l->error = err ? g_error_copy(err) : NULL;
     g_queue_remove(&c->lines, l);
     sdl_post(c->w->sdl, line_answer, l);
     commands_next(c);
@@ -74,7 +75,8 @@ static void line_queue(void *arg)
     struct window_commands *c = l->c;
 
     if (g_queue_get_length(&c->lines) >= COMMANDS_MAX) {
-        l->error = g_strdup("too much is asked for already; wait for it to be done");
+        l->error = g_error_new(MONITOR_ERROR, MONITOR_ERROR_STATE,
+                               "too much is asked for already; wait for it to be done");
         sdl_post(c->w->sdl, line_answer, l);
         return;
     }

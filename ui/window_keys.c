@@ -74,6 +74,11 @@ static const char *host_prefix(const struct host_key *host)
     return host->code ? host->label : "Ctrl+Alt";
 }
 
+char *shortcut_row_label(const struct host_key *host, const struct shortcut *s)
+{
+    return g_strdup_printf("%s+%s", host_prefix(host), s->key);
+}
+
 char *shortcut_label(const struct host_key *host, enum window_action action)
 {
     if (action == ACTION_CATCH) {
@@ -81,7 +86,7 @@ char *shortcut_label(const struct host_key *host, enum window_action action)
     }
     for (unsigned i = 0; i < ARRAY_LEN(shortcuts); i++) {
         if (shortcuts[i].action == action) {
-            return g_strdup_printf("%s+%s", host_prefix(host), shortcuts[i].key);
+            return shortcut_row_label(host, &shortcuts[i]);
         }
     }
     return g_strdup("");
@@ -251,8 +256,9 @@ void window_keys_event(struct window_keys *k, unsigned code, unsigned symbol, bo
     if (down && !repeat && keys_take(k, code, symbol)) {
         return;
     }
-    /* A repeat, and a release, of a key that the guest never saw go down is nothing to it. */
-    if ((down && !repeat) || set_has(k->down, code)) {
+    /* The guest's keyboard repeats by itself; a release of what it never saw go down is nothing to
+     * it. */
+    if (down ? !repeat && !set_has(k->down, code) : set_has(k->down, code)) {
         keys_to_guest(k, code, down);
     }
 }

@@ -57,6 +57,9 @@ const struct shortcut *shortcut_at(unsigned n);
 /* "Right Ctrl+F", or "" when the action has none; g_free. */
 char *shortcut_label(const struct host_key *host, enum window_action action);
 
+/* The same of one row; g_free. */
+char *shortcut_row_label(const struct host_key *host, const struct shortcut *s);
+
 struct window_keys {
     const struct host_key *host;
     uint64_t down[4];   /* at the guest, by code */

@@ -4,7 +4,7 @@
  */
 #include "ui/window_int.h"
 
-enum { FRAME_MS = 16 };
+enum { FRAME_MS = 16, LOOK_TICKS = 6 };
 
 /* Main thread. */
 static void screen_show(void *arg)
@@ -13,6 +13,8 @@ static void screen_show(void *arg)
 
     g_mutex_lock(&w->screen.lock);
     sdl_set_picture(w->sdl, &w->screen.surface);
+    w->picture_w = w->screen.surface.width;
+    w->picture_h = w->screen.surface.height;
     g_mutex_unlock(&w->screen.lock);
     w->screen.waiting = false;
 }
@@ -34,15 +36,14 @@ static void screen_tell(void *arg)
 /* In the I/O thread, lock held, likewise the next. */
 static void screen_look(struct window *w)
 {
-    struct window_status now = {.paused = w->m->paused, .tablet = input_has_tablet(w->m)};
     struct screen_news *n;
 
-    if (now.paused == w->told.paused && now.tablet == w->told.tablet) {
+    if (!window_watch_look(&w->screen.watch, w->m)) {
         return;
     }
-    w->told = now;
-    n = g_new(struct screen_news, 1);
-    *n = (struct screen_news){w, now};
+    n = g_new0(struct screen_news, 1);
+    n->w = w;
+    window_status_copy(&n->status, &w->screen.watch.told);
     sdl_post(w->sdl, screen_tell, n);
 }
 
@@ -53,7 +54,9 @@ static bool screen_on_tick(void *arg)
     bool changed;
 
     window_input_flush(&w->input);
-    screen_look(w);
+    if (w->screen.ticks++ % LOOK_TICKS == 0) {
+        screen_look(w);
+    }
     if (!w->screen.seen || w->screen.waiting || !m->display || !m->display->draw ||
         !g_mutex_trylock(&w->screen.lock)) {
         return true;
@@ -83,6 +86,7 @@ void window_screen_start(struct window *w)
 
 void window_screen_clear(struct window *w)
 {
+    window_watch_clear(&w->screen.watch);
     surface_free(&w->screen.surface);
     g_mutex_clear(&w->screen.lock);
 }

@@ -143,7 +143,7 @@ Test(window, one_key_is_the_host_key)
     g_autofree char *full = g_strdup_printf("!%d", ACTION_FULLSCREEN);
     g_autofree char *menu = g_strdup_printf("+04 -04 !%d", ACTION_MENU);
 
-    keys_expect("right-ctrl", false, "+04 =04 -04", "+04 +04 -04");
+    keys_expect("right-ctrl", false, "+04 =04 -04", "+04 -04");
     keys_expect("right-ctrl", false, "+e4 =e4 -e4", catch);
     keys_expect("right-alt", false, "+e6 -e6", catch);
     keys_expect("right-alt", false, "+e4 -e4", "+e4 -e4");

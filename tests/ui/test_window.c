@@ -237,7 +237,8 @@ static void listener_place(struct device *dev, unsigned x, unsigned y, int wheel
 }
 
 static const struct input_ops listener_input = {.key = listener_key, .pointer = listener_pointer};
-static const struct tablet_ops listener_tablet = {.is_on = listener_is_on, .move = listener_place};
+static const struct tablet_ops listener_tablet = {
+    .is_on = listener_is_on, .move = listener_place, .motion = listener_pointer};
 
 static bool build_nothing(struct machine *m, GError **err)
 {

@@ -114,6 +114,7 @@ ata_linux=$out/ata/linux # Linux with IDE drivers: mkata.sh
 ata_initrd=$out/initrd-ata.cpio
 net_amd64=$out/initrd-net-amd64.cpio # with network tools: mknet.sh
 net_i386=$out/initrd-net-i386.cpio
+input_initrd=$out/initrd-input.cpio  # with drivers for mice: mkinput.sh
 tun=/dev/net/tun
 [ "$(id -u)" = 0 ] || tun=$tun-and-root # TAP interfaces are made and set up
 lab_img=$(cd "$(dirname "$candela")" && pwd)/pc-bios/lab/lab.img
@@ -143,6 +144,16 @@ case " $names" in
             echo "(no initramfs with network tools for $a)"
         fi
     done
+    ;;
+esac
+
+rm -f "$input_initrd"
+case " $names" in
+*" input-"*)
+    if ! sh "$here/mkinput.sh" "$out/input" ||
+        ! sh "$here/mkinitramfs.sh" amd64 "$input_initrd" "$out/input"; then
+        echo "(no initramfs with input drivers)"
+    fi
     ;;
 esac
 

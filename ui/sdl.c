@@ -30,6 +30,7 @@ static void sdl_set_hints(void)
         {SDL_HINT_MOUSE_FOCUS_CLICKTHROUGH, "1"},
         {SDL_HINT_VIDEO_MINIMIZE_ON_FOCUS_LOSS, "0"},
         {SDL_HINT_GRAB_KEYBOARD, "1"},
+        {SDL_HINT_FRAMEBUFFER_ACCELERATION, "0"}, /* the software renderer is chosen for a reason */
         {SDL_HINT_APP_NAME, "Candela"},
     };
 
@@ -44,10 +45,37 @@ static bool sdl_fail(GError **err, const char *what)
     return false;
 }
 
+/* Whether this "graphics card" is the processor in disguise: then SDL's own renderer is cheaper. */
+static bool sdl_is_emulated(void)
+{
+    const unsigned char *(*get_string)(unsigned name);
+    const char *name;
+    enum { GL_RENDERER_NAME = 0x1f01 };
+
+    if (!SDL_GL_GetCurrentContext()) {
+        return false;
+    }
+    *(void **)&get_string = SDL_GL_GetProcAddress("glGetString");
+    name = get_string ? (const char *)get_string(GL_RENDERER_NAME) : NULL;
+    return name && (strstr(name, "llvmpipe") || strstr(name, "softpipe") || strstr(name, "swrast"));
+}
+
+static bool sdl_open_renderer(struct sdl *s)
+{
+    s->renderer = SDL_CreateRenderer(s->window, -1, SDL_RENDERER_ACCELERATED);
+    if (s->renderer && sdl_is_emulated()) {
+        SDL_DestroyRenderer(s->renderer);
+        s->renderer = NULL;
+    }
+    if (!s->renderer) {
+        s->renderer = SDL_CreateRenderer(s->window, -1, SDL_RENDERER_SOFTWARE);
+    }
+    return s->renderer != NULL;
+}
+
 static bool sdl_open(struct sdl *s, GError **err)
 {
     uint32_t flags = SDL_WINDOW_HIDDEN | SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI;
-    SDL_RendererInfo info;
 
     sdl_set_hints();
     if (SDL_InitSubSystem(SDL_INIT_VIDEO | SDL_INIT_EVENTS)) {
@@ -59,14 +87,9 @@ static bool sdl_open(struct sdl *s, GError **err)
     if (!s->window) {
         return sdl_fail(err, "no window can be opened");
     }
-    s->renderer = SDL_CreateRenderer(s->window, -1, SDL_RENDERER_ACCELERATED);
-    if (!s->renderer) {
-        s->renderer = SDL_CreateRenderer(s->window, -1, SDL_RENDERER_SOFTWARE);
-    }
-    if (!s->renderer) {
+    if (!sdl_open_renderer(s)) {
         return sdl_fail(err, "nothing can be drawn in the window");
     }
-    s->software = !SDL_GetRendererInfo(s->renderer, &info) && (info.flags & SDL_RENDERER_SOFTWARE);
     SDL_StopTextInput(); /* an input method would keep keys from the guest */
     SDL_EventState(SDL_DROPFILE, SDL_ENABLE);
     return sdl_gui_open(s);
@@ -429,9 +452,6 @@ static void sdl_on_visible(struct sdl *s, bool visible)
 static void sdl_on_window(struct sdl *s, const SDL_WindowEvent *w)
 {
     switch (w->event) {
-    case SDL_WINDOWEVENT_EXPOSED:
-        s->dirty = true;
-        break;
     case SDL_WINDOWEVENT_RESIZED:
     case SDL_WINDOWEVENT_SIZE_CHANGED:
         sdl_on_size(s, w);
@@ -443,6 +463,7 @@ static void sdl_on_window(struct sdl *s, const SDL_WindowEvent *w)
     case SDL_WINDOWEVENT_RESTORED:
     case SDL_WINDOWEVENT_MAXIMIZED:
     case SDL_WINDOWEVENT_SHOWN:
+    case SDL_WINDOWEVENT_EXPOSED:
         sdl_on_visible(s, true);
         break;
     case SDL_WINDOWEVENT_FOCUS_GAINED:

@@ -18,7 +18,6 @@ struct sdl {
     SDL_Renderer *renderer;
     uint32_t wake_event;
     bool shown, hidden, fullscreen, quit;
-    bool software; /* the renderer draws by the processor */
 
     SDL_Texture *texture;        /* the guest's picture */
     struct view_picture picture; /* what the texture holds */

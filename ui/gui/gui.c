@@ -451,13 +451,22 @@ void gui_tip_hide(struct gui *g)
     g->tip_at = 0;
 }
 
+/* A menu may have opened over it meanwhile. */
+static bool tip_is_covered(const struct gui *g, const struct gui_widget *w)
+{
+    while (w && w->parent) {
+        w = w->parent;
+    }
+    return w != g->layers[g->layer_count - 1].top;
+}
+
 static void tip_show(struct gui *g, struct gui_widget *w)
 {
     struct gui_size s;
     int x, y;
 
     gui_tip_hide(g);
-    if (!w || !w->tip) {
+    if (!w || !w->tip || tip_is_covered(g, w)) {
         return;
     }
     s = gui_text_size(g, F_SMALL, w->tip, MAX(MIN(g->w - 32, 480), 1), 0);

@@ -73,6 +73,19 @@ static bool sdl_open_renderer(struct sdl *s)
     return s->renderer != NULL;
 }
 
+/* SDL has drivers that show nothing ("offscreen"), and takes one where no display answers. */
+static bool sdl_can_be_seen(GError **err)
+{
+    const char *driver = SDL_GetCurrentVideoDriver(), *forced = g_getenv("SDL_VIDEODRIVER");
+
+    if ((forced && *forced) || (driver && (!strcmp(driver, "x11") || !strcmp(driver, "wayland")))) {
+        return true;
+    }
+    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
+                "no window can be opened: no display answers (DISPLAY, WAYLAND_DISPLAY)");
+    return false;
+}
+
 static bool sdl_open(struct sdl *s, GError **err)
 {
     uint32_t flags = SDL_WINDOW_HIDDEN | SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI;
@@ -80,6 +93,9 @@ static bool sdl_open(struct sdl *s, GError **err)
     sdl_set_hints();
     if (SDL_InitSubSystem(SDL_INIT_VIDEO | SDL_INIT_EVENTS)) {
         return sdl_fail(err, "no window can be opened");
+    }
+    if (!sdl_can_be_seen(err)) {
+        return false;
     }
     s->wake_event = SDL_RegisterEvents(1);
     s->window = SDL_CreateWindow(s->setup.title, SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED,

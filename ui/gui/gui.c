@@ -300,23 +300,23 @@ void gui_focus(struct gui_widget *w)
     gui_damage(w);
 }
 
-/* The next widget in the order of the tree. */
-static struct gui_widget *tree_next(struct gui_widget *w, bool inside)
+/* The next widget in the order of the tree below `top`; not into those that are hidden. */
+static struct gui_widget *tree_next(struct gui_widget *w, struct gui_widget *top)
 {
-    if (inside && w->first) {
+    if (!w->hidden && w->first) {
         return w->first;
     }
-    while (w && !w->next) {
+    while (w != top && !w->next) {
         w = w->parent;
     }
-    return w ? w->next : NULL;
+    return w == top ? NULL : w->next;
 }
 
 static GPtrArray *focus_order(struct gui_widget *top)
 {
     GPtrArray *all = g_ptr_array_new();
 
-    for (struct gui_widget *w = top; w; w = tree_next(w, !w->hidden)) {
+    for (struct gui_widget *w = top; w; w = tree_next(w, top)) {
         if (w->class->focusable && is_usable(w)) {
             g_ptr_array_add(all, w);
         }
@@ -504,7 +504,7 @@ bool gui_covers(const struct gui_widget *w)
 {
     for (; w; w = w->parent) {
         if (w->look == GUI_WINDOW || w->look == GUI_BAR || w->look == GUI_PANEL ||
-            w->class != &gui_box_class) {
+            (w->class->paint && w->class != &gui_box_class)) {
             return true;
         }
     }
@@ -578,9 +578,10 @@ static bool on_motion(struct gui *g, const struct gui_event *ev)
 
 static bool mnemonic(struct gui *g, uint32_t sym)
 {
+    struct gui_widget *top = gui_top(g)->top;
     bool field = false;
 
-    for (struct gui_widget *w = gui_top(g)->top; w; w = tree_next(w, !w->hidden)) {
+    for (struct gui_widget *w = top; w; w = tree_next(w, top)) {
         bool marked = w->class->marks && gui_mnemonic(w->text) == sym;
 
         if (!is_usable(w)) {

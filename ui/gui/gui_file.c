@@ -37,14 +37,18 @@ static void file_free(void *of)
 static int file_compare(const void *a, const void *b)
 {
     const struct file *x = *(struct file *const *)a, *y = *(struct file *const *)b;
-    g_autofree char *kx = NULL, *ky = NULL;
+    g_autofree char *lx = NULL, *ly = NULL, *kx = NULL, *ky = NULL;
+    int order;
 
     if (x->folder != y->folder) {
         return x->folder ? -1 : 1;
     }
-    kx = g_utf8_collate_key_for_filename(x->name, -1);
-    ky = g_utf8_collate_key_for_filename(y->name, -1);
-    return strcmp(kx, ky);
+    lx = g_utf8_casefold(x->name, -1);
+    ly = g_utf8_casefold(y->name, -1);
+    kx = g_utf8_collate_key_for_filename(lx, -1);
+    ky = g_utf8_collate_key_for_filename(ly, -1);
+    order = strcmp(kx, ky);
+    return order ? order : strcmp(x->name, y->name);
 }
 
 static bool fits_patterns(char **patterns, const char *name)

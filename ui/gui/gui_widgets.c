@@ -422,9 +422,14 @@ struct gui_widget *gui_choice(struct gui_widget *box, const char *const *texts, 
 {
     static const char *const none[] = {"", NULL};
     struct gui_widget *w = gui_make(box->gui, box, &choice_class, NULL, fn, of);
+    char **own;
 
-    w->own = g_strdupv((char **)(texts && *texts ? texts : none));
-    w->max = (int)g_strv_length(w->own) - 1;
+    texts = texts && *texts ? texts : none;
+    w->max = (int)g_strv_length((char **)texts) - 1;
+    w->own = own = g_new0(char *, (gsize)w->max + 2);
+    for (int i = 0; i <= w->max; i++) {
+        own[i] = gui_clean(texts[i]);
+    }
     w->value = -1;
     choice_set(w, at, false);
     return w;

@@ -4,9 +4,11 @@
 #include "config.h"
 #include "ui/commands.h"
 #include "ui/complete.h"
+#include "ui/manager.h"
 #include "ui/options.h"
 #include "ui/parse.h"
 #include "ui/run.h"
+#include "ui/sdl.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -46,7 +48,8 @@ static void print_usage(FILE *to)
         fprintf(to, "  %-8s %s\n", subcommands[i].name, subcommands[i].help);
     }
     fprintf(to, "  %-8s %s\n", "help", "this text; candela help COMMAND: the command's");
-    fprintf(to, "\ncandela --version prints the version; man candela says more.\n");
+    fprintf(to, "\nWithout a command, on a desktop: a window with the machines of the library.\n");
+    fprintf(to, "candela --version prints the version; man candela says more.\n");
 }
 
 static const struct subcommand *find_subcommand(const char *name)
@@ -141,6 +144,9 @@ static int run_subcommand(int argc, char **argv)
 {
     const struct subcommand *sub;
 
+    if (argc < 2 && sdl_has_display()) {
+        return command_manager();
+    }
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_USAGE;

@@ -35,7 +35,7 @@ struct form_choice {
 static const struct form_choice choices[] = {
     {"accel", "_Engine", {{"Automatic", NULL}, {"Translator", "jit"}, {"Interpreter", "interp"}}},
     {"nic",
-     "_Network",
+     "Net_work",
      {{"As by default", NULL},
       {"Shared (NAT)", "user"},
       {"Between machines (switch)", "switch:lab"},

@@ -45,7 +45,8 @@ struct jit *jit_new(struct cpu *c, GError **err)
     }
     j->c = c;
     j->stats.size = CODE_BYTES;
-    j->cold = j->cold_start = align_up(CODE_BYTES / 16 * 7, 64);
+    j->cold = j->cold_start = align_up(CODE_BYTES / 64 * 47, 64);
+    j->starts = g_new0(uint64_t, (j->cold_start >> 10) + 1);
     j->fallbacks = g_new0(struct jit_fallback, decoder_row_count(c->decoder));
     j->tr = g_new0(struct tr, 1);
     j->lower = lowerings_new(c);
@@ -62,6 +63,7 @@ void jit_free(struct jit *j)
     }
     codemem_unmap(j->rw, j->rx, CODE_BYTES);
     g_free(j->fallbacks);
+    g_free(j->starts);
     g_free(j->tr);
     g_free(j->lower);
     g_free(j);
@@ -80,6 +82,7 @@ static size_t taken(const struct jit *j)
 
 void jit_flush(struct jit *j)
 {
+    memset(j->starts, 0, (j->used + 1023) >> 10 << 3);
     j->used = j->start;
     j->cold = j->cold_start;
     j->shed = taken(j);
@@ -96,9 +99,35 @@ static const void *rx_of(const struct jit *j, const uint8_t *rw)
     return j->rx + (rw - j->rw);
 }
 
-static struct jit_code *find(const struct code_block *k, uint64_t ip)
+/* What is read of a struct jit_code is read in the view that is always there. */
+const struct jit_code *jit_code_at(const void *code)
 {
-    struct jit_code *code = k->jit;
+    return (const struct jit_code *)((uintptr_t)code - offsetof(struct jit_code, code));
+}
+
+struct jit_code *jit_code_change(const struct jit *j, const void *code)
+{
+    size_t at = (size_t)((const uint8_t *)(const void *)jit_code_at(code) - j->rx);
+
+    return (struct jit_code *)(void *)(j->rw + at);
+}
+
+const struct jit_code *jit_code_around(const struct jit *j, const void *place)
+{
+    size_t n = (size_t)((const uint8_t *)place - j->rx) >> 4, word = n >> 6;
+    uint64_t left = j->starts[word] & bits(~0ull, n & 63, 0);
+
+    while (!left) {
+        left = j->starts[--word];
+    }
+    return (
+        const struct jit_code
+            *)(const void *)(j->rx + ((word << 6 | (63u - (unsigned)__builtin_clzll(left))) << 4));
+}
+
+static const struct jit_code *find(const struct code_block *k, uint64_t ip)
+{
+    const struct jit_code *code = k->jit;
 
     while (code && code->ip != ip) {
         code = code->next;
@@ -110,19 +139,14 @@ const void *jit_find(const struct jit *j, const struct code_block *k, uint64_t i
 {
     const struct jit_code *code = find(k, ip);
 
-    return code ? rx_of(j, code->code) : NULL;
-}
-
-struct jit_code *jit_code_at(const struct jit *j, const void *code)
-{
-    size_t at = (size_t)((const uint8_t *)code - j->rx) - offsetof(struct jit_code, code);
-
-    return (struct jit_code *)(void *)(j->rw + at);
+    (void)j;
+    return code ? code->code : NULL;
 }
 
 const struct insn *jit_first(const struct jit *j, const void *code)
 {
-    return &jit_code_at(j, code)->first;
+    (void)j;
+    return &jit_code_at(code)->first;
 }
 
 static op_fn *first_fn(const struct jit *j)
@@ -181,11 +205,12 @@ static void make_large(struct jit *j)
 
 const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
 {
-    struct jit_code *code = find(k, ip);
+    const struct jit_code *found = find(k, ip);
+    struct jit_code *code;
     uint64_t start;
 
-    if (code || jit_full(j) || versions(k) >= VERSIONS_MAX || k->mode != j->c->mode) {
-        return code ? rx_of(j, code->code) : NULL;
+    if (found || jit_full(j) || versions(k) >= VERSIONS_MAX || k->mode != j->c->mode) {
+        return found ? found->code : NULL;
     }
     start = now_ns();
     code = translate(j, k, ip);
@@ -195,8 +220,11 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
         return NULL;
     }
     code->next = k->jit;
+    code->k = k;
     code->first = (struct insn){.fn = first_fn(j), .ptr = rx_of(j, code->code)};
-    k->jit = code;
+    size_t at = (size_t)((uint8_t *)code - j->rw);
+    j->starts[at >> 10] |= BIT64(at >> 4 & 63);
+    k->jit = (struct jit_code *)(void *)(j->rx + at);
     make_large(j);
     shed(j);
     j->stats.blocks++;
@@ -206,7 +234,9 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
 
 void jit_drop(struct jit *j, struct code_block *k)
 {
-    for (struct jit_code *code = k->jit; code; code = code->next) {
+    for (const struct jit_code *at = k->jit; at; at = at->next) {
+        struct jit_code *code = jit_code_change(j, at->code);
+
         code->code[0] = 0xe9;
         emit_patch(code->code + 1, code->moved);
     }

@@ -44,6 +44,7 @@ enum { HOST_CALLS = 4096 };
 /* Stands before the code of a version of a block. */
 struct jit_code {
     struct jit_code *next; /* of the same block */
+    struct code_block *k;
     uint64_t ip;
     uint8_t *moved;    /* where the entry leads when the block is dropped */
     uint8_t *end;      /* of its cold part, which ends with `moved` */
@@ -55,12 +56,23 @@ struct jit_code {
 };
 static_assert(sizeof(struct jit_code) % 16 == 0, "code is aligned");
 
+/* The slow access under way, from begin to done. */
+struct jit_slow {
+    const struct insn *i;
+    const struct jit_site *site;
+    uint64_t la;
+    unsigned access;
+    void *at;
+    op_fn *fn;
+};
+
 struct jit {
     struct cpu *c;
     uint8_t *rw, *rx; /* the code memory, mapped twice */
     size_t used, start;
     size_t cold, cold_start;  /* what is rarely run stands apart from what is often */
     size_t shed;              /* bytes in use when the writable view was given back last */
+    uint64_t *starts;         /* bit n: a struct jit_code begins at n * 16 */
     size_t large;             /* up to here code is in large pages */
     uint8_t *thunk[TH_COUNT]; /* in rw */
     struct jit_hooks hooks;
@@ -70,19 +82,16 @@ struct jit {
     struct lowering *lower; /* by row */
     bool has_bmi2, has_avx;
     bool unlinked; /* every jump comes back to the run loop */
-    /* The slow access under way, from begin to done. */
-    struct {
-        const struct insn *i;
-        uint64_t la;
-        unsigned size, access;
-        void *at;
-    } slow;
+    struct jit_slow slow;
 };
 
 struct jit *jit_of(const struct cpu *c); /* accel/interp.c */
 
-/* What stands before the code at `code`. */
-struct jit_code *jit_code_at(const struct jit *j, const void *code);
+/* What stands before the code at `code`, to be read and to be changed. */
+const struct jit_code *jit_code_at(const void *code);
+struct jit_code *jit_code_change(const struct jit *j, const void *code);
+/* The same for a place within the hot code of a block. */
+const struct jit_code *jit_code_around(const struct jit *j, const void *place);
 
 void thunks_emit(struct jit *j);
 /* Emit a jump-cache look-up of the IP in RAX; RCX is the entry then, or one of the two jumps at
@@ -98,21 +107,38 @@ void emit_jump_entry(struct emit *e, unsigned op);
 
 /* ---- called from compiled code (slow.c); all registers are in struct cpu ---- */
 
-void *slow_load(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
-void *slow_store(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
-void *slow_rmw(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
-void *slow_lock(struct cpu *c, const struct insn *i, uint64_t la, unsigned size);
-/* How a window is asked for, in one number. */
-#define WINDOW_ASK(len, at, size, write)                                                           \
-    ((uint32_t)(len) | (uint32_t)(at) << 11 | (uint32_t)(size) << 22 | (uint32_t)(write) << 30)
+/* Stands behind the call of a thunk for an access that missed. */
+struct jit_site {
+    int32_t back; /* where the hot code goes on, from behind this field */
+    uint8_t at;   /* number of the instruction in its block */
+    uint8_t size; /* bytes */
+    uint8_t flags;
+} __attribute__((packed));
+enum {
+    SITE_VEC = BIT(0),  /* the block has its vector registers in the host's */
+    SITE_FL = BIT(1),   /* the guest's flags are in the host's behind the access */
+    SITE_LAST = BIT(2), /* of a branch: the block is not left behind it */
+};
+/* Of a window: also its length, and where in it the access is. */
+struct jit_window_site {
+    struct jit_site s;
+    uint16_t len;
+    uint16_t at : 14, write : 2; /* write: 1 that access, 2 the window */
+} __attribute__((packed));
+
+/* The access of a site at la: where the operation is to be done. */
+void *slow_load(struct cpu *c, uint64_t la, const struct jit_site *s);
+void *slow_store(struct cpu *c, uint64_t la, const struct jit_site *s);
+void *slow_rmw(struct cpu *c, uint64_t la, const struct jit_site *s);
+void *slow_lock(struct cpu *c, uint64_t la, const struct jit_site *s);
 /*
- * Open a window at la, `ask` long: the host's address of la, after the access at la + at was looked
- * at (and raised what it has to).  NULL: cannot be.  write: 1 that access, 2 the window.
+ * Open a window at la: the host's address of la, after the access in it was looked at (and raised
+ * what it has to).  NULL: cannot be; jit->slow.i is to be interpreted by jit->slow.fn.
  */
-void *slow_window(struct cpu *c, const struct insn *i, uint64_t la, uint32_t ask);
-/* After the operation on what slow_store, slow_rmw or slow_lock gave.  True: blocks were dropped.
- */
-uint64_t slow_done(struct cpu *c);
+void *slow_window(struct cpu *c, uint64_t la, const struct jit_site *s);
+/* After the operation on what slow_store, slow_rmw or slow_lock gave.  True: blocks were dropped,
+ * leave (c->ip, c->left and c->fl, of the host's `flags`, are right). */
+uint64_t slow_done(struct cpu *c, uint64_t flags);
 const void *slow_find(struct cpu *c);
 /* In `at`: the jump is the entry of a dropped block. */
 #define LINK_MOVED BIT(31)

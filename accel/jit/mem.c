@@ -104,55 +104,32 @@ void tr_ea(struct tr *t, enum tr_access access, unsigned size)
 static const uint8_t slow_thunk[] = {
     [TR_LOAD] = TH_LOAD, [TR_STORE] = TH_STORE, [TR_RMW] = TH_RMW, [TR_LOCK] = TH_LOCK};
 
-/* Behind a store in the slow path: when it dropped code, this block may be of it. */
-static void leave_if_dropped(struct tr *t, const uint8_t *back)
-{
-    uint8_t *skip;
-
-    emit8(&t->e, 0xe3); /* jrcxz */
-    emit8(&t->e, 0);
-    skip = t->e.p;
-    tr_flags_spill(t);
-    tr_count(t);
-    emit_mov_imm(&t->e, H_RAX, tr_next_ip(t));
-    emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
-    if (!t->e.full) {
-        skip[-1] = (uint8_t)(t->e.p - skip);
-    }
-    emit_jump(&t->e, 0xe9, back);
-}
-
-/* Call what goes into C and stores the vector registers. */
-static void call_slow(struct tr *t, enum thunk th)
+/* What th has to know, behind its call; gives where the flags stand. */
+static uint8_t *call_site(struct tr *t, struct cold *k, enum thunk th)
 {
     emit_jump(&t->e, 0xe8, t->j->thunk[th]);
-    if (t->vec) {
-        emit_jump(&t->e, 0xe8, t->j->thunk[TH_VEC_LOAD]);
+    uint8_t *back = t->e.p;
+    emit32(&t->e, 0);
+    emit8(&t->e, t->at);
+    emit8(&t->e, k->size);
+    emit8(&t->e, (t->vec ? SITE_VEC : 0) | (k->last ? SITE_LAST : 0));
+    if (!t->e.full) { /* in the same place as the block's hot code, whichever view */
+        emit_patch(back, k->back);
     }
+    return t->e.p - 1;
 }
 
-/* RDX = what th makes of the linear address there, for the present instruction and `ask`. */
-static void ask_slow(struct tr *t, enum thunk th, uint32_t ask)
-{
-    tr_set_base(t);
-    emit_mov_imm(&t->e, H_RCX, (uint64_t)(uintptr_t)&t->k->insn[t->at]);
-    emit_mov_imm(&t->e, H_RAX, ask);
-    call_slow(t, th);
-}
-
+/* The thunk comes back to what is done with RDX; stores are done twice, since they end in C. */
 static void mem_cold(struct tr *t, struct cold *k)
 {
-    ask_slow(t, slow_thunk[k->access], k->size);
-    k->body(t, hmem(H_RDX, 0), k->arg);
-    if (k->access == TR_LOAD) {
-        emit_jump(&t->e, 0xe9, k->back);
-        return;
-    }
-    call_slow(t, TH_DONE);
-    if (k->last) {
-        emit_jump(&t->e, 0xe9, k->back);
-    } else {
-        leave_if_dropped(t, k->back);
+    uint8_t *flags = call_site(t, k, slow_thunk[k->access]);
+
+    if (k->access != TR_LOAD) {
+        k->body(t, hmem(H_RDX, 0), k->arg);
+        emit_jump(&t->e, 0xe8, t->j->thunk[TH_DONE]);
+        if (t->flags == FL_HOST && !t->e.full) {
+            *flags |= SITE_FL;
+        }
     }
 }
 
@@ -193,8 +170,11 @@ void tr_mem_at(struct tr *t, enum tr_access access, unsigned size, tr_body *body
     if (arg_len) {
         memcpy(k->arg, arg, MIN(arg_len, sizeof k->arg));
     }
-    body(t, hmem(H_RDX, 0), k->arg);
     k->back = t->e.p;
+    body(t, hmem(H_RDX, 0), k->arg);
+    if (access != TR_LOAD) {
+        k->back = t->e.p;
+    }
 }
 
 void tr_mem_or_handler(struct tr *t, enum tr_access access, unsigned size)
@@ -247,17 +227,14 @@ static struct hrm window_operand(struct tr *t, const struct window *w, const str
                           : hmem_index(H_RDX, base, 0, (int32_t)p->disp);
 }
 
-/* It could not be opened: the interpreter does the instruction and the rest of the block. */
 static void window_cold(struct tr *t, struct cold *k)
 {
     const struct window *w = &k->window;
-    bool write = k->access != TR_LOAD;
+    unsigned write = (k->access != TR_LOAD) | (unsigned)w->write << 1;
 
-    ask_slow(t, TH_WINDOW,
-             WINDOW_ASK(w->hi - w->lo, k->place.disp - w->lo, k->size, write | w->write << 1));
-    emit_op(&t->e, X_W, 0x85, H_RDX, hreg(H_RDX));
-    emit_jump(&t->e, O_0F | 0x85, k->back);
-    tr_interpret(t);
+    call_site(t, k, TH_WINDOW);
+    emit16(&t->e, (unsigned)(w->hi - w->lo));
+    emit16(&t->e, (unsigned)(k->place.disp - w->lo) | write << 14);
 }
 
 /*

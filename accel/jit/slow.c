@@ -12,15 +12,26 @@
 #include "cpu/ops.h"
 #include "cpu/sys.h"
 
-static void begin(struct cpu *c, const struct insn *i, uint64_t la, unsigned size, unsigned access)
+/* The instruction of a site, which c->cur is now, as faults want it. */
+static const struct insn *enter_site(struct cpu *c, const struct jit_site *s)
+{
+    const struct jit_code *code =
+        jit_code_around(jit_of(c), (const uint8_t *)s + sizeof s->back + s->back);
+
+    c->r[R_BASE] = code->ip;
+    return c->cur = &code->k->insn[s->at];
+}
+
+static const struct insn *begin(struct cpu *c, uint64_t la, const struct jit_site *s,
+                                unsigned access)
 {
     struct jit *j = jit_of(c);
 
-    c->cur = i;
-    j->slow.i = i;
+    j->slow.i = enter_site(c, s);
+    j->slow.site = s;
     j->slow.la = la;
-    j->slow.size = size;
     j->slow.access = access;
+    return j->slow.i;
 }
 
 static void *scratch(const struct cpu *c)
@@ -34,10 +45,12 @@ static bool is_pop(const struct cpu *c, const struct insn *i)
     return decoder_row(c->decoder, i->row)->fns == &fns_pop_e;
 }
 
-void *slow_load(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
+void *slow_load(struct cpu *c, uint64_t la, const struct jit_site *s)
 {
+    const struct insn *i = enter_site(c, s);
+    unsigned size = s->size;
+
     if (unlikely(!cpu_is_canonical(la) && is_pop(c, i))) {
-        c->cur = i;
         cpu_raise_error(c, EXCP_SS, 0);
     }
     if (size <= 8) {
@@ -57,11 +70,12 @@ static bool is_push(const struct cpu *c, const struct insn *i)
 }
 
 /* Nothing is read from where a store goes: it may be a device's register. */
-void *slow_store(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
+void *slow_store(struct cpu *c, uint64_t la, const struct jit_site *s)
 {
+    const struct insn *i = begin(c, la, s, TR_STORE);
+    unsigned size = s->size;
     bool canonical = cpu_is_canonical(la) && cpu_is_canonical(la + size - 1);
 
-    begin(c, i, la, size, TR_STORE);
     if (unlikely(!canonical && is_push(c, i))) {
         cpu_raise_error(c, EXCP_SS, 0);
     }
@@ -72,47 +86,53 @@ void *slow_store(struct cpu *c, const struct insn *i, uint64_t la, unsigned size
     return scratch(c);
 }
 
-void *slow_rmw(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
+void *slow_rmw(struct cpu *c, uint64_t la, const struct jit_site *s)
 {
-    begin(c, i, la, size, TR_RMW);
-    return jit_of(c)->slow.at = mem_rmw_slow(c, i, la, size);
+    const struct insn *i = begin(c, la, s, TR_RMW);
+
+    return jit_of(c)->slow.at = mem_rmw_slow(c, i, la, s->size);
 }
 
-void *slow_lock(struct cpu *c, const struct insn *i, uint64_t la, unsigned size)
+void *slow_lock(struct cpu *c, uint64_t la, const struct jit_site *s)
 {
-    begin(c, i, la, size, TR_LOCK);
-    return jit_of(c)->slow.at = mem_lock_slow(c, i, la, size);
+    const struct insn *i = begin(c, la, s, TR_LOCK);
+
+    return jit_of(c)->slow.at = mem_lock_slow(c, i, la, s->size);
 }
 
 /* Windows that could not be opened before a block is translated without. */
 enum { WINDOW_FAILS_MAX = 32 };
 
+/* The interpreter does the instruction and the rest of the block. */
 static void *window_fail(struct cpu *c, const struct insn *i)
 {
+    struct jit *j = jit_of(c);
     struct code_block *k = block_of(i - (i->n - 1));
 
+    j->slow.i = i;
+    j->slow.fn = i == k->insn ? k->first_fn : i->fn; /* the first one's own may be the engine's */
     if (++k->window_fails == WINDOW_FAILS_MAX) {
         k->no_windows = true;
-        jit_drop(jit_of(c), k);
+        jit_drop(j, k);
     }
     return NULL;
 }
 
-void *slow_window(struct cpu *c, const struct insn *i, uint64_t la, uint32_t ask)
+void *slow_window(struct cpu *c, uint64_t la, const struct jit_site *s)
 {
-    unsigned len = bits(ask, 10, 0), size = bits(ask, 29, 22), write = ask >> 30;
-    uint64_t at = la + bits(ask, 21, 11);
+    const struct jit_window_site *w = (const struct jit_window_site *)(const void *)s;
+    const struct insn *i = enter_site(c, s);
+    uint64_t at = la + w->at;
 
     at = cpu_is_64(c) ? at : (uint32_t)at;
-    c->cur = i;
     if (!cpu_is_canonical(at) || c->tlb_class == TLB_CHECKED ||
-        (at & PAGE_OFFSET_MASK) + size > PAGE_BYTES) {
+        (at & PAGE_OFFSET_MASK) + s->size > PAGE_BYTES) {
         return window_fail(c, i);
     }
-    mmu_ref(c, at, mmu_class(c, c->cpl), write & 1);
+    mmu_ref(c, at, mmu_class(c, c->cpl), w->write & 1);
     const struct tlb_entry *e = tlb_slot(c, la);
-    uint64_t tag = write & 2 ? e->tag_w : e->tag_r;
-    if (la - tag > PAGE_BYTES - len) {
+    uint64_t tag = w->write & 2 ? e->tag_w : e->tag_r;
+    if (la - tag > PAGE_BYTES - w->len) {
         return window_fail(c, i);
     }
     return (void *)(uintptr_t)(la + e->addend);
@@ -132,22 +152,45 @@ static void store_back(struct cpu *c, const struct insn *i, uint64_t la, unsigne
     }
 }
 
-uint64_t slow_done(struct cpu *c)
+/* As LAHF and SETO give them. */
+static uint16_t fl_of(uint64_t flags)
+{
+    return (uint16_t)((flags & 0xff) << 8 | (flags & FLAG_OF ? FL_OF : 0));
+}
+
+/* When a store dropped code, the block that made it may be of that. */
+static bool leave_if_dropped(struct cpu *c, uint64_t flags)
 {
     const struct jit *j = jit_of(c);
+    bool dropped = c->code_dropped;
+
+    c->code_dropped = false;
+    if (!dropped || j->slow.site->flags & SITE_LAST) {
+        return false;
+    }
+    if (j->slow.site->flags & SITE_FL) {
+        c->fl = fl_of(flags);
+    }
+    c->ip = insn_next_ip(c, j->slow.i);
+    c->left -= j->slow.i->n;
+    return true;
+}
+
+uint64_t slow_done(struct cpu *c, uint64_t flags)
+{
+    const struct jit *j = jit_of(c);
+    unsigned size = j->slow.site->size;
 
     if (j->slow.access == TR_STORE) {
-        store_back(c, j->slow.i, j->slow.la, j->slow.size);
+        store_back(c, j->slow.i, j->slow.la, size);
     } else if (j->slow.at == c->bounce) {
         if (j->slow.access == TR_LOCK) {
-            mem_lock_flush(c, j->slow.i, j->slow.la, j->slow.size);
+            mem_lock_flush(c, j->slow.i, j->slow.la, size);
         } else {
-            mem_rmw_flush(c, j->slow.i, j->slow.la, j->slow.size);
+            mem_rmw_flush(c, j->slow.i, j->slow.la, size);
         }
     }
-    bool dropped = c->code_dropped;
-    c->code_dropped = false;
-    return dropped;
+    return leave_if_dropped(c, flags);
 }
 
 /* ---- jumps ---- */
@@ -167,8 +210,8 @@ enum { HOPS_MAX = 4 };
  * it is the same code of the guest's, for whoever is linked to it or finds it otherwise. */
 static void link_moved(struct jit *j, uint32_t at, const uint8_t *code)
 {
-    const struct jit_code *old = jit_code_at(j, j->rx + at - 1);
-    struct jit_code *new = jit_code_at(j, code);
+    const struct jit_code *old = jit_code_at(j->rx + at - 1);
+    struct jit_code *new = jit_code_change(j, code);
 
     if (old->hops < HOPS_MAX) {
         new->hops = MAX(new->hops, old->hops + 1);

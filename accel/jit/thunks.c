@@ -18,8 +18,10 @@
  *   TH_LINK       (called, does not return there) RAX = guest IP, ECX = where in the cache the
  *                 jump's rel32 stands
  *   TH_HANDLER    (called) RDX = instruction and its successor slow_went_on
- *   TH_LOAD...    (called) RDX = linear address, RCX = instruction, EAX = size: RDX = host address
- *   TH_DONE       (called) after the operation: RCX = 1 when blocks were dropped; keeps flags
+ *   TH_LOAD, TH_WINDOW (called, a struct jit_site behind the call) RDX = linear address: goes back
+ *                 to the site's hot code with RDX = host address
+ *   TH_STORE, TH_RMW, TH_LOCK (likewise) RDX = where to do it; come back behind the site
+ *   TH_DONE       (called) after the operation: goes back to the site's hot code; keeps flags
  *   TH_VEC_STORE, TH_VEC_LOAD (called) vector registers between host and c->fpu.ymm; keep flags and
  *                 every other register
  *   TH_X87_LOAD   (called) the x87 registers into the host's; vector registers are stored
@@ -391,17 +393,66 @@ static void emit_handler(struct emit *e, struct jit *j)
     go(e, j, TH_EXIT);
 }
 
-static void emit_slow(struct emit *e, struct jit *j, enum thunk th, const void *fn)
+/* RCX = the site (struct jit_site) whose call this is, or has been for TH_DONE: vector registers as
+ * its block has them.  Flags are lost. */
+static void vec_as_site(struct emit *e, const struct jit *j)
+{
+    emit_op(e, 0, 0xf6, 0, hmem(H_RCX, offsetof(struct jit_site, flags))); /* test */
+    emit8(e, SITE_VEC);
+    uint8_t *no = emit_jump(e, O_0F | 0x84, NULL);
+    emit_jump(e, 0xe8, j->thunk[TH_VEC_LOAD]);
+    emit_patch(no, e->p);
+}
+
+/* Back into the hot code of the site at RCX, instead of behind the call; keeps flags and RDX. */
+static void go_back(struct emit *e)
+{
+    static_assert(offsetof(struct jit_site, back) == 0 && sizeof(int32_t) == 4, "rel32");
+    emit_op(e, X_W, 0x63, H_RAX, hmem(H_RCX, 0)); /* movsxd */
+    emit_lea(e, true, H_RCX, hmem_index(H_RCX, H_RAX, 0, 4));
+    emit_lea(e, true, H_RSP, hmem(H_RSP, 8));
+    emit_op(e, 0, 0xff, 4, hreg(H_RCX));
+}
+
+/* RDX = what fn makes of the linear address there; RCX is the site again. */
+static void ask_site(struct emit *e, struct jit *j, enum thunk th, const void *fn)
 {
     begin(e, j, th);
+    emit_load(e, true, H_RCX, hmem(H_RSP, 0));
     store_state(e, j);
-    emit_mov_rr(e, true, H_RSI, H_RCX);
-    emit_mov_rr(e, false, H_RCX, H_RAX);
+    emit_mov_rr(e, true, H_RSI, H_RDX);
+    emit_mov_rr(e, true, H_RDX, H_RCX);
     lea_cpu(e, H_RDI);
     call_c(e, fn);
     emit_mov_rr(e, true, H_RDX, H_RAX);
     load_regs(e, false);
-    ret(e);
+    emit_load(e, true, H_RCX, hmem(H_RSP, 0));
+}
+
+static void emit_slow(struct emit *e, struct jit *j, enum thunk th, const void *fn)
+{
+    ask_site(e, j, th, fn);
+    vec_as_site(e, j);
+    if (th == TH_LOAD) {
+        go_back(e);
+    } else { /* over the site */
+        emit_alu_imm(e, true, 0, hmem(H_RSP, 0), sizeof(struct jit_site));
+        ret(e);
+    }
+}
+
+static void emit_window(struct emit *e, struct jit *j)
+{
+    ask_site(e, j, TH_WINDOW, (const void *)(uintptr_t)slow_window);
+    emit_op(e, X_W, 0x85, H_RDX, hreg(H_RDX));
+    uint8_t *failed = emit_jump(e, O_0F | 0x84, NULL);
+    vec_as_site(e, j);
+    go_back(e);
+    emit_patch(failed, e->p);
+    emit_mov_imm(e, H_RCX, (uint64_t)(uintptr_t)&j->slow);
+    emit_load(e, true, H_RDX, hmem(H_RCX, offsetof(struct jit_slow, i)));
+    emit_load(e, true, H_RAX, hmem(H_RCX, offsetof(struct jit_slow, fn)));
+    go(e, j, TH_TAIL);
 }
 
 static void emit_done(struct emit *e, struct jit *j)
@@ -410,11 +461,16 @@ static void emit_done(struct emit *e, struct jit *j)
     emit8(e, 0x9c); /* pushfq */
     store_state(e, j);
     lea_cpu(e, H_RDI);
+    emit_load(e, true, H_RSI, hmem(H_RSP, 0));
     call_c(e, (const void *)(uintptr_t)slow_done);
-    emit_mov_rr(e, true, H_RCX, H_RAX);
+    emit_op(e, X_W, 0x85, H_RAX, hreg(H_RAX));
+    emit_jump(e, O_0F | 0x85, j->thunk[TH_EXIT]);
     load_regs(e, false);
+    emit_mov_imm(e, H_RCX, (uint64_t)(uintptr_t)&j->slow.site);
+    emit_load(e, true, H_RCX, hmem(H_RCX, 0));
+    vec_as_site(e, j);
     emit8(e, 0x9d); /* popfq */
-    ret(e);
+    go_back(e);
 }
 
 static void emit_x87(struct emit *e, struct jit *j)
@@ -513,8 +569,8 @@ void thunks_emit(struct jit *j)
     emit_slow(&e, j, TH_LOAD, (const void *)(uintptr_t)slow_load);
     emit_slow(&e, j, TH_STORE, (const void *)(uintptr_t)slow_store);
     emit_slow(&e, j, TH_RMW, (const void *)(uintptr_t)slow_rmw);
-    emit_slow(&e, j, TH_WINDOW, (const void *)(uintptr_t)slow_window);
     emit_slow(&e, j, TH_LOCK, (const void *)(uintptr_t)slow_lock);
+    emit_window(&e, j);
     emit_done(&e, j);
     emit_x87(&e, j);
     g_assert(!e.full);

@@ -38,7 +38,7 @@ static void put_chunks(struct guest *g)
         uint8_t *at = g->ram + CODE_AT + n * CHUNK_BYTES;
 
         for (unsigned k = 0; k < CHUNK_BYTES; k += 2) {
-            memcpy(at + k, "\x0f\xa2", 2); /* cpuid: not translated, so it takes much code */
+            memcpy(at + k, "\x8b\x00", 2); /* mov eax,[rax]: much code, of both kinds */
         }
         at[CHUNK_BYTES - 2] = 0xf4;
     }
@@ -86,6 +86,8 @@ Test(memory, full_caches_take_what_is_allowed)
     guest_long(&g);
     f.e = g.v->engine;
     f.e->hot = CALLS;
+    guest_put64(&g, G_DATA, G_DATA); /* what it points to */
+    g.c->r[R_RAX] = G_DATA;
     put_chunks(&g);
     do {
         run_chunk(&f, CALLS + 1);

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs parts of the test suite and ends with one plain line: "N passed, N failed" (", N skipped").
 # What runs guest code, boots included, runs under each engine.  Called by the Makefile in the build
-# folder, with SRC set to the source folder; arguments: unit, boot, slow.  Exit status 0 only if
-# nothing failed and every part came to its end.
+# folder, with SRC set to the source folder; arguments: unit, boot, window, slow.  Exit status 0
+# only if nothing failed and every part came to its end.
 set -u
 LC_ALL=C
 export LC_ALL
@@ -90,13 +90,14 @@ run_table()
 for part in "$@"; do
     case $part in
     unit)
-        run_unit unit interp
+        run_unit unit interp --filter '!(xwindow)/*'
         run_unit unit-jit jit --filter "@($(guest_suites))/*"
         ;;
     boot) run_table boot ;;
+    window) run_unit window jit --filter 'xwindow/*' ;;
     slow) run_table slow --slow ;;
     *)
-        echo "check.sh: unknown part '$part' (unit, boot, slow)" >&2
+        echo "check.sh: unknown part '$part' (unit, boot, window, slow)" >&2
         exit 2
         ;;
     esac

@@ -1,7 +1,7 @@
 /*
  * A boot sector that says on COM1 what it gets: "KEY xxxx" (INT 16h: scan code, character) and
- * "PLACE xxxx yyyy bb" (VMware's absolute pointer: 0..ffff, buttons), hexadecimal.  It shows keys on
- * the screen too, and sleeps between timer ticks.
+ * "PLACE xxxx yyyy bb" (VMware's absolute pointer: 0..ffff, buttons), hexadecimal.  It shows
+ * keys on the screen too, and sleeps between timer ticks.
  *
  * Follows: the command interface of VMware's pointer (port 0x5658: 39 data, 40 status, 41 command).
  */
@@ -20,6 +20,9 @@ boot_start:
         mov     $0x7c00, %sp
         sti
         cld
+        mov     $0x01, %ah              /* no cursor: it blinks, and a screen without it is idle */
+        mov     $0x2000, %cx
+        int     $0x10
         mov     $0x45414552, %ebx       /* enable, then absolute places */
         call    command
         mov     $1, %ebx

@@ -1,0 +1,291 @@
+/*
+ * The window as its user has it: a real X server, keys and clicks through it, and what the guest
+ * gets of them; the guest is pc-bios/modes/echo.S.
+ *
+ * Run apart (`make check-window`).  Skipped without Xvfb, openbox, xdotool or SeaBIOS.
+ */
+#include "tests/window/x_rig.h"
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ECHO                                                                                       \
+    "-name Test -m 16M --scale sharp -boot a -drive "                                              \
+    "file=pc-bios/modes/echo.img,if=floppy,format=raw,readonly=on -serial file:%s/com1 "
+
+static struct xrig *begin(const char *args)
+{
+    struct xrig *x = xrig_begin(args);
+
+    g_free(xrig_com1(x, "^READY$"));
+    return x;
+}
+
+/* The picture in the window ------------------------------------------------------------------- */
+
+/* Whether a colour lies between those of three lines of the picture at a place. */
+static bool is_between(const struct surface *s, int px, int row, uint32_t got)
+{
+    for (unsigned shift = 0; shift < 24; shift += 8) {
+        int low = 255, high = 0, part = (int)(got >> shift & 0xff);
+
+        for (int y = MAX(row - 1, 0); y <= MIN(row + 1, (int)s->height - 1); y++) {
+            int near = (int)(s->pixels[y * (int)s->stride / 4 + px] >> shift & 0xff);
+
+            low = MIN(low, near);
+            high = MAX(high, near);
+        }
+        if (part < low - 1 || part > high + 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * A picture of 4:3, as wide as it is and made higher, with edges kept: every pixel of the window is
+ * made of the guest's around its place.  Text is thin, so a wrong line is seen at once.  The share
+ * that differs, of 1000.
+ */
+static unsigned picture_differs(struct xrig *x, const struct surface *s)
+{
+    struct xrig_place p = xrig_place(x);
+    int w = (int)s->width, h = w * 3 / 4, left = p.x + (p.w - w) / 2, differs = 0;
+
+    for (int y = 0; y < h; y++) {
+        for (int px = 0; px < w; px++) {
+            uint32_t got = xrig_pixel(x, left + px, p.y + y);
+
+            differs += !is_between(s, px, y * (int)s->height / h, got);
+        }
+    }
+    return (unsigned)(differs * 1000ll / (w * h));
+}
+
+static unsigned lit(const struct surface *s)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < s->width * s->height; i++) {
+        n += s->pixels[i / s->width * s->stride / 4 + i % s->width] != 0;
+    }
+    return n;
+}
+
+static bool picture_is_shown(struct xrig *x, void *of)
+{
+    struct surface *s = of;
+
+    xrig_dump(x, s);
+    return lit(s) > 200 && picture_differs(x, s) < 2;
+}
+
+/* A wish of every test: the window shows what the screendump does. */
+static void expect_picture(struct xrig *x, const char *name)
+{
+    struct surface s = {0};
+
+    if (!xrig_until(x, picture_is_shown, &s)) {
+        xrig_keep(x, name);
+        cr_expect_fail("%s: the window does not show the screen (%u of 1000 pixels differ)", name,
+                       picture_differs(x, &s));
+    }
+    surface_free(&s);
+}
+
+Test(xwindow, a_boot_is_seen_and_keys_reach_the_guest)
+{
+    struct xrig *x;
+
+    if (!xrig_can_run()) {
+        return;
+    }
+    x = begin(ECHO);
+    expect_picture(x, "boot");
+    xrig_title(x, "Test - Candela", true);
+    /* Letters, a shifted one, a function key, keypad and cursor keys: scan codes are the places of
+     * keys.  The echo on the screen is seen, too. */
+    xrig_do(x, "type --delay 30 abcQ");
+    g_free(xrig_com1(x, "^KEY 1E61\nKEY 3062\nKEY 2E63\nKEY 1051$"));
+    xrig_do(x, "key F5 Up Escape KP_Add alt+x");
+    g_free(xrig_com1(x, "^KEY 3F00\nKEY 48..\nKEY 011B\nKEY 4E2B\nKEY 2D00$"));
+    expect_picture(x, "typed");
+    xrig_free(x);
+}
+
+static bool pointer_is_heard(struct xrig *x, void *of)
+{
+    const struct xrig_place *p = of;
+
+    xrig_do(x, "mousemove %d %d mousemove %d %d", p->x + 201, p->y + 200, p->x + 200, p->y + 200);
+    return xrig_com1_has(x, "^PLACE");
+}
+
+Test(xwindow, the_pointer_moves_to_its_place_in_the_guest)
+{
+    struct xrig_place p;
+    struct xrig *x;
+    unsigned gx, gy;
+    char *line;
+
+    if (!xrig_can_run()) {
+        return;
+    }
+    x = begin(ECHO);
+    p = xrig_place(x);
+    /* the picture is 720x540 at the window's top; the window learns a moment after the guest asked
+     * that it wants places */
+    cr_assert(xrig_until(x, pointer_is_heard, &p), "no places come");
+    xrig_do(x, "mousemove %d %d", p.x + p.w / 2, p.y + 270);
+    line = xrig_com1(x, "^PLACE (7F|80).. (7F|80).. 00$");
+    cr_expect_eq(sscanf(line, "PLACE %x %x", &gx, &gy), 2);
+    g_free(line);
+    xrig_do(x, "mousemove %d %d", p.x + (p.w - 720) / 2 + 719, p.y + 539);
+    g_free(xrig_com1(x, "^PLACE FF.. FF.. 00$"));
+    xrig_do(x, "mousemove %d %d", p.x + 100, p.y + 100);
+    g_free(xrig_com1(x, "^PLACE 2... 2... 00$"));
+    xrig_do(x, "mousedown 1");
+    g_free(xrig_com1(x, "^PLACE 2... 2... 20$"));
+    xrig_do(x, "mouseup 1");
+    g_free(xrig_com1(x, "20\n(.*\n)*PLACE 2... 2... 00$"));
+    xrig_free(x);
+}
+
+/* Size ---------------------------------------------------------------------------------------- */
+
+static bool size_is(struct xrig *x, void *of)
+{
+    const struct xrig_place *want = of;
+    struct xrig_place p = xrig_place(x);
+
+    return p.w == want->w && p.h == want->h;
+}
+
+static bool fills_screen(struct xrig *x, void *of)
+{
+    struct xrig_place p = xrig_place(x);
+
+    (void)of;
+    return p.x == 0 && p.y == 0 && p.w == XRIG_SCREEN_W && p.h == XRIG_SCREEN_H;
+}
+
+/* The picture's edge in full screen, 4:3 of 1280x1024: black below line 992, text in it. */
+Test(xwindow, it_changes_its_size_and_fills_the_screen)
+{
+    struct xrig_place was, large = {.w = 1000, .h = 700};
+    struct xrig *x;
+
+    if (!xrig_can_run()) {
+        return;
+    }
+    x = begin(ECHO);
+    was = xrig_place(x);
+    xrig_do(x, "windowsize %s 1000 700", x->window);
+    cr_expect(xrig_until(x, size_is, &large), "the size does not change");
+    xrig_do(x, "windowsize %s %d %d", x->window, was.w, was.h);
+    cr_expect(xrig_until(x, size_is, &was), "the size does not change back");
+    expect_picture(x, "resized");
+    xrig_do(x, "keydown Control_R key f keyup Control_R");
+    cr_expect(xrig_until(x, fills_screen, NULL), "no full screen");
+    xrig_do(x, "keydown Control_R key f keyup Control_R");
+    cr_expect(xrig_until(x, size_is, &was), "no window after full screen");
+    expect_picture(x, "after-fullscreen");
+    /* none of these keys was the guest's */
+    xrig_do(x, "key z");
+    g_free(xrig_com1(x, "READY\n(PLACE.*\n)*KEY 2C7A"));
+    xrig_free(x);
+}
+
+Test(xwindow, the_host_key_catches_and_releases)
+{
+    struct xrig *x;
+
+    if (!xrig_can_run()) {
+        return;
+    }
+    x = begin(ECHO);
+    xrig_do(x, "key Control_R");
+    xrig_title(x, "Right Ctrl releases", true);
+    xrig_do(x, "key a");
+    g_free(xrig_com1(x, "^KEY 1E61$"));
+    xrig_do(x, "key Control_R");
+    xrig_title(x, "Right Ctrl releases", false);
+    /* paused and on again */
+    xrig_do(x, "keydown Control_R key p keyup Control_R");
+    xrig_title(x, "[paused]", true);
+    cr_expect(strstr(xrig_ask(x, "info status"), "held"), "%s", x->text->str);
+    xrig_do(x, "keydown Control_R key p keyup Control_R");
+    xrig_title(x, "[paused]", false);
+    xrig_free(x);
+}
+
+/* The end ------------------------------------------------------------------------------------- */
+
+static unsigned counter(const char *json, const char *name)
+{
+    g_autofree char *key = g_strdup_printf("\"%s\":", name);
+    const char *at = strstr(json, "\"window\"");
+
+    at = at ? strstr(at, key) : NULL;
+    cr_assert(at, "no %s in: %s", name, json);
+    return (unsigned)strtoul(at + strlen(key), NULL, 10);
+}
+
+/* Seconds of processor time that a process used. */
+static double cpu_seconds(GPid pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid), *text = NULL;
+    unsigned long user = 0, system = 0;
+
+    cr_assert(g_file_get_contents(path, &text, NULL, NULL));
+    cr_assert_eq(sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+                        &user, &system),
+                 2);
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* A guest that sleeps in a text screen without a cursor: the window draws while it boots and then
+ * not any more.  At 60 frames a second 5 seconds would be 300. */
+Test(xwindow, an_idle_screen_costs_no_frames)
+{
+    enum { SECONDS = 5 };
+    g_autofree char *stats = NULL;
+    struct xrig *x;
+    double used;
+
+    if (!xrig_can_run()) {
+        return;
+    }
+    x = begin(ECHO "--stats %s/stats.json");
+    g_usleep(G_USEC_PER_SEC); /* the bar's lights go off */
+    used = cpu_seconds(x->candela);
+    g_usleep(SECONDS * G_USEC_PER_SEC);
+    used = cpu_seconds(x->candela) - used;
+    fprintf(stderr, "an idle window: %.1f %% of a processor\n", 100 * used / SECONDS);
+    xrig_ask(x, "info status");
+    kill(x->candela, SIGTERM);
+    xrig_wait(x);
+    stats = xrig_file(x, "stats.json");
+    cr_assert(stats, "no counters");
+    cr_expect(counter(stats, "frames") > 0 && counter(stats, "frames") < 150, "%u frames",
+              counter(stats, "frames"));
+    xrig_free(x);
+}
+
+/* The window manager's way: the window asks what to do; not to close, then to turn off. */
+Test(xwindow, closing_it_ends_cleanly)
+{
+    struct xrig *x;
+
+    if (!xrig_can_run()) {
+        return;
+    }
+    x = begin(ECHO);
+    xrig_do(x, "key alt+F4 sleep 0.5 key Escape sleep 0.2 key a");
+    g_free(xrig_com1(x, "^KEY 1E61$"));
+    xrig_do(x, "key alt+F4 sleep 0.5 key Down sleep 0.2 key Return");
+    cr_expect_eq(xrig_wait(x), 0);
+    xrig_free(x);
+}

@@ -379,6 +379,7 @@ struct cpu {
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
     uint32_t sysenter_cs;
     uint64_t sysenter_esp, sysenter_eip;
+    uint32_t tsc_khz; /* rate of the TSC: CPU_TSC_KHZ, or an accelerator's */
     uint64_t tsc_offset, tsc_adjust, tsc_aux;
     uint64_t pat, misc_enable, mtrr_def_type, mtrr_fix[11], mtrr_base[8], mtrr_mask[8], mcg_status;
     uint64_t spec_ctrl, debugctl;
@@ -483,8 +484,11 @@ static inline void cpu_update_keys(struct cpu *c)
     c->jkey = c->map_gen << MODE_BITS | low;
     c->gkey = c->global_gen << MODE_BITS | low;
 }
-/* Guest TSC: virtual nanoseconds (1 GHz) + offset. */
+enum { CPU_TSC_KHZ = 1000000 };
+/* Guest TSC: ticks of virtual time (nanoseconds, at 1 GHz) + offset. */
 uint64_t cpu_tsc(struct cpu *c);
+/* The ticks alone that have passed at `ns` of virtual time. */
+uint64_t cpu_tsc_ticks(const struct cpu *c, int64_t ns);
 
 /* --- exceptions (cpu/excp.c) --- */
 

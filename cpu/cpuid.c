@@ -242,6 +242,18 @@ void cpu_model_help(GString *out)
     g_string_append_c(out, '\n');
 }
 
+void cpu_model_limit(struct cpu *c, const struct cpu_limit *limit)
+{
+    for (unsigned k = FEAT_NONE + 1; k < FEAT_COUNT; k++) {
+        if (features[k].reg != REG_NONE && cpu_has(c, k) &&
+            !limit->has(limit->of, features[k].leaf, features[k].sub, features[k].reg,
+                        features[k].bit)) {
+            feat_set(c, k, false);
+        }
+    }
+    drop_dependents(c);
+}
+
 uint32_t cpu_signature(const struct cpu *c)
 {
     return c->model->signature;
@@ -390,6 +402,33 @@ static void leaf_d(const struct cpu *c, uint32_t sub, uint32_t out[4])
     }
 }
 
+/*
+ * The TSC's rate as a multiple of the crystal's 100 MHz (which also feeds the APIC timer): the
+ * fraction that is nearest.  Its numerator times the crystal's kHz has to fit 32 bits: Linux works
+ * it out in those.
+ */
+static void leaf_15(const struct cpu *c, uint32_t out[4])
+{
+    const uint64_t crystal_khz = 100000;
+    uint64_t best = UINT64_MAX;
+
+    for (uint64_t d = 1; best; d++) {
+        uint64_t n = (c->tsc_khz * d + crystal_khz / 2) / crystal_khz;
+        uint64_t is = n * crystal_khz * 1000 / d, is_to_be = c->tsc_khz * 1000ull;
+        uint64_t off = is > is_to_be ? is - is_to_be : is_to_be - is;
+
+        if (n * crystal_khz > UINT32_MAX) {
+            break;
+        }
+        if (off < best) {
+            best = off;
+            out[REG_EAX] = (uint32_t)d;
+            out[REG_EBX] = (uint32_t)n;
+        }
+    }
+    out[REG_ECX] = (uint32_t)crystal_khz * 1000;
+}
+
 static void leaf_basic(struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
     switch (leaf) {
@@ -425,14 +464,11 @@ static void leaf_basic(struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[
     case 0xd:
         leaf_d(c, sub, out);
         break;
-    case 0x15: /* TSC: ten times the crystal, which also feeds the APIC timer: 1 GHz */
-        out[REG_EAX] = 1;
-        out[REG_EBX] = 10;
-        out[REG_ECX] = 100000000;
+    case 0x15:
+        leaf_15(c, out);
         break;
     case 0x16: /* MHz: base, maximum, bus */
-        out[REG_EAX] = 1000;
-        out[REG_EBX] = 1000;
+        out[REG_EAX] = out[REG_EBX] = (c->tsc_khz + 500) / 1000;
         out[REG_ECX] = 100;
         break;
     default:

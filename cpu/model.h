@@ -20,6 +20,13 @@ struct cpu_model {
 /* Parse "model,+name,-name" into c->model, c->feat and c->phys_mask; CONFIG error names what is
  * wrong. */
 bool cpu_model_set(struct cpu *c, const char *text, GError **err);
+/* Who says of a feature's bit whether it can be had; reg: 0 EAX to 3 EDX. */
+struct cpu_limit {
+    bool (*has)(const void *of, uint32_t leaf, uint32_t sub, unsigned reg, unsigned bit);
+    const void *of;
+};
+/* Take the features out that cannot be had, and what needs them. */
+void cpu_model_limit(struct cpu *c, const struct cpu_limit *limit);
 uint32_t cpu_signature(const struct cpu *c);
 
 #endif

@@ -121,14 +121,19 @@ static bool tsc_deadline_get(struct cpu *c, uint64_t *val)
     if (!apic_msr(c, MSR_TSC_DEADLINE, val, false)) {
         return false;
     }
-    *val = *val ? *val + c->tsc_offset : 0;
+    *val = *val ? cpu_tsc_ticks(c, (int64_t)*val) + c->tsc_offset : 0;
     return true;
 }
 
 static bool tsc_deadline_set(struct cpu *c, uint64_t val)
 {
     __int128 at = (__int128)val - (int64_t)c->tsc_offset;
-    uint64_t ns = !val ? 0 : at <= 0 ? 1 : at > INT64_MAX ? INT64_MAX : (uint64_t)at;
+    uint64_t ns;
+
+    if (at > 0 && at <= INT64_MAX && c->tsc_khz != CPU_TSC_KHZ) {
+        at = at * CPU_TSC_KHZ / c->tsc_khz;
+    }
+    ns = !val ? 0 : at <= 0 ? 1 : at > INT64_MAX ? INT64_MAX : (uint64_t)at;
 
     return apic_msr(c, MSR_TSC_DEADLINE, &ns, true);
 }

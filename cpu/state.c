@@ -70,6 +70,7 @@ const struct state_field cpu_state[] = {
     S(sysenter_cs),
     S(sysenter_esp),
     S(sysenter_eip),
+    S(tsc_khz, .reset = CPU_TSC_KHZ),
     S(tsc_offset),
     S(tsc_adjust),
     S(tsc_aux),
@@ -139,7 +140,7 @@ static void reset_power_on(struct cpu *c)
     c->star = c->lstar = c->cstar = c->sfmask = c->kernel_gs_base = 0;
     c->sysenter_cs = 0;
     c->sysenter_esp = c->sysenter_eip = 0;
-    c->tsc_offset = -(uint64_t)c->v->m->reset_at; /* the same for all processors */
+    c->tsc_offset = -cpu_tsc_ticks(c, c->v->m->reset_at); /* the same for all processors */
     c->tsc_adjust = c->tsc_aux = 0;
     c->pat = 0x0007040600070406ull;
     c->misc_enable = 1;
@@ -178,6 +179,7 @@ struct cpu *cpu_new(struct vcpu *v, const char *model, GError **err)
     memset(c, 0, size);
     c->v = v;
     c->jcache = g_new0(struct jcache_entry, JCACHE_SIZE);
+    c->tsc_khz = CPU_TSC_KHZ;
     c->trace_excp = v->m->trace_mask & TR_EXCP;
     if (!cpu_model_set(c, model, err) || !native_init(c, err) || !mmu_init(c)) {
         cpu_free(c);
@@ -314,7 +316,13 @@ void cpu_update_mode(struct cpu *c)
 uint64_t cpu_tsc(struct cpu *c)
 {
     cpu_outside(c, OUTSIDE_TIME);
-    return (uint64_t)clock_now(c->v->m) + c->tsc_offset;
+    return cpu_tsc_ticks(c, clock_now(c->v->m)) + c->tsc_offset;
+}
+
+uint64_t cpu_tsc_ticks(const struct cpu *c, int64_t ns)
+{
+    return likely(c->tsc_khz == CPU_TSC_KHZ) ? (uint64_t)ns
+                                             : clock_ns_to_ticks(ns, c->tsc_khz * 1000ull);
 }
 
 uint64_t cpu_ip(const struct cpu *c)

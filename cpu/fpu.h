@@ -47,6 +47,10 @@ static inline uint16_t fpu_fcw(const struct cpu *c)
     memcpy(&v, c->fpu.fxsave, sizeof v);
     return v;
 }
+/* The x87 registers in the first 160 bytes of an FXSAVE64 image, outside the run loop (bytes 24..31
+ * are left alone), and from one; NULL: as FNINIT leaves them. */
+void fpu_get_x87(struct cpu *c, uint8_t *image);
+void fpu_set_x87(struct cpu *c, const uint8_t *image);
 /* Status word as FNSTSW gives it. */
 uint16_t fpu_fsw(struct cpu *c);
 /* An unmasked exception is pending: raise #MF, or assert FERR# with CR0.NE clear and return true.

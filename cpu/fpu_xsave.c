@@ -90,6 +90,23 @@ static void init_x87(struct cpu *c)
     take_x87(c, initial, true);
 }
 
+void fpu_get_x87(struct cpu *c, uint8_t *image)
+{
+    uint64_t mxcsr = ld_le64(image + 24);
+
+    put_x87(c, image, true);
+    st_le64(image + 24, mxcsr);
+}
+
+void fpu_set_x87(struct cpu *c, const uint8_t *image)
+{
+    if (image) {
+        take_x87(c, image, true);
+    } else {
+        init_x87(c);
+    }
+}
+
 static void take_xmm(struct cpu *c, const uint8_t *m)
 {
     for (unsigned k = 0; k < vector_count(c); k++) {

@@ -15,6 +15,7 @@
 #include "accel/blocks.h"
 #include "accel/check.h"
 #include "accel/jit/jit.h"
+#include "accel/requests.h"
 #include "cpu/mem.h"
 #include "hw/core/code.h"
 #include "cpu/fpu.h"
@@ -295,21 +296,6 @@ static void drop_stale_code(struct cpu *c, struct interp *e)
     drop_noted(c, e, notes, all);
 }
 
-static void do_reset(struct cpu *c, bool init)
-{
-    cpu_reset(c, init);
-    mmu_flush(c, true);
-    c->cur = NULL;
-    c->inhibit = false;
-    if (init && c->v->apic && c->v->apic->init) {
-        machine_lock(c->v->m);
-        c->v->apic->init(c->v->apic_dev);
-        machine_unlock(c->v->m);
-    }
-    c->halted = false;
-    c->v->wait_sipi = c->v->id != 0;
-}
-
 /*
  * A processor acts on an NMI at once and keeps one more while it serves it, so two that come close
  * together are two.  One that waits for its SIPI ignores them.
@@ -321,25 +307,7 @@ static void take_nmis(struct cpu *c)
     c->nmi_pending = (uint8_t)(c->v->wait_sipi ? 0 : MIN(c->nmi_pending + come, room));
 }
 
-/* A new INIT may have called it off since the requests were looked at. */
-static void take_sipi(struct cpu *c)
-{
-    struct vcpu *v = c->v;
-    bool come = atomic_fetch_and(&v->requests, ~(uint32_t)VCPU_REQ_SIPI) & VCPU_REQ_SIPI;
-
-    if (come && v->wait_sipi) {
-        v->wait_sipi = false;
-        cpu_load_seg_real(c, SEG_CS, (uint16_t)(v->sipi_vector << 8));
-        c->ip = 0;
-        cpu_update_mode(c);
-    }
-}
-
-/*
- * Serve what can be served here; false: return to the caller of vcpu_run.  What came before a reset
- * is gone already (machine_reset); an INIT or SIPI beside it is from the first processor, which was
- * faster than we.
- */
+/* Serve what can be served here; false: return to the caller of vcpu_run. */
 static bool serve_requests(struct cpu *c, struct interp *e)
 {
     uint32_t req = vcpu_pending(c->v);
@@ -347,21 +315,12 @@ static bool serve_requests(struct cpu *c, struct interp *e)
     if (req & (VCPU_REQ_PARK | VCPU_REQ_STOP)) {
         return false;
     }
-    if (req & VCPU_REQ_RESET) {
-        vcpu_clear(c->v, VCPU_REQ_RESET);
-        do_reset(c, false);
-    }
-    if (req & VCPU_REQ_INIT) {
-        vcpu_clear(c->v, VCPU_REQ_INIT);
-        atomic_store(&c->v->nmis, 0);
-        do_reset(c, true);
+    if (req & (VCPU_REQ_RESET | VCPU_REQ_INIT | VCPU_REQ_SIPI)) {
+        accel_serve_reset(c);
     }
     if (req & VCPU_REQ_NMI) {
         vcpu_clear(c->v, VCPU_REQ_NMI);
         take_nmis(c);
-    }
-    if (req & VCPU_REQ_SIPI) {
-        take_sipi(c);
     }
     if (req & VCPU_REQ_TLB) {
         vcpu_clear(c->v, VCPU_REQ_TLB);
@@ -616,7 +575,7 @@ static bool engine_init(struct vcpu *v, bool jit, GError **err)
     interp_use(c, e);
     v->cpu = c;
     v->engine = e;
-    do_reset(c, false);
+    accel_reset_cpu(c, false);
     if (jit && !interp_start_jit(c, e, err)) {
         interp_vcpu_fini(v);
         return false;
@@ -636,7 +595,7 @@ static bool jit_vcpu_init(struct vcpu *v, GError **err)
 
 void interp_vcpu_reset(struct vcpu *v)
 {
-    do_reset(v->cpu, false);
+    accel_reset_cpu(v->cpu, false);
 }
 
 /* Handlers of IN and OUT run with all registers in c->r; the translator loads its own from there

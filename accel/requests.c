@@ -1,0 +1,70 @@
+/*
+ * Resets, INIT and start-up IPIs, for all engines.
+ *
+ * Follows: Intel SDM volume 3, 9.1 (reset and INIT), 9.4.4 (the start of application processors).
+ *
+ * Not modelled: SMM.
+ */
+#include "accel/requests.h"
+#include "hw/core/code.h"
+
+void accel_reset_cpu(struct cpu *c, bool init)
+{
+    struct vcpu *v = c->v;
+
+    cpu_reset(c, init);
+    mmu_flush(c, true);
+    c->cur = NULL;
+    c->inhibit = false;
+    if (init && v->apic && v->apic->init) {
+        machine_lock(v->m);
+        v->apic->init(v->apic_dev);
+        machine_unlock(v->m);
+    }
+    c->halted = false;
+    v->wait_sipi = v->id != 0;
+}
+
+/* A new INIT may have called it off since the requests were looked at. */
+static void take_sipi(struct cpu *c)
+{
+    struct vcpu *v = c->v;
+    bool come = atomic_fetch_and(&v->requests, ~(uint32_t)VCPU_REQ_SIPI) & VCPU_REQ_SIPI;
+
+    if (come && v->wait_sipi) {
+        v->wait_sipi = false;
+        cpu_load_seg_real(c, SEG_CS, (uint16_t)(v->sipi_vector << 8));
+        c->ip = 0;
+        cpu_update_mode(c);
+    }
+}
+
+/*
+ * What came before a reset is gone already (machine_reset); an INIT or SIPI beside it is from the
+ * first processor, which was faster than we.
+ */
+void accel_serve_reset(struct cpu *c)
+{
+    uint32_t req = vcpu_pending(c->v);
+
+    if (req & VCPU_REQ_RESET) {
+        vcpu_clear(c->v, VCPU_REQ_RESET);
+        accel_reset_cpu(c, false);
+    }
+    if (req & VCPU_REQ_INIT) {
+        vcpu_clear(c->v, VCPU_REQ_INIT);
+        atomic_store(&c->v->nmis, 0);
+        accel_reset_cpu(c, true);
+    }
+    if (req & VCPU_REQ_SIPI) {
+        take_sipi(c);
+    }
+}
+
+void accel_drop_notes(struct vcpu *v)
+{
+    bool all;
+
+    vcpu_clear(v, VCPU_REQ_CODE);
+    g_array_unref(code_take_notes(v, &all));
+}

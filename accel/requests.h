@@ -1,0 +1,19 @@
+/*
+ * What every engine does alike about the requests to a vCPU (hw/core/vcpu.h).
+ *
+ * Not modelled: NMIs and interrupts, which each engine delivers in its own way.
+ */
+#ifndef ACCEL_REQUESTS_H
+#define ACCEL_REQUESTS_H
+
+#include "cpu/cpu.h"
+
+/* Power-on state, or (init) that after an INIT.  On the vCPU's thread, or before it runs; the
+ * newest state is in c. */
+void accel_reset_cpu(struct cpu *c, bool init);
+/* Serve RESET, INIT and SIPI in that order, as far as they are pending. */
+void accel_serve_reset(struct cpu *c);
+/* Serve CODE where no code is kept. */
+void accel_drop_notes(struct vcpu *v);
+
+#endif

@@ -1,14 +1,16 @@
 /*
- * The list of accelerators and the choice among them.
+ * The list of accelerators and the choice among them: KVM where it runs guests of every kind, else
+ * the translator, else the interpreter.
  *
- * Not modelled: KVM is not written yet (issue 6); `auto` chooses the translator.
+ * Not modelled: other hosts' interfaces to VT-x and AMD-V.
  */
 #include "accel/accel.h"
 #include "accel/check.h"
 #include "accel/interp.h"
+#include "accel/kvm.h"
 
-static const struct accel_ops *const accelerators[] = {&accel_jit, &accel_interp, &accel_check_jit,
-                                                       &accel_check_interp};
+static const struct accel_ops *const accelerators[] = {&accel_kvm, &accel_jit, &accel_interp,
+                                                       &accel_check_jit, &accel_check_interp};
 
 static const struct accel_ops *find(const char *name)
 {
@@ -48,14 +50,20 @@ static bool is_available(const struct accel_ops *a, GError **err)
 static const struct accel_ops *choose_fastest(const char **why)
 {
     g_autoptr(GError) err = NULL;
+    g_autofree char *no = NULL, *text = NULL;
+    const struct accel_ops *a = &accel_kvm;
 
-    if (is_available(&accel_jit, &err)) {
-        *why = "jit: no KVM yet, so hot guest code is translated to the host's";
-        return &accel_jit;
+    if (kvm_try(&no) == KVM_FIT_ALL) {
+        text = g_strdup("kvm: the host's processor runs the guest");
+    } else if (is_available(&accel_jit, &err)) {
+        a = &accel_jit;
+        text = g_strdup_printf("jit: hot guest code is translated to the host's (%s)", no);
+    } else {
+        a = &accel_interp;
+        text = g_strdup_printf("interp: %s (%s)", err->message, no);
     }
-    g_autofree char *text = g_strdup_printf("interp: %s", err->message);
     *why = g_intern_string(text);
-    return &accel_interp;
+    return a;
 }
 
 const struct accel_ops *accel_choose(const char *name, const char **why, GError **err)
@@ -70,9 +78,10 @@ const struct accel_ops *accel_choose(const char *name, const char **why, GError 
     }
     const struct accel_ops *a = find(name);
     if (!is_available(a, &no)) {
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_ACCEL,
-                    "--accel %s: %s; --accel interp runs without the translator", name,
-                    no->message);
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_ACCEL, "--accel %s: %s; --accel %s", name,
+                    no->message,
+                    a == &accel_kvm ? "auto takes the best there is"
+                                    : "interp runs without the translator");
         return NULL;
     }
     *why = "as asked";

@@ -5,6 +5,7 @@
  */
 #include "tests/rig.h"
 #include "accel/interp.h"
+#include "accel/kvm.h"
 #include <criterion/criterion.h>
 
 static bool rig_build_nothing(G_GNUC_UNUSED struct machine *m, G_GNUC_UNUSED GError **err)
@@ -16,7 +17,9 @@ const struct accel_ops *rig_accel_ops(void)
 {
     const char *name = g_getenv("CANDELA_TEST_ACCEL");
 
-    return name && !strcmp(name, "jit") ? &accel_jit : &accel_interp;
+    return !g_strcmp0(name, "kvm")   ? &accel_kvm
+           : !g_strcmp0(name, "jit") ? &accel_jit
+                                     : &accel_interp;
 }
 
 const struct accel_ops *rig_accel(struct machine *m)

@@ -13,6 +13,7 @@
 
 struct machine;
 struct vcpu;
+struct ram;
 
 /* Why vcpu_run returned. */
 enum vcpu_exit {
@@ -45,6 +46,9 @@ struct accel_ops {
     uint32_t (*reg_get)(struct vcpu *v, unsigned reg);
     void (*reg_set)(struct vcpu *v, unsigned reg, uint32_t val);
     void (*map_changed)(struct machine *m); /* inside an aspace commit (may be NULL) */
+    /* Note in a block's page flags what the guest wrote where the engine itself keeps record (may
+     * be NULL: it notes it at once).  Lock held. */
+    void (*dirty_pull)(struct machine *m, struct ram *ram);
     /* What an engine that translates has to say of itself: lines for people, and members for the
        vCPU's JSON object, each with ", " before it.  vCPU not running (may be NULL). */
     void (*print_info)(struct vcpu *v, GString *out);

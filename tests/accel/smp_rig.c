@@ -6,8 +6,9 @@
 
 static bool build(struct machine *m, GError **err)
 {
-    struct smp_rig *r = m->accel_data;
+    struct smp_rig *r = (struct smp_rig *)m->display_dev; /* lent by smp_begin_on */
 
+    m->display_dev = NULL;
     r->ram = ram_new(m, "ram", 16 * MiB, err);
     if (!r->ram) {
         return false;
@@ -45,6 +46,12 @@ static void place(struct smp_rig *r, unsigned n)
 
 void smp_begin(struct smp_rig *r, unsigned cpus, const uint8_t *begin, const uint8_t *end)
 {
+    smp_begin_on(r, rig_accel_ops(), cpus, begin, end);
+}
+
+void smp_begin_on(struct smp_rig *r, const struct accel_ops *accel, unsigned cpus,
+                  const uint8_t *begin, const uint8_t *end)
+{
     static const struct board board = {"smp", build};
     struct vm_config cfg;
     GError *err = NULL;
@@ -53,9 +60,9 @@ void smp_begin(struct smp_rig *r, unsigned cpus, const uint8_t *begin, const uin
     vm_config_init(&cfg);
     cfg.cpus = cpus;
     cfg.jit_hot = 1;
-    r->m = machine_new(&cfg, rig_accel_ops());
+    r->m = machine_new(&cfg, accel);
     vm_config_clear(&cfg);
-    r->m->accel_data = r;
+    r->m->display_dev = (struct device *)r;
     if (!machine_build(r->m, &board, &err)) {
         cr_assert_fail("no machine: %s", err->message);
     }

@@ -40,6 +40,8 @@ struct smp_rig {
 
 /* `cpus` processors in 64-bit mode, ready to run the program. */
 void smp_begin(struct smp_rig *r, unsigned cpus, const uint8_t *begin, const uint8_t *end);
+void smp_begin_on(struct smp_rig *r, const struct accel_ops *accel, unsigned cpus,
+                  const uint8_t *begin, const uint8_t *end);
 #define SMP_BEGIN(r, cpus, name) smp_begin(r, cpus, name##_begin, name##_end)
 /* Start the threads. */
 void smp_start(struct smp_rig *r);

@@ -1,0 +1,110 @@
+/*
+ * The CPU model under KVM: the same leaves as under the software CPU (cpu/cpuid.c), less what the
+ * host's processor or kernel has not.
+ *
+ * What software makes up (local APIC, x2APIC, TSC deadlines, MTRRs) is ours and there whatever the
+ * host has.
+ *
+ * Follows: Linux, Documentation/virt/kvm/api.rst (KVM_SET_CPUID2, KVM_GET_SUPPORTED_CPUID).
+ *
+ * Not modelled: leaves that depend on the mode (SYSCALL's bit always shows); the host's own model
+ * passed through.
+ */
+#include "accel/kvm_int.h"
+#include "cpu/model.h"
+#include <errno.h>
+
+/* By register, and by leaf: bits that are ours to give. */
+static const struct {
+    uint32_t leaf, sub, reg, bits;
+} made_up[] = {
+    {1, 0, 2, BIT(21) | BIT(24)},                             /* x2APIC, TSC deadline */
+    {1, 0, 3, BIT(9) | BIT(12) | BIT(7) | BIT(14) | BIT(27)}, /* APIC, MTRR, MCE, MCA, SS */
+    {7, 0, 1, BIT(1)},                                        /* TSC_ADJUST */
+    {7, 0, 3, BIT(29)},                                       /* ARCH_CAPABILITIES */
+    {0x80000007, 0, 3, BIT(8)}, /* invariant TSC: the host's is looked at */
+};
+
+static bool is_made_up(uint32_t leaf, uint32_t sub, unsigned reg, unsigned bit)
+{
+    for (unsigned n = 0; n < ARRAY_LEN(made_up); n++) {
+        if (made_up[n].leaf == leaf && made_up[n].sub == sub && made_up[n].reg == reg &&
+            made_up[n].bits & BIT(bit)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool host_has(const void *of, uint32_t leaf, uint32_t sub, unsigned reg, unsigned bit)
+{
+    const struct kvm_cpuid2 *list = of;
+
+    for (unsigned n = 0; n < list->nent; n++) {
+        const struct kvm_cpuid_entry2 *l = &list->entries[n];
+        const uint32_t regs[4] = {l->eax, l->ebx, l->ecx, l->edx};
+
+        if (l->function == leaf && l->index == sub && regs[reg] & BIT(bit)) {
+            return true;
+        }
+    }
+    return is_made_up(leaf, sub, reg, bit);
+}
+
+void kvm_cpuid_limit(struct kvm *k, struct cpu *c)
+{
+    struct cpu_limit limit = {.has = host_has, .of = k->supported};
+
+    cpu_model_limit(c, &limit);
+}
+
+enum { LEAVES_MAX = 64 };
+
+struct leaf_list {
+    struct kvm_cpuid2 head;
+    struct kvm_cpuid_entry2 entry[LEAVES_MAX];
+};
+
+static void leaf_add(struct leaf_list *list, struct cpu *c, uint32_t leaf, uint32_t sub, bool subs)
+{
+    uint32_t out[4];
+
+    if (list->head.nent == LEAVES_MAX) {
+        return;
+    }
+    cpu_cpuid(c, leaf, sub, out);
+    if (leaf == 0x80000001 && cpu_has(c, FEAT_SYSCALL)) {
+        out[3] |= BIT(11);
+    }
+    list->entry[list->head.nent++] = (struct kvm_cpuid_entry2){
+        .function = leaf,
+        .index = sub,
+        .flags = subs ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
+        .eax = out[0],
+        .ebx = out[1],
+        .ecx = out[2],
+        .edx = out[3],
+    };
+}
+
+bool kvm_cpuid_set(struct kvm_vcpu *e, struct cpu *c, GError **err)
+{
+    g_autofree struct leaf_list *list = g_new0(struct leaf_list, 1);
+
+    for (uint32_t leaf = 0; leaf <= c->model->max_leaf; leaf++) {
+        unsigned subs = leaf == 4 ? 5 : leaf == 7 ? 3 : leaf == 0xb ? 3 : leaf == 0xd ? 3 : 0;
+
+        for (unsigned sub = 0; sub < MAX(subs, 1u); sub++) {
+            leaf_add(list, c, leaf, sub, subs);
+        }
+    }
+    for (uint32_t leaf = 0x80000000; c->model->max_leaf >= 4 && leaf <= 0x80000008; leaf++) {
+        leaf_add(list, c, leaf, 0, false);
+    }
+    if (kvm_call(e->fd, KVM_SET_CPUID2, list) >= 0) {
+        return true;
+    }
+    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "KVM: CPUID cannot be set: %s",
+                g_strerror(errno));
+    return false;
+}

@@ -1,0 +1,310 @@
+/*
+ * What this host's KVM is and can do: open the device, look at its capabilities, and run two small
+ * guests of our own.  Some hosts offer a /dev/kvm that cannot run every mode (a KVM without VT-x
+ * or AMD-V below it may enter long mode and make no progress there), and only trying shows it.
+ *
+ * Follows: Linux, Documentation/virt/kvm/api.rst.
+ *
+ * Not modelled: nothing of a guest's; the machine is made in kvm.c.
+ */
+#define _GNU_SOURCE /* pthread_timedjoin_np */
+#include "accel/kvm_int.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int kvm_call(int fd, unsigned long request, void *arg)
+{
+    int n;
+
+    do {
+        n = ioctl(fd, request, arg);
+    } while (n < 0 && errno == EINTR && request != KVM_RUN);
+    return n;
+}
+
+/* ---- the device ---- */
+
+static bool cpu_flag(const char *flag)
+{
+    g_autofree char *text = NULL, *word = g_strdup_printf(" %s ", flag);
+
+    return g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL) && strstr(text, word);
+}
+
+/* Why there is no /dev/kvm. */
+static const char *why_no_device(void)
+{
+    if (cpu_flag("vmx")) {
+        return "no /dev/kvm: load its module (sudo modprobe kvm_intel)";
+    }
+    if (cpu_flag("svm")) {
+        return "no /dev/kvm: load its module (sudo modprobe kvm_amd)";
+    }
+    return cpu_flag("hypervisor")
+               ? "no /dev/kvm: this host is itself a guest without nested virtualisation (its "
+                 "host may be able to turn that on)"
+               : "no /dev/kvm: the processor offers neither VT-x nor AMD-V (the firmware's "
+                 "set-up may have it turned off)";
+}
+
+static const struct {
+    int cap;
+    const char *name;
+} needed[] = {
+    {KVM_CAP_USER_MEMORY, "memory slots"},
+    {KVM_CAP_IMMEDIATE_EXIT, "immediate exits"},
+    {KVM_CAP_X86_USER_SPACE_MSR, "MSR exits"},
+    {KVM_CAP_X86_MSR_FILTER, "MSR filters"},
+    {KVM_CAP_XSAVE, "XSAVE state"},
+    {KVM_CAP_VCPU_EVENTS, "event state"},
+    {KVM_CAP_EXT_CPUID, "CPUID"},
+};
+
+static bool check_capabilities(int dev, GError **err)
+{
+    int version = kvm_call(dev, KVM_GET_API_VERSION, NULL);
+
+    if (version != KVM_API_VERSION) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
+                    "/dev/kvm: its interface has version %d, ours is %d", version, KVM_API_VERSION);
+        return false;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(needed); i++) {
+        if (ioctl(dev, KVM_CHECK_EXTENSION, (unsigned long)needed[i].cap) <= 0) {
+            g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
+                        "/dev/kvm: this kernel's KVM has no %s (Linux 5.10 or newer is needed)",
+                        needed[i].name);
+            return false;
+        }
+    }
+    return true;
+}
+
+int kvm_open(GError **err)
+{
+    int dev = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+    if (dev >= 0) {
+        if (check_capabilities(dev, err)) {
+            return dev;
+        }
+        close(dev);
+        return -1;
+    }
+    switch (errno) {
+    case ENOENT:
+    case ENXIO:
+    case ENODEV:
+        g_set_error_literal(err, CANDELA_ERROR, CANDELA_ERROR_HOST, why_no_device());
+        break;
+    case EACCES:
+    case EPERM:
+        g_set_error_literal(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
+                            "/dev/kvm: permission denied: you are not in group kvm (sudo adduser "
+                            "$USER kvm, then log in again)");
+        break;
+    default:
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "/dev/kvm: %s", g_strerror(errno));
+    }
+    return -1;
+}
+
+struct kvm_cpuid2 *kvm_supported_cpuid(int dev, GError **err)
+{
+    for (unsigned n = 128; n <= 1024; n *= 2) {
+        struct kvm_cpuid2 *list = g_malloc0(sizeof *list + n * sizeof list->entries[0]);
+
+        list->nent = n;
+        if (kvm_call(dev, KVM_GET_SUPPORTED_CPUID, list) >= 0) {
+            return list;
+        }
+        g_free(list);
+        if (errno != E2BIG) {
+            break;
+        }
+    }
+    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "/dev/kvm: KVM_GET_SUPPORTED_CPUID: %s",
+                g_strerror(errno));
+    return NULL;
+}
+
+/* ---- the small guests ---- */
+
+enum {
+    TRY_BYTES = 64 * 1024,
+    TRY_CODE = 0x1000,
+    TRY_TABLES = 0x4000,
+    TRY_MS = 3000,
+    TRY_LOOPS = 1000,
+    TRY_PORT = 0x7e
+};
+
+struct trial {
+    int dev, vm, vcpu;
+    uint8_t *memory;
+    struct kvm_run *run;
+    size_t run_bytes;
+    bool long_mode;
+    _Atomic bool passed;
+};
+
+static void trial_close(struct trial *t)
+{
+    if (t->run && t->run != MAP_FAILED) {
+        munmap(t->run, t->run_bytes);
+    }
+    if (t->memory && t->memory != MAP_FAILED) {
+        munmap(t->memory, TRY_BYTES);
+    }
+    if (t->vcpu >= 0) {
+        close(t->vcpu);
+    }
+    if (t->vm >= 0) {
+        close(t->vm);
+    }
+}
+
+static bool trial_open(struct trial *t)
+{
+    struct kvm_userspace_memory_region slot = {.memory_size = TRY_BYTES};
+    g_autofree struct kvm_cpuid2 *cpuid = NULL;
+    int size = kvm_call(t->dev, KVM_GET_VCPU_MMAP_SIZE, NULL);
+
+    t->vcpu = t->vm = -1;
+    t->memory = mmap(NULL, TRY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    t->vm = kvm_call(t->dev, KVM_CREATE_VM, NULL);
+    if (t->memory == MAP_FAILED || t->vm < 0 || size <= 0) {
+        return false;
+    }
+    slot.userspace_addr = (uintptr_t)t->memory;
+    t->vcpu = kvm_call(t->vm, KVM_CREATE_VCPU, NULL);
+    if (t->vcpu < 0 || kvm_call(t->vm, KVM_SET_USER_MEMORY_REGION, &slot) < 0) {
+        return false;
+    }
+    cpuid = kvm_supported_cpuid(t->dev, NULL); /* without, EFER.LME cannot be set */
+    if (!cpuid || kvm_call(t->vcpu, KVM_SET_CPUID2, cpuid) < 0) {
+        return false;
+    }
+    t->run_bytes = (size_t)size;
+    t->run = mmap(NULL, t->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, t->vcpu, 0);
+    return t->run != MAP_FAILED;
+}
+
+/* Add 0x1234, TRY_LOOPS times, in a loop that stores; then tell a port. */
+static const uint8_t trial_code_16[] = {
+    0xb9, 0xe8,     0x03, /* mov cx, TRY_LOOPS */
+    0x05, 0x34,     0x12, /* add ax, 0x1234 */
+    0xa3, 0x00,     0x20, /* mov [0x2000], ax */
+    0xe2, 0xf8,           /* loop */
+    0xe7, TRY_PORT,       /* out TRY_PORT, ax */
+    0xf4,
+};
+/* kvm_trial.S, and the steps that it counts */
+extern const uint8_t kvm_trial[], kvm_trial_end[];
+enum { TRIAL_STEPS = 5 };
+
+static bool trial_start(struct trial *t)
+{
+    struct kvm_regs r = {.rip = TRY_CODE, .rflags = FLAG_1, .rsp = 0x3000};
+    struct kvm_sregs s;
+
+    if (kvm_call(t->vcpu, KVM_GET_SREGS, &s) < 0) {
+        return false;
+    }
+    s.cs.selector = 0;
+    s.cs.base = 0;
+    if (t->long_mode) {
+        memcpy(t->memory + TRY_CODE, kvm_trial, (size_t)(kvm_trial_end - kvm_trial));
+    } else {
+        memcpy(t->memory + TRY_CODE, trial_code_16, sizeof trial_code_16);
+    }
+    return kvm_call(t->vcpu, KVM_SET_SREGS, &s) >= 0 && kvm_call(t->vcpu, KVM_SET_REGS, &r) >= 0;
+}
+
+static bool trial_answered(const struct trial *t)
+{
+    const struct kvm_run *r = t->run;
+    const uint8_t *data = (const uint8_t *)r + r->io.data_offset;
+
+    return r->exit_reason == KVM_EXIT_IO && r->io.port == TRY_PORT && r->io.count == 1 &&
+           (t->long_mode ? r->io.size == 4 && ld_le32(data) == TRIAL_STEPS
+                         : r->io.size == 2 && ld_le16(data) == (uint16_t)(TRY_LOOPS * 0x1234u));
+}
+
+static void *trial_thread(void *arg)
+{
+    struct trial *t = arg;
+
+    if (kvm_call(t->vcpu, KVM_RUN, NULL) >= 0) {
+        atomic_store(&t->passed, trial_answered(t));
+    }
+    return NULL;
+}
+
+static void trial_wake(int signal)
+{
+    (void)signal; /* it only has to end KVM_RUN */
+}
+
+/* Run it on a thread of its own, so that one that makes no progress can be given up. */
+static bool trial_run(struct trial *t)
+{
+    struct sigaction wake = {.sa_handler = trial_wake}, old;
+    struct timespec until;
+    pthread_t thread;
+
+    if (sigaction(KVM_SIGNAL, &wake, &old) || pthread_create(&thread, NULL, trial_thread, t)) {
+        return false;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += TRY_MS * 1000000l;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    while (pthread_timedjoin_np(thread, NULL, &until) == ETIMEDOUT) {
+        t->run->immediate_exit = 1;
+        pthread_kill(thread, KVM_SIGNAL);
+        until.tv_nsec = (until.tv_nsec + 10000000) % 1000000000;
+        until.tv_sec += until.tv_nsec < 10000000;
+    }
+    sigaction(KVM_SIGNAL, &old, NULL);
+    return atomic_load(&t->passed);
+}
+
+static bool trial_passes(int dev, bool long_mode)
+{
+    struct trial t = {.dev = dev, .long_mode = long_mode};
+    bool passed = trial_open(&t) && trial_start(&t) && trial_run(&t);
+
+    trial_close(&t);
+    return passed;
+}
+
+enum kvm_fit kvm_try(char **why)
+{
+    g_autoptr(GError) err = NULL;
+    int dev = kvm_open(&err);
+    enum kvm_fit fit;
+
+    *why = NULL;
+    if (dev < 0) {
+        *why = g_strdup(err->message);
+        return KVM_FIT_NONE;
+    }
+    fit = !trial_passes(dev, false)  ? KVM_FIT_NONE
+          : !trial_passes(dev, true) ? KVM_FIT_SMALL
+                                     : KVM_FIT_ALL;
+    close(dev);
+    if (fit == KVM_FIT_NONE) {
+        *why = g_strdup("/dev/kvm is there, but a small guest made no progress on it");
+    } else if (fit == KVM_FIT_SMALL) {
+        *why = g_strdup("/dev/kvm does not run 64-bit code as a processor does (no VT-x or "
+                        "AMD-V is below it); real mode and 32-bit guests run");
+    }
+    return fit;
+}

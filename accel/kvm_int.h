@@ -1,0 +1,128 @@
+/*
+ * Inside the KVM accelerator: what its files share.  kvm.c has the machine's part and the hooks,
+ * kvm_mem.c the memory slots, kvm_vcpu.c a vCPU and its run loop, kvm_state.c the way between
+ * struct cpu and the kernel, kvm_msr.c model-specific registers and the TSC, kvm_cpuid.c the CPU
+ * model, kvm_host.c what this host's KVM can do.
+ *
+ * Follows: Linux, Documentation/virt/kvm/api.rst.
+ *
+ * Not modelled: see accel/kvm.c.
+ */
+#ifndef ACCEL_KVM_INT_H
+#define ACCEL_KVM_INT_H
+
+#include "accel/kvm.h"
+#include "cpu/cpu.h"
+#include <linux/kvm.h>
+#include <signal.h>
+
+/* Why KVM_RUN came back, as we count it. */
+enum kvm_count {
+    KVM_COUNT_PORT,
+    KVM_COUNT_MMIO,
+    KVM_COUNT_HALT,
+    KVM_COUNT_RDMSR,
+    KVM_COUNT_WRMSR,
+    KVM_COUNT_TPR,
+    KVM_COUNT_WINDOW, /* interrupts may be delivered again */
+    KVM_COUNT_KICK,   /* a signal: something asks for the vCPU */
+    KVM_COUNT_DEBUG,
+    KVM_COUNT_OTHER,
+    KVM_COUNTS
+};
+
+/* Ends KVM_RUN; its handler does nothing. */
+#define KVM_SIGNAL (SIGRTMIN + 7)
+
+/* One slot as the kernel has it. */
+struct kvm_slot {
+    uint64_t pa, size;
+    uint8_t *host;
+    struct ram *ram;
+    uint64_t ram_offset;
+    uint32_t flags; /* KVM_MEM_* */
+    unsigned id;
+};
+
+/* machine.accel_data */
+struct kvm {
+    int dev, vm;
+    size_t run_bytes; /* of struct kvm_run and what stands behind it */
+    unsigned max_slots;
+    GArray *slots;      /* struct kvm_slot */
+    uint8_t *slot_used; /* by id */
+    uint32_t tsc_khz;   /* of the guest's TSC */
+    bool tsc_scaled;    /* not the host's own rate */
+    bool has_tsc_offset, has_readonly;
+    struct kvm_cpuid2 *supported;
+    /* The guest's TSC at virtual time 0 and offset 0, less the host's (scaled); the same for all
+     * vCPUs, and new when virtual time has stood still.  Under tsc_lock. */
+    GMutex tsc_lock;
+    bool tsc_known;
+    int64_t tsc_clock; /* machine.clock_offset that tsc_base is for */
+    uint64_t tsc_base;
+};
+
+/* vcpu.engine */
+struct kvm_vcpu {
+    struct kvm *k;
+    int fd;
+    struct kvm_run *run;
+    bool has_cpuid;
+    bool loaded;         /* the newest state is the kernel's; else it is in struct cpu */
+    bool unfinished;     /* the last exit's instruction ends with the next KVM_RUN */
+    int64_t tsc_clock;   /* machine.clock_offset that its TSC was set for */
+    uint64_t tsc_offset; /* the kernel's, where it can be set; else 0 */
+    uint64_t counts[KVM_COUNTS];
+    int64_t ns_guest; /* host time in KVM_RUN */
+};
+
+/* Tell people why the engine fails: a line on stderr. */
+void kvm_say(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/* ioctl that goes on after a signal; -1 with errno, or what it gave. */
+int kvm_call(int fd, unsigned long request, void *arg);
+
+/* kvm_host.c: /dev/kvm opened and its version and capabilities looked at; -1 with an error that
+ * says what to do. */
+int kvm_open(GError **err);
+/* The set of CPUID leaves that KVM can show here; NULL with a HOST error.  g_free. */
+struct kvm_cpuid2 *kvm_supported_cpuid(int dev, GError **err);
+
+/* kvm_mem.c: make the kernel's slots those of the machine's view.  vCPUs parked, lock held. */
+bool kvm_mem_update(struct machine *m, GError **err);
+void kvm_mem_fini(struct kvm *k);
+/* Note in the page flags what the guest wrote since the last time to a logged slot, to all of a
+ * block. */
+void kvm_mem_pull_slot(struct machine *m, const struct kvm_slot *s);
+void kvm_mem_pull_dirty(struct machine *m, struct ram *ram);
+
+/* kvm_cpuid.c: take from c's model what the host has not; tell the kernel what is left. */
+void kvm_cpuid_limit(struct kvm *k, struct cpu *c);
+bool kvm_cpuid_set(struct kvm_vcpu *e, struct cpu *c, GError **err);
+
+/* kvm_msr.c */
+bool kvm_msr_init(struct kvm *k, GError **err);
+/* A read or write that the kernel leaves to us. */
+void kvm_msr_exit(struct vcpu *v, bool write);
+/* The TSC's rate: that of the software CPU where the host can scale, else the host's own. */
+void kvm_tsc_init(struct kvm *k);
+bool kvm_tsc_set_rate(struct kvm_vcpu *e);
+/* Make the kernel's TSC count what c->tsc_offset says, if it does not; and the way back. */
+void kvm_tsc_push(struct vcpu *v);
+void kvm_tsc_pull(struct vcpu *v);
+
+/* kvm_state.c: struct cpu to the kernel and back; false with errno's text in *err. */
+bool kvm_state_push(struct vcpu *v, GError **err);
+bool kvm_state_pull(struct vcpu *v, GError **err);
+
+/* kvm_vcpu.c: the accelerator's hooks. */
+bool kvm_vcpu_init(struct vcpu *v, GError **err);
+void kvm_vcpu_fini(struct vcpu *v);
+enum vcpu_exit kvm_vcpu_run(struct vcpu *v);
+void kvm_vcpu_kick(struct vcpu *v);
+void kvm_vcpu_reset(struct vcpu *v);
+void kvm_vcpu_pull(struct vcpu *v);
+void kvm_vcpu_push(struct vcpu *v);
+void kvm_vcpu_json(struct vcpu *v, GString *out);
+
+#endif

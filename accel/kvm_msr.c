@@ -1,0 +1,202 @@
+/*
+ * Model-specific registers under KVM, and the time stamp counter.
+ *
+ * The kernel keeps those that the processor itself uses; every other access leaves the guest and is
+ * answered by cpu/msr.c, so that the register file is the model's and not the host's.  Writes to
+ * the TSC come here too: c->tsc_offset is always what counts.
+ *
+ * The TSC runs at the software CPU's rate where the host's processor can scale it, else at the
+ * host's own; cpu_tsc and CPUID then follow.  All vCPUs get their offset from one look at both
+ * clocks, so that their counters agree to the tick.
+ *
+ * Follows: Linux, Documentation/virt/kvm/api.rst (KVM_X86_SET_MSR_FILTER), devices/vcpu.rst
+ * (KVM_VCPU_TSC_OFFSET).
+ *
+ * Not modelled: registers of the host that our models have not.
+ */
+#include "accel/kvm_int.h"
+#include <errno.h>
+#include <x86intrin.h>
+
+/* ---- what the kernel keeps ---- */
+
+struct kept {
+    uint32_t first, count;
+    bool read_only; /* writes come to us */
+};
+static const struct kept kept[] = {
+    {0x10, 1, true},        /* TSC */
+    {0x48, 2, false},       /* SPEC_CTRL, PRED_CMD */
+    {0x174, 3, false},      /* SYSENTER */
+    {0x277, 1, false},      /* PAT */
+    {0xc0000080, 5, false}, /* EFER, STAR, LSTAR, CSTAR, SFMASK */
+    {0xc0000100, 4, false}, /* FS, GS, KERNEL_GS_BASE, TSC_AUX */
+};
+static_assert(ARRAY_LEN(kept) <= KVM_MSR_FILTER_MAX_RANGES, "they are the kernel's");
+
+bool kvm_msr_init(struct kvm *k, GError **err)
+{
+    uint8_t ones = 0xff;
+    struct kvm_msr_filter filter = {.flags = KVM_MSR_FILTER_DEFAULT_DENY};
+    struct kvm_enable_cap exits = {
+        .cap = KVM_CAP_X86_USER_SPACE_MSR,
+        .args = {KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |
+                 KVM_MSR_EXIT_REASON_FILTER},
+    };
+
+    for (unsigned n = 0; n < ARRAY_LEN(kept); n++) {
+        filter.ranges[n] = (struct kvm_msr_filter_range){
+            .flags = KVM_MSR_FILTER_READ | (kept[n].read_only ? 0 : KVM_MSR_FILTER_WRITE),
+            .base = kept[n].first,
+            .nmsrs = kept[n].count,
+            .bitmap = &ones,
+        };
+    }
+    if (kvm_call(k->vm, KVM_ENABLE_CAP, &exits) >= 0 &&
+        kvm_call(k->vm, KVM_X86_SET_MSR_FILTER, &filter) >= 0) {
+        return true;
+    }
+    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "KVM: MSRs cannot be filtered: %s",
+                g_strerror(errno));
+    return false;
+}
+
+void kvm_msr_exit(struct vcpu *v, bool write)
+{
+    struct kvm_vcpu *e = v->engine;
+    struct kvm_run *r = e->run;
+    struct cpu *c = v->cpu;
+    uint64_t val = r->msr.data, nominal = c->tsc_offset, actual;
+
+    /* Deadlines are counts of what the guest sees; what it makes of the offset, though, is a change
+     * of the one that all vCPUs started with. */
+    kvm_tsc_pull(v);
+    actual = c->tsc_offset;
+    if (write) {
+        r->msr.error = !cpu_wrmsr(c, r->msr.index, val);
+    } else {
+        r->msr.error = !cpu_rdmsr(c, r->msr.index, &val);
+        r->msr.data = val;
+    }
+    c->tsc_offset += nominal - actual;
+    if (c->tsc_offset != nominal) {
+        kvm_tsc_push(v);
+    }
+}
+
+/* ---- the time stamp counter ---- */
+
+void kvm_tsc_init(struct kvm *k)
+{
+    int khz = kvm_call(k->vm, KVM_CHECK_EXTENSION, (void *)(uintptr_t)KVM_CAP_TSC_CONTROL);
+
+    k->tsc_scaled = khz > 0;
+    k->tsc_khz = CPU_TSC_KHZ;
+}
+
+bool kvm_tsc_set_rate(struct kvm_vcpu *e)
+{
+    struct kvm *k = e->k;
+    int khz;
+
+    if (k->tsc_scaled && kvm_call(e->fd, KVM_SET_TSC_KHZ, (void *)(uintptr_t)CPU_TSC_KHZ) < 0) {
+        k->tsc_scaled = false;
+    }
+    khz = kvm_call(e->fd, KVM_GET_TSC_KHZ, NULL);
+    k->tsc_khz = khz > 0 ? (uint32_t)khz : CPU_TSC_KHZ;
+    return khz > 0;
+}
+
+static bool tsc_offset_call(struct kvm_vcpu *e, unsigned long request, uint64_t *offset)
+{
+    struct kvm_device_attr attr = {
+        .group = KVM_VCPU_TSC_CTRL,
+        .attr = KVM_VCPU_TSC_OFFSET,
+        .addr = (uintptr_t)offset,
+    };
+
+    return kvm_call(e->fd, request, &attr) >= 0;
+}
+
+static bool tsc_read(struct kvm_vcpu *e, uint64_t *val)
+{
+    struct {
+        struct kvm_msrs head;
+        struct kvm_msr_entry entry;
+    } list = {.head.nmsrs = 1, .entry.index = 0x10};
+    bool good = kvm_call(e->fd, KVM_GET_MSRS, &list) == 1;
+
+    *val = list.entry.data;
+    return good;
+}
+
+static void tsc_write(struct kvm_vcpu *e, uint64_t val)
+{
+    struct {
+        struct kvm_msrs head;
+        struct kvm_msr_entry entry;
+    } list = {.head.nmsrs = 1, .entry = {.index = 0x10, .data = val}};
+
+    (void)kvm_call(e->fd, KVM_SET_MSRS, &list);
+}
+
+/*
+ * What the kernel's offset is to be for a c->tsc_offset of 0: found once for all vCPUs while
+ * virtual time runs on.  First the kernel's own arithmetic is asked what it makes of an offset of
+ * 0.
+ */
+static bool tsc_find_base(struct vcpu *v, uint64_t *base)
+{
+    struct kvm_vcpu *e = v->engine;
+    struct kvm *k = e->k;
+    int64_t clock = atomic_load(&v->m->clock_offset);
+    uint64_t offset = 0, now, was;
+
+    g_mutex_lock(&k->tsc_lock);
+    bool good = k->tsc_known && k->tsc_clock == clock;
+    if (!good && tsc_offset_call(e, KVM_GET_DEVICE_ATTR, &was) &&
+        tsc_offset_call(e, KVM_SET_DEVICE_ATTR, &offset) && tsc_read(e, &now)) {
+        k->tsc_base = cpu_tsc_ticks(v->cpu, clock_now(v->m)) - now;
+        k->tsc_clock = clock;
+        k->tsc_known = good = true;
+    }
+    *base = k->tsc_base;
+    g_mutex_unlock(&k->tsc_lock);
+    return good;
+}
+
+void kvm_tsc_push(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+    struct cpu *c = v->cpu;
+    uint64_t base, offset;
+
+    e->tsc_clock = atomic_load(&v->m->clock_offset);
+    if (tsc_find_base(v, &base)) {
+        offset = base + c->tsc_offset;
+        if (tsc_offset_call(e, KVM_SET_DEVICE_ATTR, &offset)) {
+            e->tsc_offset = offset;
+            return;
+        }
+    }
+    tsc_write(e, cpu_tsc(c)); /* older kernels: good to a microsecond */
+    e->tsc_offset = 0;
+}
+
+/*
+ * The host's clocks drift against each other: what the counter shows now, not what was set, is what
+ * the guest goes by.
+ */
+void kvm_tsc_pull(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+    struct cpu *c = v->cpu;
+    uint64_t now;
+
+    if (!e->k->tsc_scaled && e->tsc_offset) {
+        now = __rdtsc() + e->tsc_offset;
+    } else if (!tsc_read(e, &now)) {
+        return;
+    }
+    c->tsc_offset = now - cpu_tsc_ticks(c, clock_now(v->m));
+}

@@ -1,0 +1,477 @@
+/*
+ * A vCPU under KVM: its run loop, exits and requests.
+ *
+ * KVM_RUN leaves the guest for devices, MSRs that are ours, HLT, and when a signal comes: whoever
+ * asks for something sets `immediate_exit`, which a KVM_RUN to come sees, and sends the signal,
+ * which ends one that is under way.  An instruction that left for a device or an MSR is finished by
+ * the next KVM_RUN; before the thread leaves the run loop that is done without entering the guest,
+ * so that the state is always one between instructions.
+ *
+ * Interrupts come from our local APIC: injected when the guest can take them, with a "window" exit
+ * asked for when it cannot.
+ *
+ * Follows: Linux, Documentation/virt/kvm/api.rst (KVM_RUN, struct kvm_run).
+ *
+ * Not modelled: see accel/kvm.c.
+ */
+#include "accel/kvm_int.h"
+#include "accel/requests.h"
+#include <errno.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- life ---- */
+
+bool kvm_vcpu_init(struct vcpu *v, GError **err)
+{
+    struct kvm *k = v->m->accel_data;
+    struct cpu *c = cpu_new(v, v->m->config.cpu_model, err);
+    struct kvm_vcpu *e;
+
+    if (!c) {
+        return false;
+    }
+    e = g_new0(struct kvm_vcpu, 1);
+    e->k = k;
+    v->cpu = c;
+    v->engine = e;
+    e->fd = kvm_call(k->vm, KVM_CREATE_VCPU, (void *)(uintptr_t)v->id);
+    e->run = e->fd < 0 ? MAP_FAILED
+                       : mmap(NULL, k->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, e->fd, 0);
+    if (e->run == MAP_FAILED) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "KVM: cannot make vCPU %u: %s", v->id,
+                    g_strerror(errno));
+    } else if (kvm_tsc_set_rate(e)) {
+        c->tsc_khz = k->tsc_khz;
+        kvm_cpuid_limit(k, c);
+        cpu_reset(c, false);
+        return true;
+    } else {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
+                    "KVM: the host's time stamp counter has no known rate: %s", g_strerror(errno));
+    }
+    kvm_vcpu_fini(v);
+    return false;
+}
+
+void kvm_vcpu_fini(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+
+    if (e) {
+        if (e->run && e->run != MAP_FAILED) {
+            munmap(e->run, e->k->run_bytes);
+        }
+        if (e->fd >= 0) {
+            close(e->fd);
+        }
+        g_free(e);
+    }
+    if (v->cpu) {
+        cpu_free(v->cpu);
+    }
+    v->cpu = v->engine = NULL;
+}
+
+/* struct cpu becomes the place of the newest state. */
+static bool take_over(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+    g_autoptr(GError) err = NULL;
+
+    if (e->loaded && !kvm_state_pull(v, &err)) {
+        kvm_say("%s", err->message);
+        return false;
+    }
+    e->loaded = false;
+    return true;
+}
+
+void kvm_vcpu_pull(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+    g_autoptr(GError) err = NULL;
+
+    if (e->loaded && !kvm_state_pull(v, &err)) {
+        kvm_say("%s", err->message);
+    }
+}
+
+void kvm_vcpu_push(struct vcpu *v)
+{
+    ((struct kvm_vcpu *)v->engine)->loaded = false; /* KVM gets it when it runs next */
+}
+
+void kvm_vcpu_reset(struct vcpu *v)
+{
+    take_over(v);
+    accel_reset_cpu(v->cpu, false);
+}
+
+void kvm_vcpu_kick(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+
+    __atomic_store_n(&e->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+    pthread_kill(v->thread, KVM_SIGNAL);
+}
+
+/* ---- exits ---- */
+
+static void exit_port(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+    const struct kvm_run *r = e->run;
+    uint8_t *data = (uint8_t *)e->run + r->io.data_offset;
+
+    for (uint32_t n = 0; n < r->io.count; n++, data += r->io.size) {
+        uint32_t val = 0;
+
+        if (r->io.direction == KVM_EXIT_IO_OUT) {
+            memcpy(&val, data, r->io.size);
+            port_write(v->m, r->io.port, val, r->io.size);
+        } else {
+            val = port_read(v->m, r->io.port, r->io.size);
+            memcpy(data, &val, r->io.size);
+        }
+    }
+}
+
+/* Lengths of 3, 5, 6 and 7 come of accesses that cross pages. */
+static void exit_mmio(struct vcpu *v)
+{
+    struct kvm_run *r = ((struct kvm_vcpu *)v->engine)->run;
+    unsigned len = MIN(r->mmio.len, 8u);
+
+    for (unsigned at = 0, size; at < len; at += size) {
+        uint64_t val = 0;
+
+        size = len - at >= 8 ? 8 : len - at >= 4 ? 4 : len - at >= 2 ? 2 : 1;
+        if (r->mmio.is_write) {
+            memcpy(&val, r->mmio.data + at, size);
+            aspace_write(v->m, r->mmio.phys_addr + at, val, size, v);
+        } else {
+            val = aspace_read(v->m, r->mmio.phys_addr + at, size);
+            memcpy(r->mmio.data + at, &val, size);
+        }
+    }
+}
+
+static bool exit_unknown(struct vcpu *v)
+{
+    const struct kvm_vcpu *e = v->engine;
+    const struct kvm_run *r = e->run;
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    if (r->exit_reason == KVM_EXIT_INTERNAL_ERROR) {
+        g_string_append_printf(text, "internal error %u", r->internal.suberror);
+    } else if (r->exit_reason == KVM_EXIT_FAIL_ENTRY) {
+        g_string_append_printf(text, "the processor refused to enter the guest (%#llx)",
+                               r->fail_entry.hardware_entry_failure_reason);
+    } else {
+        g_string_append_printf(text, "exit %u, which is unknown here", r->exit_reason);
+    }
+    g_string_append_printf(text, "; the guest was here:\n");
+    kvm_vcpu_pull(v);
+    cpu_print(v->cpu, text);
+    kvm_say("KVM, vCPU %u: %s", v->id, text->str);
+    return false;
+}
+
+static void sync_tpr(struct vcpu *v)
+{
+    const struct kvm_run *r = ((struct kvm_vcpu *)v->engine)->run;
+
+    if (!v->apic) {
+        return;
+    }
+    machine_lock(v->m);
+    v->apic->set_tpr(v->apic_dev, (uint8_t)r->cr8);
+    machine_unlock(v->m);
+}
+
+/* After KVM_RUN; false: the thread leaves the run loop with *exit. */
+static bool handle_exit(struct vcpu *v, enum vcpu_exit *exit)
+{
+    struct kvm_vcpu *e = v->engine;
+    enum kvm_count what = KVM_COUNT_OTHER;
+
+    e->unfinished = false;
+    switch (e->run->exit_reason) {
+    case KVM_EXIT_IO:
+        what = KVM_COUNT_PORT;
+        e->unfinished = true;
+        exit_port(v);
+        break;
+    case KVM_EXIT_MMIO:
+        what = KVM_COUNT_MMIO;
+        e->unfinished = true;
+        exit_mmio(v);
+        break;
+    case KVM_EXIT_X86_RDMSR:
+    case KVM_EXIT_X86_WRMSR:
+        what = e->run->exit_reason == KVM_EXIT_X86_RDMSR ? KVM_COUNT_RDMSR : KVM_COUNT_WRMSR;
+        e->unfinished = true;
+        kvm_msr_exit(v, what == KVM_COUNT_WRMSR);
+        break;
+    case KVM_EXIT_HLT:
+        what = KVM_COUNT_HALT;
+        ((struct cpu *)v->cpu)->halted = true;
+        break;
+    case KVM_EXIT_INTR:
+        what = KVM_COUNT_KICK;
+        break;
+    case KVM_EXIT_IRQ_WINDOW_OPEN:
+        what = KVM_COUNT_WINDOW;
+        break;
+    case KVM_EXIT_SET_TPR:
+        what = KVM_COUNT_TPR;
+        break;
+    case KVM_EXIT_SHUTDOWN:
+        take_over(v);
+        ((struct cpu *)v->cpu)->shutdown = true;
+        *exit = VCPU_EXIT_SHUTDOWN;
+        return false;
+    default:
+        *exit = VCPU_EXIT_ERROR;
+        return exit_unknown(v);
+    }
+    e->counts[what]++;
+    return true;
+}
+
+/* ---- requests and interrupts ---- */
+
+/* Takes the lock: the gate is the memory map's here. */
+static void follow_a20(struct vcpu *v)
+{
+    struct machine *m = v->m;
+    struct cpu *c = v->cpu;
+    uint64_t mask = atomic_load(&m->a20_mask);
+
+    if (mask == c->a20_mask) {
+        return;
+    }
+    c->a20_mask = mask;
+    machine_lock(m);
+    machine_exclusive_begin(m);
+    m->accel->map_changed(m);
+    machine_exclusive_end(m);
+    machine_unlock(m);
+}
+
+static bool inject_nmis(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+    unsigned come = atomic_exchange(&v->nmis, 0);
+
+    for (come = v->wait_sipi ? 0 : MIN(come, 2u); come; come--) {
+        ((struct cpu *)v->cpu)->halted = false;
+        if (kvm_call(e->fd, KVM_NMI, NULL) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* False: for the caller of the run loop. */
+static bool serve(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+    uint32_t req = vcpu_pending(v);
+
+    if (req & (VCPU_REQ_PARK | VCPU_REQ_STOP)) {
+        return false;
+    }
+    if (req & (VCPU_REQ_RESET | VCPU_REQ_INIT | VCPU_REQ_SIPI)) {
+        take_over(v);
+        accel_serve_reset(v->cpu);
+    }
+    if (req & VCPU_REQ_CODE) {
+        accel_drop_notes(v); /* no code of ours to go stale */
+    }
+    if (req & VCPU_REQ_TLB) {
+        vcpu_clear(v, VCPU_REQ_TLB);
+        follow_a20(v);
+    }
+    if (req & VCPU_REQ_NMI && e->loaded) {
+        vcpu_clear(v, VCPU_REQ_NMI);
+        inject_nmis(v);
+    }
+    return true;
+}
+
+static bool can_interrupt(struct vcpu *v)
+{
+    const struct kvm_vcpu *e = v->engine;
+    const struct cpu *c = v->cpu;
+
+    return vcpu_pending(v) & VCPU_REQ_INTR &&
+           (e->loaded ? e->run->if_flag : !!(c->eflags & FLAG_IF));
+}
+
+/* Give the guest what waits for it, or ask to be told when it can take it. */
+static bool inject_interrupt(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+    struct kvm_interrupt irq;
+
+    e->run->request_interrupt_window = 0;
+    if (!(vcpu_pending(v) & VCPU_REQ_INTR)) {
+        return true;
+    }
+    if (!e->run->ready_for_interrupt_injection || !e->run->if_flag || e->unfinished) {
+        e->run->request_interrupt_window = 1;
+        return true;
+    }
+    int vector = vcpu_ack_intr(v);
+    if (vector < 0) {
+        return true;
+    }
+    ((struct cpu *)v->cpu)->halted = false;
+    e->run->ready_for_interrupt_injection = 0;
+    irq.irq = (uint32_t)vector;
+    if (vcpu_pending(v) & VCPU_REQ_INTR) {
+        e->run->request_interrupt_window = 1;
+    }
+    return kvm_call(e->fd, KVM_INTERRUPT, &irq) >= 0;
+}
+
+/* ---- the run loop ---- */
+
+static bool load(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+    struct cpu *c = v->cpu;
+    g_autoptr(GError) err = NULL;
+
+    if (v->apic) {
+        machine_lock(v->m);
+        e->run->cr8 = v->apic->get_tpr(v->apic_dev);
+        machine_unlock(v->m);
+    }
+    /* Once, and not before: what it says of the APIC is under the lock. */
+    if ((!e->has_cpuid && !kvm_cpuid_set(e, c, &err)) || !kvm_state_push(v, &err)) {
+        kvm_say("%s", err->message);
+        return false;
+    }
+    e->has_cpuid = true;
+    e->run->if_flag = !!(c->eflags & FLAG_IF);
+    e->run->ready_for_interrupt_injection = 0;
+    return true;
+}
+
+/* What has to be as the kernel's before the guest is entered. */
+static bool prepare(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+
+    if (!e->loaded && !load(v)) {
+        return false;
+    }
+    if (e->tsc_clock != atomic_load(&v->m->clock_offset)) { /* virtual time has stood still */
+        kvm_tsc_push(v);
+    }
+    return inject_interrupt(v);
+}
+
+/* KVM_RUN; false: it failed, and not by a signal. */
+static bool enter(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+    uint64_t tpr = e->run->cr8;
+    int64_t start = clock_host_now();
+    int n = ioctl(e->fd, KVM_RUN, NULL), error = errno;
+
+    e->ns_guest += clock_host_now() - start;
+    if (n < 0 && error != EINTR && error != EAGAIN) {
+        kvm_say("KVM, vCPU %u: KVM_RUN: %s", v->id, g_strerror(error));
+        return false;
+    }
+    if (n < 0) {
+        e->run->exit_reason = KVM_EXIT_INTR;
+    }
+    if (e->run->cr8 != tpr) {
+        sync_tpr(v);
+    }
+    return true;
+}
+
+/* Let the last exit's instruction come to its end, and no further. */
+static bool finish(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+    enum vcpu_exit exit;
+
+    while (e->unfinished) {
+        __atomic_store_n(&e->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+        if (!enter(v) || !handle_exit(v, &exit)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether there is nothing to do for a halted processor. */
+static bool is_idle(struct vcpu *v)
+{
+    struct cpu *c = v->cpu;
+
+    if (c->halted && (can_interrupt(v) || vcpu_pending(v) & VCPU_REQ_NMI)) {
+        c->halted = false;
+    }
+    return c->halted || v->wait_sipi;
+}
+
+static enum vcpu_exit run_loop(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+    enum vcpu_exit exit;
+
+    for (;;) {
+        /* Cleared before the requests are read, and set after they are written: none is missed. */
+        __atomic_store_n(&e->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+        if (unlikely(vcpu_pending(v)) && !serve(v)) {
+            return VCPU_EXIT_REQUEST;
+        }
+        if (((struct cpu *)v->cpu)->shutdown) {
+            return VCPU_EXIT_SHUTDOWN;
+        }
+        if (is_idle(v)) {
+            return VCPU_EXIT_HALT;
+        }
+        if (!prepare(v) || !enter(v)) {
+            return VCPU_EXIT_ERROR;
+        }
+        if (!handle_exit(v, &exit)) {
+            return exit;
+        }
+    }
+}
+
+enum vcpu_exit kvm_vcpu_run(struct vcpu *v)
+{
+    enum vcpu_exit exit = run_loop(v);
+
+    return exit == VCPU_EXIT_ERROR || finish(v) ? exit : VCPU_EXIT_ERROR;
+}
+
+void kvm_vcpu_json(struct vcpu *v, GString *out)
+{
+    static const char *const name[KVM_COUNTS] = {
+        [KVM_COUNT_PORT] = "port",     [KVM_COUNT_MMIO] = "mmio",   [KVM_COUNT_HALT] = "halt",
+        [KVM_COUNT_RDMSR] = "rdmsr",   [KVM_COUNT_WRMSR] = "wrmsr", [KVM_COUNT_TPR] = "tpr",
+        [KVM_COUNT_WINDOW] = "window", [KVM_COUNT_KICK] = "kick",   [KVM_COUNT_DEBUG] = "debug",
+        [KVM_COUNT_OTHER] = "other"};
+    const struct kvm_vcpu *e = v->engine;
+
+    g_string_append_printf(out, ", \"guest_ns\": %" G_GINT64_FORMAT ", \"kvm_exits\": {",
+                           e->ns_guest);
+    for (unsigned n = 0; n < KVM_COUNTS; n++) {
+        g_string_append_printf(out, "%s\"%s\": %" G_GUINT64_FORMAT, n ? ", " : "", name[n],
+                               e->counts[n]);
+    }
+    g_string_append(out, "}");
+}

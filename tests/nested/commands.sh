@@ -1,0 +1,33 @@
+#!/bin/sh
+# In the outer system (see nested.sh): what Candela is run for, under KVM on AMD-V.  Each part says
+# "part NAME" and its exit status; what the guests say stands between.
+cd /tmp || exit 1
+
+# part NAME OPTIONS...
+part()
+{
+    name=$1
+    shift
+    echo "part $name"
+    candela "$@" --accel kvm -display none --stats "/tmp/$name.json" </dev/null
+    echo "status $name $?"
+    sed -n 's/.*"kvm_exits": {\([^}]*\)}.*/exits \1/p' "/tmp/$name.json"
+}
+
+part grub run -cdrom /files/grub-rescue-cdrom.iso --expect 'GNU GRUB' --max-time 60
+candela run -cdrom /files/grub-rescue-cdrom.iso -display none --max-time 1
+part lab demo
+for n in 1 2; do
+    dd if=/dev/zero of=/tmp/disk.img bs=1M count=80 2>/dev/null
+    part "disk$n" run -m 256M -smp $n -kernel /files/linux-ata -initrd /files/ata.cpio \
+        -append 'console=ttyS0 quiet run=/bin/nested-disk' -nic none --max-time 200 \
+        -serial stdio -drive file=/tmp/disk.img,format=raw
+done
+mkdir -p /tmp/web
+dd if=/dev/urandom of=/tmp/web/8.data bs=1M count=8 2>/dev/null
+httpd -p 127.0.0.1:8080 -h /tmp/web
+(nc -l -p 8081 >/tmp/back) &
+echo "data $(md5sum </tmp/web/8.data | sed 's/ .*//')"
+part net run -m 256M -smp 2 -kernel /files/linux -initrd /files/net.cpio -serial stdio \
+    -append 'console=ttyS0 quiet run=/bin/nested-net' -nic user --max-time 200
+cmp /tmp/back /tmp/web/8.data && echo "net back same"

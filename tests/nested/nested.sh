@@ -1,0 +1,103 @@
+#!/bin/sh
+# Candela's KVM accelerator on AMD-V, where this machine's own /dev/kvm cannot be had or is none:
+# QEMU's software processor has AMD-V, so a Debian system in QEMU (the outer one) loads KVM, and
+# Candela runs guests in that (the inner ones).  Ends with "N passed, N failed, N skipped".
+#
+# usage: nested.sh --candela FILE --out FOLDER
+#
+# The outer kernel and its modules are Debian's kernel for clouds, from the mirror this machine uses
+# (27 MB, once per folder); nothing is installed.
+set -u
+LC_ALL=C
+export LC_ALL
+
+here=$(cd "$(dirname "$0")" && pwd)
+boot=$here/../boot
+candela= out=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --candela) candela=$2 ;;
+    --out) out=$2 ;;
+    *)
+        sed -n 's/^# usage: /usage: /p' "$0" >&2
+        exit 2
+        ;;
+    esac
+    shift 2
+done
+[ -n "$candela" ] && [ -n "$out" ] || exit 2
+skip() { echo "skipped: nested: $*"; echo "0 passed, 0 failed, 1 skipped"; exit 0; }
+fail() { echo "nested.sh: $*" >&2; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+
+installer=/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/linux
+grub=/usr/lib/grub-rescue/grub-rescue-cdrom.iso
+command -v qemu-system-x86_64 >/dev/null || skip 'qemu-system-x86_64 is missing (qemu-system-x86)'
+for file in "$installer" "$grub" /bin/busybox; do
+    [ -r "$file" ] || skip "$file is missing"
+done
+
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+
+# The outer kernel with its modules.
+if [ ! -d "$out/outer" ]; then
+    package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+        sed -n 's/^ *Depends: \(linux-image-[0-9.-]*-cloud-amd64\)$/\1/p' | head -n 1)
+    [ -n "$package" ] || skip 'apt knows no linux-image-cloud-amd64'
+    mkdir -p "$out/deb"
+    (cd "$out/deb" && apt-get download -q "$package" >log 2>&1) ||
+        skip "cannot download $package: $(tail -n 1 "$out/deb/log")"
+    dpkg-deb -x "$out/deb/$package"_*.deb "$out/outer.new" || fail "cannot unpack $package"
+    mv "$out/outer.new" "$out/outer"
+    rm -rf "$out/deb"
+fi
+modules=$(echo "$out/outer/lib/modules/"*)
+linux=$(echo "$out/outer/boot/vmlinuz-"*)
+
+# The inner systems.
+sh "$boot/mkata.sh" "$out/ata" || skip 'no kernel with drivers for IDE'
+mkdir -p "$out/ata/root/bin"
+cp "$here/guest/nested-disk" "$out/ata/root/bin/"
+chmod +x "$out/ata/root/bin/"*
+sh "$boot/mkinitramfs.sh" amd64 "$out/ata.cpio" "$out/ata" || fail 'no initramfs for the disk'
+sh "$boot/mknet.sh" amd64 "$out/net" || fail 'no initramfs for the network'
+cp "$here/guest/nested-net" "$out/net/root/bin/"
+chmod +x "$out/net/root/bin/"*
+sh "$boot/mkinitramfs.sh" amd64 "$out/net.cpio" "$out/net" || fail 'no initramfs for the network'
+cp "$out/ata/linux" "$out/linux-ata"
+sh "$here/mkinitrd.sh" "$candela" "$modules" "$here/commands.sh" "$out/outer.cpio.gz" \
+    "$grub" "$installer" "$out/linux-ata" "$out/ata.cpio" "$out/net.cpio" ||
+    fail 'no initramfs for the outer system'
+
+limit=$((900 * ${CANDELA_TIME_SCALE:-1}))
+timeout -s KILL $limit qemu-system-x86_64 -accel tcg -cpu max -m 2048 -smp 1 -nographic -nic none \
+    -no-reboot -kernel "$linux" -initrd "$out/outer.cpio.gz" -append 'console=ttyS0 quiet' \
+    </dev/null >"$out/raw" 2>"$out/qemu.log"
+tr -d '\r' <"$out/raw" | sed -n '/NESTED-BEGIN/,$p' >"$out/log"
+
+passed=0 failed=0
+# expect WHAT PATTERN: whether a line of the log matches.
+expect()
+{
+    if grep -qE "$2" "$out/log"; then
+        echo "ok      nested/$1"
+        passed=$((passed + 1))
+    else
+        echo "FAILED  nested/$1: no line with '$2' in $out/log"
+        failed=$((failed + 1))
+    fi
+}
+expect auto-chooses-kvm '^candela: kvm: '
+expect grub '^status grub 0'
+expect lab '^status lab 0'
+expect disk-1 '^status disk1 0'
+expect disk-2 '^status disk2 0'
+expect disk-contents '^disk same 1000'
+expect one-processor '^processors 1'
+expect two-processors '^processors 2'
+data=$(sed -n 's/^data //p' "$out/log")
+expect net-down "^net got ${data:-none}"
+expect net-up '^net back same'
+expect net-status '^status net 0'
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed = 0 ]

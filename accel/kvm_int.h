@@ -123,6 +123,8 @@ void kvm_vcpu_kick(struct vcpu *v);
 void kvm_vcpu_reset(struct vcpu *v);
 void kvm_vcpu_pull(struct vcpu *v);
 void kvm_vcpu_push(struct vcpu *v);
+uint32_t kvm_vcpu_reg_get(struct vcpu *v, unsigned reg);
+void kvm_vcpu_reg_set(struct vcpu *v, unsigned reg, uint32_t val);
 void kvm_vcpu_json(struct vcpu *v, GString *out);
 
 #endif

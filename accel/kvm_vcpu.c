@@ -139,6 +139,35 @@ static void exit_port(struct vcpu *v)
     }
 }
 
+static __u64 *reg_of(struct kvm_regs *r, unsigned reg)
+{
+    __u64 *const at[] = {
+        [VCPU_EAX] = &r->rax, [VCPU_ECX] = &r->rcx, [VCPU_EDX] = &r->rdx, [VCPU_EBX] = &r->rbx,
+        [VCPU_ESP] = &r->rsp, [VCPU_EBP] = &r->rbp, [VCPU_ESI] = &r->rsi, [VCPU_EDI] = &r->rdi,
+    };
+
+    return at[reg & 7];
+}
+
+uint32_t kvm_vcpu_reg_get(struct vcpu *v, unsigned reg)
+{
+    struct kvm_regs r = {0};
+
+    (void)kvm_call(((struct kvm_vcpu *)v->engine)->fd, KVM_GET_REGS, &r);
+    return (uint32_t)*reg_of(&r, reg);
+}
+
+void kvm_vcpu_reg_set(struct vcpu *v, unsigned reg, uint32_t val)
+{
+    int fd = ((struct kvm_vcpu *)v->engine)->fd;
+    struct kvm_regs r;
+
+    if (kvm_call(fd, KVM_GET_REGS, &r) >= 0) {
+        *reg_of(&r, reg) = (*reg_of(&r, reg) & ~0xffffffffull) | val;
+        (void)kvm_call(fd, KVM_SET_REGS, &r);
+    }
+}
+
 /* Lengths of 3, 5, 6 and 7 come of accesses that cross pages. */
 static void exit_mmio(struct vcpu *v)
 {

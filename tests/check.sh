@@ -87,6 +87,16 @@ run_table()
     add "$name" $counts
 }
 
+# Guests under KVM on AMD-V, one level down.
+run_nested()
+{
+    { sh "$SRC/tests/nested/nested.sh" --candela ./candela --out "$out/nested" 2>&1
+      echo $? >"$out/nested.status"; } | tee "$out/nested.log"
+    counts=$(tail -n 1 "$out/nested.log" |
+        sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p')
+    add nested ${counts:-0 1 0}
+}
+
 for part in "$@"; do
     case $part in
     unit)
@@ -95,7 +105,10 @@ for part in "$@"; do
         ;;
     boot) run_table boot ;;
     window) run_unit window jit --filter 'xwindow/*' ;;
-    slow) run_table slow --slow ;;
+    slow)
+        run_table slow --slow
+        run_nested
+        ;;
     *)
         echo "check.sh: unknown part '$part' (unit, boot, window, slow)" >&2
         exit 2

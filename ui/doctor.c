@@ -4,6 +4,7 @@
  * Not here yet: displays, audio (their steps of the plan).
  */
 #include "config.h"
+#include "accel/kvm.h"
 #include "hw/core/config.h"
 #include "ui/commands.h"
 #include "ui/complete.h"
@@ -32,51 +33,21 @@ struct finding {
     char *to_do; /* NULL: nothing */
 };
 
-/* The two calls that need no more than a number (linux/kvm.h belongs to accel/kvm.c). */
-enum { KVM_GET_API_VERSION_CALL = 0xae00, KVM_CREATE_VM_CALL = 0xae01, KVM_API = 12 };
-
-static void find_kvm_open(struct finding *f, int fd)
-{
-    int api = ioctl(fd, KVM_GET_API_VERSION_CALL, 0), vm;
-
-    if (api != KVM_API) {
-        f->verdict = LIMITED;
-        f->found = g_strdup_printf("/dev/kvm speaks API %d, not %d", api, KVM_API);
-        return;
-    }
-    vm = ioctl(fd, KVM_CREATE_VM_CALL, 0);
-    if (vm < 0) {
-        f->verdict = LIMITED;
-        f->found = g_strdup_printf("/dev/kvm opens, but makes no machine: %s", g_strerror(errno));
-        f->to_do = g_strdup("another hypervisor may hold the processor; end it, or see dmesg");
-        return;
-    }
-    close(vm);
-    f->found = g_strdup("usable; this version does not use it yet: guests run on the software CPU");
-}
-
 static void find_kvm(struct finding *f)
 {
-    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    g_autofree char *why = NULL;
 
     f->what = "kvm";
-    if (fd >= 0) {
-        find_kvm_open(f, fd);
-        close(fd);
+    switch (kvm_try(&why)) {
+    case KVM_FIT_ALL:
+        f->found = g_strdup("usable: guests run on the host's processor");
         return;
+    case KVM_FIT_SMALL:
+    case KVM_FIT_NONE:
+        break;
     }
     f->verdict = LIMITED;
-    if (errno == ENOENT) {
-        f->found = g_strdup("no /dev/kvm: guests run on the software CPU");
-        f->to_do =
-            g_strdup("enable virtualisation in the firmware set-up (or nested virtualisation "
-                     "where this host is itself a guest), then modprobe kvm_intel or kvm_amd");
-    } else if (errno == EACCES) {
-        f->found = g_strdup("/dev/kvm: permission denied: you are not in group kvm");
-        f->to_do = g_strdup("sudo adduser $USER kvm, then log in again");
-    } else {
-        f->found = g_strdup_printf("/dev/kvm: %s", g_strerror(errno));
-    }
+    f->found = g_strdup_printf("%s: guests run on the software CPU", why);
 }
 
 #define TO_DO_SEABIOS                                                                              \

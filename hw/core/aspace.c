@@ -101,8 +101,13 @@ static bool ram_clear_dirty(struct ram *ram, uint64_t page)
 
 bool ram_take_dirty(struct ram *ram, uint64_t first, uint64_t n, uint64_t *map)
 {
+    const struct machine *m = ram->m;
+    bool by_engine = m->accel_ready && m->accel->dirty_pull;
     bool any = false;
 
+    if (by_engine && ram->log_dirty) {
+        m->accel->dirty_pull(ram->m, ram);
+    }
     memset(map, 0, align_up(n, 64) / 8);
     for (uint64_t i = 0; i < n; i++) {
         if (ram_clear_dirty(ram, first + i)) {
@@ -110,7 +115,7 @@ bool ram_take_dirty(struct ram *ram, uint64_t first, uint64_t n, uint64_t *map)
             any = true;
         }
     }
-    if (any && ram->log_dirty) {
+    if (any && ram->log_dirty && !by_engine) {
         /* The next store has to come through the slow path again. */
         aspace_flush_tlbs(ram->m);
     }
@@ -131,6 +136,9 @@ void ram_set_log_dirty(struct ram *ram, bool on)
         atomic_fetch_or_explicit(ram_flags(ram, page), RAM_PAGE_DIRTY, memory_order_relaxed);
     }
     ram->log_dirty = on;
+    if (ram->m->accel_ready && ram->m->accel->map_changed) {
+        ram->m->accel->map_changed(ram->m);
+    }
     aspace_flush_tlbs(ram->m);
     machine_exclusive_end(ram->m);
 }

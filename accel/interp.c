@@ -315,12 +315,15 @@ static bool serve_requests(struct cpu *c, struct interp *e)
     if (req & (VCPU_REQ_PARK | VCPU_REQ_STOP)) {
         return false;
     }
-    if (req & (VCPU_REQ_RESET | VCPU_REQ_INIT | VCPU_REQ_SIPI)) {
+    if (req & (VCPU_REQ_RESET | VCPU_REQ_INIT)) {
         accel_serve_reset(c);
     }
     if (req & VCPU_REQ_NMI) {
         vcpu_clear(c->v, VCPU_REQ_NMI);
         take_nmis(c);
+    }
+    if (req & VCPU_REQ_SIPI) {
+        accel_take_sipi(c);
     }
     if (req & VCPU_REQ_TLB) {
         vcpu_clear(c->v, VCPU_REQ_TLB);

@@ -291,32 +291,45 @@ static void follow_a20(struct vcpu *v)
     machine_unlock(m);
 }
 
-static bool inject_nmis(struct vcpu *v)
+/* One that waits for its SIPI ignores them. */
+static void inject_nmis(struct vcpu *v)
 {
     struct kvm_vcpu *e = v->engine;
+    struct cpu *c = v->cpu;
     unsigned come = atomic_exchange(&v->nmis, 0);
 
-    for (come = v->wait_sipi ? 0 : MIN(come, 2u); come; come--) {
-        ((struct cpu *)v->cpu)->halted = false;
+    come = v->wait_sipi ? 0 : MIN(come, 2u);
+    c->halted = c->halted && !come;
+    if (!e->loaded) {
+        c->nmi_pending = (uint8_t)MIN(c->nmi_pending + come, 2u);
+        return;
+    }
+    for (; come; come--) {
         if (kvm_call(e->fd, KVM_NMI, NULL) < 0) {
-            return false;
+            kvm_say("KVM, vCPU %u: KVM_NMI: %s", v->id, g_strerror(errno));
         }
     }
-    return true;
 }
 
 /* False: for the caller of the run loop. */
 static bool serve(struct vcpu *v)
 {
-    struct kvm_vcpu *e = v->engine;
     uint32_t req = vcpu_pending(v);
 
     if (req & (VCPU_REQ_PARK | VCPU_REQ_STOP)) {
         return false;
     }
-    if (req & (VCPU_REQ_RESET | VCPU_REQ_INIT | VCPU_REQ_SIPI)) {
+    if (req & (VCPU_REQ_RESET | VCPU_REQ_INIT)) {
         take_over(v);
         accel_serve_reset(v->cpu);
+    }
+    if (req & VCPU_REQ_NMI) {
+        vcpu_clear(v, VCPU_REQ_NMI);
+        inject_nmis(v);
+    }
+    if (req & VCPU_REQ_SIPI) {
+        take_over(v);
+        accel_take_sipi(v->cpu);
     }
     if (req & VCPU_REQ_CODE) {
         accel_drop_notes(v); /* no code of ours to go stale */
@@ -324,10 +337,6 @@ static bool serve(struct vcpu *v)
     if (req & VCPU_REQ_TLB) {
         vcpu_clear(v, VCPU_REQ_TLB);
         follow_a20(v);
-    }
-    if (req & VCPU_REQ_NMI && e->loaded) {
-        vcpu_clear(v, VCPU_REQ_NMI);
-        inject_nmis(v);
     }
     return true;
 }

@@ -25,8 +25,7 @@ void accel_reset_cpu(struct cpu *c, bool init)
     v->wait_sipi = v->id != 0;
 }
 
-/* A new INIT may have called it off since the requests were looked at. */
-static void take_sipi(struct cpu *c)
+void accel_take_sipi(struct cpu *c)
 {
     struct vcpu *v = c->v;
     bool come = atomic_fetch_and(&v->requests, ~(uint32_t)VCPU_REQ_SIPI) & VCPU_REQ_SIPI;
@@ -55,9 +54,6 @@ void accel_serve_reset(struct cpu *c)
         vcpu_clear(c->v, VCPU_REQ_INIT);
         atomic_store(&c->v->nmis, 0);
         accel_reset_cpu(c, true);
-    }
-    if (req & VCPU_REQ_SIPI) {
-        take_sipi(c);
     }
 }
 

@@ -11,8 +11,11 @@
 /* Power-on state, or (init) that after an INIT.  On the vCPU's thread, or before it runs; the
  * newest state is in c. */
 void accel_reset_cpu(struct cpu *c, bool init);
-/* Serve RESET, INIT and SIPI in that order, as far as they are pending. */
+/* Serve RESET and INIT, as far as they are pending.  NMIs are looked at behind it and before
+ * accel_take_sipi: a processor that waits for its SIPI ignores them. */
 void accel_serve_reset(struct cpu *c);
+/* Serve SIPI, if it is pending still: a new INIT may have called it off. */
+void accel_take_sipi(struct cpu *c);
 /* Serve CODE where no code is kept. */
 void accel_drop_notes(struct vcpu *v);
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -53,9 +54,14 @@ static GPid xrig_spawn(struct xrig *x, char **argv, const char *log)
     g_autofree char *path = g_build_filename(x->folder, log, NULL);
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     g_autofree char *program = g_find_program_in_path(argv[0]);
-    GPid pid = fork();
+    GPid test = getpid(), pid = fork();
 
     if (pid == 0) {
+        /* A test that fails or is ended by its time limit frees nothing. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != test) {
+            _exit(127);
+        }
         dup2(fd, 1);
         dup2(fd, 2);
         fd = open("/dev/null", O_RDONLY);
@@ -324,35 +330,72 @@ const char *xrig_ask(struct xrig *x, const char *line)
     return monitor_read(x);
 }
 
-struct xrig *xrig_begin(const char *args)
+/* The server with nothing in it. */
+static struct xrig *xrig_new(void)
 {
     struct xrig *x = g_new0(struct xrig, 1);
-    g_auto(GStrv) parts = g_strsplit(args, "%s", -1), argv = NULL;
-    g_autofree char *given = NULL, *line = NULL;
+    g_autofree char *run = NULL;
 
     x->folder = g_dir_make_tmp("candela-window-XXXXXX", NULL);
+    run = g_build_filename(x->folder, "run", NULL);
+    cr_assert_eq(g_mkdir(run, 0700), 0);
     x->text = g_string_new(NULL);
     x->env = g_get_environ();
     x->env = g_environ_setenv(x->env, "SDL_AUDIODRIVER", "dummy", TRUE);
     x->env = g_environ_setenv(x->env, "XDG_DATA_HOME", x->folder, TRUE);
     x->env = g_environ_setenv(x->env, "XDG_STATE_HOME", x->folder, TRUE);
     x->env = g_environ_setenv(x->env, "XDG_CONFIG_HOME", x->folder, TRUE);
-    x->env = g_environ_setenv(x->env, "XDG_RUNTIME_DIR", x->folder, TRUE);
+    x->env = g_environ_setenv(x->env, "XDG_RUNTIME_DIR", run, TRUE);
     x->env = g_environ_unsetenv(x->env, "WAYLAND_DISPLAY");
     xrig_start_server(x);
     xrig_start_manager(x);
-    given = g_strjoinv(x->folder, parts);
+    x->monitor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return x;
+}
+
+static void xrig_start(struct xrig *x, char **argv)
+{
+    x->candela = xrig_spawn(x, argv, "candela.log");
+    x->running = true;
+    cr_assert(xrig_until(x, window_is_there, NULL), "no window");
+}
+
+struct xrig *xrig_begin(const char *args)
+{
+    struct xrig *x = xrig_new();
+    g_auto(GStrv) parts = g_strsplit(args, "%s", -1), argv = NULL;
+    g_autofree char *given = g_strjoinv(x->folder, parts), *line = NULL;
+
     line = g_strdup_printf("%s run -display sdl -monitor unix:%s/mon %s", xrig_program(), x->folder,
                            given);
     cr_assert(g_shell_parse_argv(line, NULL, &argv, NULL), "%s", line);
-    x->candela = xrig_spawn(x, argv, "candela.log");
-    x->running = true;
-    x->monitor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert(xrig_until(x, window_is_there, NULL), "no window");
+    xrig_start(x, argv);
     cr_assert(xrig_until(x, monitor_is_there, NULL), "no monitor");
     monitor_read(x);
     cr_assert(xrig_until(x, window_has_focus, NULL), "the window gets no keys");
     return x;
+}
+
+struct xrig *xrig_begin_library(void)
+{
+    struct xrig *x = xrig_new();
+    g_autofree char *program = g_strdup(xrig_program());
+
+    xrig_start(x, (char *[]){program, NULL});
+    cr_assert(xrig_until(x, window_has_focus, NULL), "the window gets no keys");
+    return x;
+}
+
+char *xrig_list(struct xrig *x)
+{
+    g_autofree char *program = g_strdup(xrig_program());
+    char *argv[] = {program, "list", "--json", NULL}, *out = NULL;
+    int status = -1;
+
+    g_spawn_sync(NULL, argv, x->env, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out, NULL, &status,
+                 NULL);
+    cr_assert_eq(status, 0, "candela list");
+    return out;
 }
 
 static bool candela_has_ended(struct xrig *x, void *of)

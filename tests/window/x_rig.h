@@ -31,6 +31,8 @@ bool xrig_can_run(void);
 /* Start the server, and candela with these arguments behind "run" (shell quoting; %s: the folder)
  * until its window is there. */
 struct xrig *xrig_begin(const char *args);
+/* The same with the library's window, over a library of its own that is empty. */
+struct xrig *xrig_begin_library(void);
 /* End what is left. */
 void xrig_free(struct xrig *x);
 
@@ -40,6 +42,8 @@ void xrig_do(struct xrig *x, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 char *xrig_get(struct xrig *x, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The monitor's answer to a line. */
 const char *xrig_ask(struct xrig *x, const char *line);
+/* What `candela list --json` says of the rig's library; g_free. */
+char *xrig_list(struct xrig *x);
 /* A file of the folder, NULL: not there yet; g_free. */
 char *xrig_file(struct xrig *x, const char *name);
 /* Wait until the file of COM1 (-serial file:%s/com1) has a line that matches the expression; the

@@ -237,19 +237,25 @@ static void errand_done(void *of)
     g_free(e);
 }
 
+static void send_errand_to(struct manager *m, const char *what, enum deed deed, const char *command,
+                           const char *to)
+{
+    struct errand *e = g_new0(struct errand, 1);
+
+    e->m = m;
+    e->deed = deed;
+    e->what = g_strdup(what);
+    e->to = g_strdup(to);
+    e->command = command;
+    manager_run(m, errand_work, errand_done, e);
+}
+
 static void send_errand(struct manager *m, enum deed deed, const char *command, const char *to)
 {
     const struct manager_card *card = manager_selected(m);
-    struct errand *e;
 
     if (card) {
-        e = g_new0(struct errand, 1);
-        e->m = m;
-        e->deed = deed;
-        e->what = g_strdup(card->machine->what);
-        e->to = g_strdup(to);
-        e->command = command;
-        manager_run(m, errand_work, errand_done, e);
+        send_errand_to(m, card->machine->what, deed, command, to);
     }
 }
 
@@ -578,7 +584,12 @@ void manager_drop(struct manager *m, const char *path)
     g_autofree char *low = g_ascii_strdown(path, -1);
     bool cd = g_str_has_suffix(low, ".iso");
 
-    if (!gui_is_modal(m->gui)) {
+    if (gui_is_modal(m->gui)) {
+        return;
+    }
+    if (g_str_has_suffix(low, ".cvm")) {
+        send_errand_to(m, path, DEED_START, NULL, NULL);
+    } else {
         manager_new_machine(m, cd ? NULL : path, cd ? path : NULL);
     }
 }

@@ -195,3 +195,22 @@ Test(manager, settings_write_what_was_changed)
     cr_assert_str_eq(boot[0], "cd");
     done(&b);
 }
+
+/* It is started, as what is wrong with it tells: the program of the tests runs no machines. */
+Test(manager, a_dropped_key_file_is_a_machine_and_an_image_is_for_a_new_one)
+{
+    struct bench b;
+    g_autofree char *path = NULL;
+
+    bench(&b);
+    cr_assert(bench_wait(&b, "Make one with New"));
+    path = g_build_filename(b.folder, "Broken.cvm", NULL);
+    cr_assert(g_file_set_contents(path, "nonsense", -1, NULL));
+    manager_drop(b.m, path);
+    cr_expect(!gui_is_modal(b.r->gui), "%s", gui_rig_dump(b.r));
+    cr_expect(bench_wait(&b, "Broken.cvm: "), "%s", gui_rig_dump(b.r));
+    manager_drop(b.m, "/tmp/Some system.ISO");
+    cr_expect(gui_rig_has(b.r, "entry \"Some system\" [focused]"), "%s", gui_rig_dump(b.r));
+    cr_expect(gui_rig_has(b.r, "entry \"/tmp/Some system.ISO\""), "%s", gui_rig_dump(b.r));
+    done(&b);
+}

@@ -295,12 +295,7 @@ static void op_wrmsr(struct cpu *c, const struct insn *i)
     if (!cpu_wrmsr(c, (uint32_t)c->r[R_RCX], c->r[R_RDX] << 32 | (uint32_t)c->r[R_RAX])) {
         cpu_raise_error(c, EXCP_GP, 0);
     }
-    sys_serialise();
-    if (unlikely(vcpu_pending(c->v))) { /* the APIC may have been written to */
-        insn_commit(c, i);
-        LEAVE(c);
-    }
-    return sys_next(c, i, key);
+    return sys_next_remapped(c, i, key); /* the APIC may have been written to, too */
 }
 
 /* ---- random numbers ---- */

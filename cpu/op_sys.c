@@ -314,9 +314,11 @@ static uint64_t raw_linear(const struct cpu *c, const struct insn *i)
 
 static void op_invlpg(struct cpu *c, const struct insn *i)
 {
+    uint64_t key = c->jkey;
+
     need_cpl0(c, i);
     mmu_invlpg(c, raw_linear(c, i));
-    return sys_next_serial(c, i);
+    return sys_next_remapped(c, i, key);
 }
 
 static void invpcid(struct cpu *c, const struct insn *i)
@@ -337,8 +339,10 @@ static void invpcid(struct cpu *c, const struct insn *i)
 
 static void op_invpcid(struct cpu *c, const struct insn *i)
 {
+    uint64_t key = c->jkey;
+
     invpcid(c, i);
-    return sys_next_serial(c, i);
+    return sys_next_remapped(c, i, key);
 }
 
 static void op_invd(struct cpu *c, const struct insn *i)

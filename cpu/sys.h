@@ -314,5 +314,16 @@ static inline void sys_next_serial(struct cpu *c, const struct insn *i)
     sys_serialise();
     return sys_next_open(c, i);
 }
+/* The same of one that may have changed the mode or a translation: what is behind it, too, is
+ * fetched as it is mapped now. */
+static inline void sys_next_remapped(struct cpu *c, const struct insn *i, uint64_t key)
+{
+    sys_serialise();
+    if (unlikely(vcpu_pending(c->v))) {
+        insn_commit(c, i);
+        LEAVE(c);
+    }
+    return sys_next(c, i, key);
+}
 
 #endif

@@ -89,6 +89,18 @@ static inline struct code_block *block_of(const struct insn *first)
     return (struct code_block *)at;
 }
 
+/* The block of any of its instructions, or of its end marker (whose `n` is one more when stale). */
+static inline const struct code_block *block_around(const struct insn *i)
+{
+    return block_of(i - (i->fn == op_block_next ? i->n : i->n - 1));
+}
+
+/* Do two blocks begin in the same page of the host's memory? */
+static inline bool block_same_page(const struct code_block *a, const struct code_block *b)
+{
+    return !(((uintptr_t)a->host ^ (uintptr_t)b->host) >> PAGE_SHIFT);
+}
+
 /* Given a block's first instruction: does that reach into the next page? */
 static inline bool block_crosses(const struct insn *first)
 {

@@ -223,7 +223,9 @@ static void interp_lookup(struct cpu *c)
 /*
  * A direct branch without link; c->ip is the target.  Inside one page the link can be kept:
  * whatever maps the branch there maps the target too, unless its first instruction goes on in the
- * next page.  IP wrap-around could break that in segments that are not flat.
+ * next page.  IP wrap-around could break that in segments that are not flat.  And what is found is
+ * not always the branch's page: when the guest has changed the mapping and not said so, the branch
+ * may still be the old one's, by the jump cache, when the target is already the new one's.
  */
 static void interp_link(struct cpu *c, const struct insn *i)
 {
@@ -247,7 +249,7 @@ static void interp_link(struct cpu *c, const struct insn *i)
     if (!t) {
         return;
     }
-    if (keep && t->fn != op_block_stale) {
+    if (keep && t->fn != op_block_stale && block_same_page(block_around(i), block_of(t))) {
         /* blocks are ours to write; handlers see them as const */
         ((struct insn *)i)->link = block_crosses(t) ? &block_cross : t;
     }

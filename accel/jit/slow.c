@@ -207,14 +207,25 @@ const void *slow_find(struct cpu *c)
 enum { HOPS_MAX = 4 };
 
 /* The entry of a dropped block, whose rel32 stands at `at`, leads to what was found in its place:
- * it is the same code of the guest's, for whoever is linked to it or finds it otherwise. */
+ * it is the same code of the guest's, for whoever is linked to it or finds it otherwise.  (Else the
+ * page is mapped otherwise now.) */
 static void link_moved(struct jit *j, uint32_t at, const uint8_t *code)
 {
     const struct jit_code *old = jit_code_at(j->rx + at - 1);
     struct jit_code *new = jit_code_change(j, code);
 
-    if (old->hops < HOPS_MAX) {
+    if (old->hops < HOPS_MAX && old->k->host == new->k->host) {
         new->hops = MAX(new->hops, old->hops + 1);
+        emit_patch(j->rw + at, j->rw + (code - j->rx));
+        j->stats.links++;
+    }
+}
+
+/* A jump whose rel32 stands at `at` leads to what was found, unless that is of another page (see
+ * interp_link). */
+static void link_jump(struct jit *j, uint32_t at, const uint8_t *code)
+{
+    if (block_same_page(jit_code_around(j, j->rx + at)->k, jit_code_at(code)->k)) {
         emit_patch(j->rw + at, j->rw + (code - j->rx));
         j->stats.links++;
     }
@@ -236,8 +247,7 @@ const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece)
             link_moved(j, at & ~LINK_MOVED, code);
         }
     } else if (keep) {
-        emit_patch(j->rw + at, j->rw + (code - j->rx));
-        j->stats.links++;
+        link_jump(j, at, code);
     } else { /* not through here again: the call becomes a jump */
         uint8_t *rel = j->rw + (piece - j->rx) - 4;
 

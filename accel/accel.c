@@ -47,13 +47,16 @@ static bool is_available(const struct accel_ops *a, GError **err)
     return !a->available || a->available(err);
 }
 
-static const struct accel_ops *choose_fastest(const char **why)
+static const struct accel_ops *choose_fastest(bool by_software, const char **why)
 {
     g_autoptr(GError) err = NULL;
     g_autofree char *no = NULL, *text = NULL;
     const struct accel_ops *a = &accel_kvm;
 
-    if (kvm_try(&no) == KVM_FIT_ALL) {
+    if (by_software) {
+        no = g_strdup("KVM neither counts nor traces instructions");
+    }
+    if (!by_software && kvm_try(&no) == KVM_FIT_ALL) {
         text = g_strdup("kvm: the host's processor runs the guest");
     } else if (is_available(&accel_jit, &err)) {
         a = &accel_jit;
@@ -66,12 +69,13 @@ static const struct accel_ops *choose_fastest(const char **why)
     return a;
 }
 
-const struct accel_ops *accel_choose(const char *name, const char **why, GError **err)
+const struct accel_ops *accel_choose(const char *name, bool by_software, const char **why,
+                                     GError **err)
 {
     g_autoptr(GError) no = NULL;
 
     if (is_auto(name)) {
-        return choose_fastest(why);
+        return choose_fastest(by_software, why);
     }
     if (!accel_known(name, err)) {
         return NULL;

@@ -104,8 +104,15 @@ static bool kvm_create(struct kvm *k, GError **err)
 
 static bool kvm_init(struct machine *m, GError **err)
 {
-    struct kvm *k = g_new0(struct kvm, 1);
+    struct kvm *k;
 
+    if (m->config.max_insns || m->trace_mask & TR_INSN) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
+                    "--accel kvm: the host's processor does not count or trace instructions; "
+                    "--accel jit does");
+        return false;
+    }
+    k = g_new0(struct kvm, 1);
     k->dev = k->vm = -1;
     g_mutex_init(&k->tsc_lock);
     k->slots = g_array_new(FALSE, FALSE, sizeof(struct kvm_slot));

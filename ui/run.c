@@ -549,7 +549,7 @@ int run_machine(const struct options *o)
     sigset_t set;
     int code;
 
-    accel = accel_choose(o->vm.accel, &why, &err);
+    accel = accel_choose(o->vm.accel, o->vm.max_insns || o->vm.trace_mask & TR_INSN, &why, &err);
     if (!accel || !run_check_outputs(&r, &err) || !run_new_hosts(&r, &err)) {
         run_clear(&r);
         return run_report(err);

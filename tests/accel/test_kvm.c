@@ -181,3 +181,16 @@ Test(kvm, a_user_outside_the_group_is_told_which)
     cr_assert(strstr(err, "permission denied: you are not in group kvm (sudo adduser"), "%s", err);
     cr_assert_eq(WEXITSTATUS(status), 4);
 }
+
+Test(kvm, it_neither_counts_nor_traces_instructions)
+{
+    g_autofree char *text = NULL, *err = NULL;
+    int status = 0;
+
+    need_kvm();
+    cr_assert(g_spawn_command_line_sync("./candela run --accel kvm -display none -nic none -boot n "
+                                        "--max-insns 5",
+                                        &text, &err, &status, NULL));
+    cr_expect(strstr(err, "--accel kvm: the host's processor does not count"), "%s", err);
+    cr_expect_eq(WEXITSTATUS(status), 2);
+}

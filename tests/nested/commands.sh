@@ -26,7 +26,7 @@ done
 mkdir -p /tmp/web
 dd if=/dev/urandom of=/tmp/web/8.data bs=1M count=8 2>/dev/null
 httpd -p 127.0.0.1:8080 -h /tmp/web
-(nc -l -p 8081 >/tmp/back) &
+(sleep 600 | nc -l -p 8081 >/tmp/back) & # an end of its input would end it
 echo "data $(md5sum </tmp/web/8.data | sed 's/ .*//')"
 part net run -m 256M -smp 2 -kernel /files/linux -initrd /files/net.cpio -serial stdio \
     -append 'console=ttyS0 quiet run=/bin/nested-net' -nic user --max-time 200

@@ -130,6 +130,19 @@ static void window_on_focus(struct window *w, bool focus)
     }
 }
 
+void window_tell_place(struct window *w)
+{
+    struct view_rect place = sdl_picture_place(w->sdl);
+    unsigned gx, gy;
+    int x, y;
+
+    sdl_pointer(w->sdl, &x, &y);
+    if (w->status.tablet && view_to_guest(&place, x, y, TABLET_MAX, &gx, &gy)) {
+        window_inside(w, true);
+        window_input_place(&w->input, gx, gy, 0, w->input.buttons);
+    }
+}
+
 void window_on_status(struct window *w, struct window_status *status)
 {
     bool mode = status->tablet != w->status.tablet;
@@ -138,6 +151,7 @@ void window_on_status(struct window *w, struct window_status *status)
     w->status = *status;
     if (mode) {
         window_catch(w, w->caught);
+        window_tell_place(w);
     }
     window_show_title(w);
     window_bar_show(w);

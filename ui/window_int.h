@@ -89,6 +89,9 @@ void window_do(struct window *w, enum window_action action);
 void window_show_title(struct window *w);
 /* The I/O thread saw a change; `status` is taken over. */
 void window_on_status(struct window *w, struct window_status *status);
+/* Tell a guest that follows the host's pointer where that stands: when it begins to, and when the
+ * picture moved below the pointer.  It may stand still for long. */
+void window_tell_place(struct window *w);
 void window_set_scaling(struct window *w, enum view_scaling scaling);
 void window_set_host(struct window *w, const struct host_key *host);
 /* Tell the user something, in passing. */

@@ -10,13 +10,18 @@ enum { FRAME_MS = 16, LOOK_TICKS = 6 };
 static void screen_show(void *arg)
 {
     struct window *w = arg;
+    bool resized;
 
     g_mutex_lock(&w->screen.lock);
     sdl_set_picture(w->sdl, &w->screen.surface);
+    resized = w->picture_w != w->screen.surface.width || w->picture_h != w->screen.surface.height;
     w->picture_w = w->screen.surface.width;
     w->picture_h = w->screen.surface.height;
     g_mutex_unlock(&w->screen.lock);
     w->screen.waiting = false;
+    if (resized) {
+        window_tell_place(w);
+    }
 }
 
 struct screen_news {

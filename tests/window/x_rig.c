@@ -104,14 +104,15 @@ bool xrig_until(struct xrig *x, bool (*done)(struct xrig *x, void *of), void *of
 
 /* The server ----------------------------------------------------------------------------------- */
 
-/* Xvfb chooses a free number and writes it into the pipe. */
+/* Xvfb chooses a free number and writes it into the pipe.  Without -noreset it begins anew when its
+ * last client leaves, and refuses those that come just then. */
 static void xrig_start_server(struct xrig *x)
 {
     char number[16] = "", fd[16];
     g_autofree char *size = g_strdup_printf("%dx%dx24", XRIG_SCREEN_W, XRIG_SCREEN_H);
     g_autofree char *display = NULL, *path = g_build_filename(x->folder, "Xvfb_screen0", NULL);
-    char *argv[] = {"Xvfb",   "-displayfd", fd,          "-screen", "0", size,
-                    "-fbdir", x->folder,    "-nolisten", "tcp",     NULL};
+    char *argv[] = {"Xvfb",   "-displayfd", fd,          "-screen", "0",        size,
+                    "-fbdir", x->folder,    "-nolisten", "tcp",     "-noreset", NULL};
     int pipes[2], screen;
     struct stat st;
 

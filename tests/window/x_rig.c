@@ -272,6 +272,8 @@ static void xrig_start_manager(struct xrig *x)
     cr_assert(g_file_set_contents(path, settings, -1, NULL));
     x->manager = xrig_spawn(x, argv, "manager.log");
     cr_assert(xrig_until(x, manager_is_there, NULL), "openbox does not start");
+    /* Over no window: where it stands is told the guest as soon as that asks. */
+    xrig_do(x, "mousemove 0 0");
 }
 
 /* Candela -------------------------------------------------------------------------------------- */

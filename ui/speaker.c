@@ -142,7 +142,9 @@ static uint64_t speaker_advance(struct speaker *sp, uint64_t at)
         if (next->at > at >> SPEAKER_FRACTION) {
             return next->at << SPEAKER_FRACTION;
         }
-        sp->wave = *next;
+        if (next->at >= sp->wave.at) { /* else one that found no room was newer, and taken before */
+            sp->wave = *next;
+        }
         atomic_store_explicit(&sp->tail, ++tail, memory_order_release);
     }
 }

@@ -193,7 +193,8 @@ Test(audio, two_threads_do_not_wait_for_each_other)
     at = MAX(at, SECOND);
     g_free(make(r.sp, at, SECOND / 10));
     s = make(r.sp, at + SECOND / 10, SECOND / 10);
-    cr_expect_eq(rises(s, SECOND / 10), 100, "%u", rises(s, SECOND / 10));
+    unsigned n = rises(s, SECOND / 10); /* one may lie across the beginning or the end */
+    cr_expect(n >= 99 && n <= 101, "%u", n);
     g_free(s);
     speaker_free(r.sp);
 }

@@ -60,23 +60,18 @@ void kvm_cpuid_limit(struct kvm *k, struct cpu *c)
 
 enum { LEAVES_MAX = 64 };
 
-struct leaf_list {
-    struct kvm_cpuid2 head;
-    struct kvm_cpuid_entry2 entry[LEAVES_MAX];
-};
-
-static void leaf_add(struct leaf_list *list, struct cpu *c, uint32_t leaf, uint32_t sub, bool subs)
+static void leaf_add(struct kvm_cpuid2 *list, struct cpu *c, uint32_t leaf, uint32_t sub, bool subs)
 {
     uint32_t out[4];
 
-    if (list->head.nent == LEAVES_MAX) {
+    if (list->nent == LEAVES_MAX) {
         return;
     }
     cpu_cpuid(c, leaf, sub, out);
     if (leaf == 0x80000001 && cpu_has(c, FEAT_SYSCALL)) {
         out[3] |= BIT(11);
     }
-    list->entry[list->head.nent++] = (struct kvm_cpuid_entry2){
+    list->entries[list->nent++] = (struct kvm_cpuid_entry2){
         .function = leaf,
         .index = sub,
         .flags = subs ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
@@ -89,7 +84,8 @@ static void leaf_add(struct leaf_list *list, struct cpu *c, uint32_t leaf, uint3
 
 bool kvm_cpuid_set(struct kvm_vcpu *e, struct cpu *c, GError **err)
 {
-    g_autofree struct leaf_list *list = g_new0(struct leaf_list, 1);
+    g_autofree struct kvm_cpuid2 *list =
+        g_malloc0(sizeof *list + LEAVES_MAX * sizeof list->entries[0]);
 
     for (uint32_t leaf = 0; leaf <= c->model->max_leaf; leaf++) {
         unsigned subs = leaf == 4 ? 5 : leaf == 7 ? 3 : leaf == 0xb ? 3 : leaf == 0xd ? 3 : 0;

@@ -118,26 +118,17 @@ static bool tsc_offset_call(struct kvm_vcpu *e, unsigned long request, uint64_t 
     return kvm_call(e->fd, request, &attr) >= 0;
 }
 
-static bool tsc_read(struct kvm_vcpu *e, uint64_t *val)
+/* KVM_GET_MSRS or KVM_SET_MSRS of the TSC alone. */
+static bool tsc_call(struct kvm_vcpu *e, unsigned long request, uint64_t *val)
 {
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } list = {.head.nmsrs = 1, .entry.index = 0x10};
-    bool good = kvm_call(e->fd, KVM_GET_MSRS, &list) == 1;
+    g_autofree struct kvm_msrs *list = g_malloc0(sizeof *list + sizeof list->entries[0]);
+    bool good;
 
-    *val = list.entry.data;
+    list->nmsrs = 1;
+    list->entries[0] = (struct kvm_msr_entry){.index = 0x10, .data = *val};
+    good = kvm_call(e->fd, request, list) == 1;
+    *val = list->entries[0].data;
     return good;
-}
-
-static void tsc_write(struct kvm_vcpu *e, uint64_t val)
-{
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } list = {.head.nmsrs = 1, .entry = {.index = 0x10, .data = val}};
-
-    (void)kvm_call(e->fd, KVM_SET_MSRS, &list);
 }
 
 /*
@@ -150,12 +141,12 @@ static bool tsc_find_base(struct vcpu *v, uint64_t *base)
     struct kvm_vcpu *e = v->engine;
     struct kvm *k = e->k;
     int64_t clock = atomic_load(&v->m->clock_offset);
-    uint64_t offset = 0, now, was;
+    uint64_t offset = 0, now = 0, was;
 
     g_mutex_lock(&k->tsc_lock);
     bool good = k->tsc_known && k->tsc_clock == clock;
     if (!good && tsc_offset_call(e, KVM_GET_DEVICE_ATTR, &was) &&
-        tsc_offset_call(e, KVM_SET_DEVICE_ATTR, &offset) && tsc_read(e, &now)) {
+        tsc_offset_call(e, KVM_SET_DEVICE_ATTR, &offset) && tsc_call(e, KVM_GET_MSRS, &now)) {
         k->tsc_base = cpu_tsc_ticks(v->cpu, clock_now(v->m)) - now;
         k->tsc_clock = clock;
         k->tsc_known = good = true;
@@ -179,7 +170,8 @@ void kvm_tsc_push(struct vcpu *v)
             return;
         }
     }
-    tsc_write(e, cpu_tsc(c)); /* older kernels: good to a microsecond */
+    offset = cpu_tsc(c);
+    (void)tsc_call(e, KVM_SET_MSRS, &offset); /* older kernels: good to a microsecond */
     e->tsc_offset = 0;
 }
 
@@ -191,11 +183,11 @@ void kvm_tsc_pull(struct vcpu *v)
 {
     struct kvm_vcpu *e = v->engine;
     struct cpu *c = v->cpu;
-    uint64_t now;
+    uint64_t now = 0;
 
     if (!e->k->tsc_scaled && e->tsc_offset) {
         now = __rdtsc() + e->tsc_offset;
-    } else if (!tsc_read(e, &now)) {
+    } else if (!tsc_call(e, KVM_GET_MSRS, &now)) {
         return;
     }
     c->tsc_offset = now - cpu_tsc_ticks(c, clock_now(v->m));

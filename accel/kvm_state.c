@@ -301,37 +301,32 @@ static uint64_t *msr_field(struct cpu *c, unsigned n, uint32_t *msr, enum featur
 
 enum { MSRS_MAX = 16 };
 
-struct msr_list {
-    struct kvm_msrs head;
-    struct kvm_msr_entry entry[MSRS_MAX];
-};
-
 /* The kernel stops at the first register it does not take: those are our model's and have no use.
  */
 static bool msrs_move(struct kvm_vcpu *e, struct cpu *c, bool push)
 {
-    struct msr_list list = {0};
+    g_autofree struct kvm_msrs *list = g_malloc0(sizeof *list + MSRS_MAX * sizeof list->entries[0]);
     uint64_t *at[MSRS_MAX], sysenter_cs = c->sysenter_cs;
     enum feature needs;
     uint32_t msr;
 
-    for (unsigned n = 0; (at[list.head.nmsrs] = msr_field(c, n, &msr, &needs)); n++) {
+    for (unsigned n = 0; (at[list->nmsrs] = msr_field(c, n, &msr, &needs)); n++) {
         if (cpu_has(c, needs)) {
-            list.entry[list.head.nmsrs] =
-                (struct kvm_msr_entry){.index = msr, .data = *at[list.head.nmsrs]};
-            list.head.nmsrs++;
+            list->entries[list->nmsrs] =
+                (struct kvm_msr_entry){.index = msr, .data = *at[list->nmsrs]};
+            list->nmsrs++;
         }
     }
     if (cpu_has(c, FEAT_SEP)) {
-        at[list.head.nmsrs] = &sysenter_cs;
-        list.entry[list.head.nmsrs++] =
+        at[list->nmsrs] = &sysenter_cs;
+        list->entries[list->nmsrs++] =
             (struct kvm_msr_entry){.index = 0x174, .data = c->sysenter_cs};
     }
-    if (kvm_call(e->fd, push ? KVM_SET_MSRS : KVM_GET_MSRS, &list) < (int)list.head.nmsrs) {
+    if (kvm_call(e->fd, push ? KVM_SET_MSRS : KVM_GET_MSRS, list) < (int)list->nmsrs) {
         return false;
     }
-    for (unsigned n = 0; !push && n < list.head.nmsrs; n++) {
-        *at[n] = list.entry[n].data;
+    for (unsigned n = 0; !push && n < list->nmsrs; n++) {
+        *at[n] = list->entries[n].data;
     }
     c->sysenter_cs = (uint32_t)sysenter_cs;
     return true;

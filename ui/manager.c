@@ -416,11 +416,11 @@ static void on_menu(struct gui_widget *w, void *of)
         {"_Pause", NULL, DO_PAUSE, GUI_ICON_PAUSE, .disabled = !runs},
         {"Press the power _button", NULL, DO_POWER, GUI_ICON_POWER, .disabled = !runs},
         {"_Turn off", NULL, DO_KILL, .disabled = !runs && !paused},
-        {NULL},
+        {.text = NULL},
         {"S_ettings…", "F2", DO_SETTINGS, GUI_ICON_GEAR, .disabled = !off},
         {"C_lone", NULL, DO_CLONE, GUI_ICON_COPY, .disabled = !off},
         {"Show _folder", NULL, DO_FOLDER, GUI_ICON_FOLDER, .disabled = false},
-        {NULL},
+        {.text = NULL},
         {"_Delete…", "Del", DO_DELETE, GUI_ICON_TRASH, .disabled = !off && state != LIBRARY_BROKEN},
     };
 

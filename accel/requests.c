@@ -13,15 +13,11 @@ void accel_reset_cpu(struct cpu *c, bool init)
     struct vcpu *v = c->v;
 
     cpu_reset(c, init);
-    mmu_flush(c, true);
-    c->cur = NULL;
-    c->inhibit = false;
     if (init && v->apic && v->apic->init) {
         machine_lock(v->m);
         v->apic->init(v->apic_dev);
         machine_unlock(v->m);
     }
-    c->halted = false;
     v->wait_sipi = v->id != 0;
 }
 

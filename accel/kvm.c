@@ -38,8 +38,11 @@ static bool kvm_available(GError **err)
     return true;
 }
 
-static void kvm_free(struct kvm *k)
+static void kvm_fini(struct machine *m)
 {
+    struct kvm *k = m->accel_data;
+
+    m->accel_data = NULL;
     kvm_mem_fini(k);
     if (k->vm >= 0) {
         close(k->vm);
@@ -52,35 +55,17 @@ static void kvm_free(struct kvm *k)
     g_free(k);
 }
 
-static int kvm_capability(const struct kvm *k, int cap)
-{
-    return kvm_call(k->vm >= 0 ? k->vm : k->dev, KVM_CHECK_EXTENSION, (void *)(uintptr_t)cap);
-}
-
-/* Ends KVM_RUN by being there. */
-static void on_kick(int signal)
-{
-    (void)signal;
-}
-
-static bool kvm_catch_kicks(GError **err)
-{
-    struct sigaction kick = {.sa_handler = on_kick};
-
-    if (!sigaction(KVM_SIGNAL, &kick, NULL)) {
-        return true;
-    }
-    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "KVM: no signal to be had: %s",
-                g_strerror(errno));
-    return false;
-}
-
 static bool kvm_create(struct kvm *k, GError **err)
 {
     /* Intel processors need a page or two of the guest's for real mode: below the BIOS. */
     uint64_t identity = 0xfeffc000;
     int size;
 
+    if (!kvm_catch_kicks(NULL)) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "KVM: no signal to be had: %s",
+                    g_strerror(errno));
+        return false;
+    }
     k->dev = kvm_open(err);
     k->supported = k->dev >= 0 ? kvm_supported_cpuid(k->dev, err) : NULL;
     if (!k->supported) {
@@ -94,8 +79,10 @@ static bool kvm_create(struct kvm *k, GError **err)
         return false;
     }
     k->run_bytes = (size_t)size;
-    k->max_slots = (unsigned)CLAMP(kvm_capability(k, KVM_CAP_NR_MEMSLOTS), 32, 4096);
-    k->has_readonly = kvm_capability(k, KVM_CAP_READONLY_MEM) > 0;
+    k->max_slots = (unsigned)CLAMP(kvm_capability(k->vm, KVM_CAP_NR_MEMSLOTS), 32, 4096);
+    k->slot_used = g_malloc0(k->max_slots);
+    k->has_readonly = kvm_capability(k->vm, KVM_CAP_READONLY_MEM) > 0;
+    kvm_tsc_init(k);
     /* Where they are refused the processor does not need them. */
     (void)kvm_call(k->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity);
     (void)kvm_call(k->vm, KVM_SET_TSS_ADDR, (void *)(uintptr_t)(identity + 0x1000));
@@ -118,25 +105,11 @@ static bool kvm_init(struct machine *m, GError **err)
     k->slots = g_array_new(FALSE, FALSE, sizeof(struct kvm_slot));
     m->accel_data = k;
     m->fault_report = interp_fault_report;
-    if (!kvm_catch_kicks(err) || !kvm_create(k, err) || !kvm_msr_init(k, err)) {
-        m->accel_data = NULL;
-        kvm_free(k);
-        return false;
+    if (kvm_create(k, err) && kvm_msr_init(k, err) && kvm_mem_update(m, err)) {
+        return true;
     }
-    k->slot_used = g_malloc0(k->max_slots);
-    kvm_tsc_init(k);
-    if (!kvm_mem_update(m, err)) {
-        m->accel_data = NULL;
-        kvm_free(k);
-        return false;
-    }
-    return true;
-}
-
-static void kvm_fini(struct machine *m)
-{
-    kvm_free(m->accel_data);
-    m->accel_data = NULL;
+    kvm_fini(m);
+    return false;
 }
 
 static void kvm_map_changed(struct machine *m)

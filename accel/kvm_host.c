@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -26,6 +25,24 @@ int kvm_call(int fd, unsigned long request, void *arg)
         n = ioctl(fd, request, arg);
     } while (n < 0 && errno == EINTR && request != KVM_RUN);
     return n;
+}
+
+int kvm_capability(int fd, int cap)
+{
+    return kvm_call(fd, KVM_CHECK_EXTENSION, (void *)(uintptr_t)cap);
+}
+
+/* Ends KVM_RUN by being there. */
+static void on_kick(int signal)
+{
+    (void)signal;
+}
+
+bool kvm_catch_kicks(struct sigaction *old)
+{
+    struct sigaction kick = {.sa_handler = on_kick};
+
+    return !sigaction(KVM_SIGNAL, &kick, old);
 }
 
 /* ---- the device ---- */
@@ -76,7 +93,7 @@ static bool check_capabilities(int dev, GError **err)
         return false;
     }
     for (unsigned i = 0; i < ARRAY_LEN(needed); i++) {
-        if (ioctl(dev, KVM_CHECK_EXTENSION, (unsigned long)needed[i].cap) <= 0) {
+        if (kvm_capability(dev, needed[i].cap) <= 0) {
             g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
                         "/dev/kvm: this kernel's KVM has no %s (Linux 5.10 or newer is needed)",
                         needed[i].name);
@@ -247,19 +264,14 @@ static void *trial_thread(void *arg)
     return NULL;
 }
 
-static void trial_wake(int signal)
-{
-    (void)signal; /* it only has to end KVM_RUN */
-}
-
 /* Run it on a thread of its own, so that one that makes no progress can be given up. */
 static bool trial_run(struct trial *t)
 {
-    struct sigaction wake = {.sa_handler = trial_wake}, old;
+    struct sigaction old;
     struct timespec until;
     pthread_t thread;
 
-    if (sigaction(KVM_SIGNAL, &wake, &old) || pthread_create(&thread, NULL, trial_thread, t)) {
+    if (!kvm_catch_kicks(&old) || pthread_create(&thread, NULL, trial_thread, t)) {
         return false;
     }
     clock_gettime(CLOCK_REALTIME, &until);

@@ -31,7 +31,7 @@ enum kvm_count {
     KVM_COUNTS
 };
 
-/* Ends KVM_RUN; its handler does nothing. */
+/* Ends KVM_RUN (kvm_catch_kicks). */
 #define KVM_SIGNAL (SIGRTMIN + 7)
 
 /* One slot as the kernel has it. */
@@ -53,7 +53,7 @@ struct kvm {
     uint8_t *slot_used; /* by id */
     uint32_t tsc_khz;   /* of the guest's TSC */
     bool tsc_scaled;    /* not the host's own rate */
-    bool has_tsc_offset, has_readonly;
+    bool has_readonly;
     struct kvm_cpuid2 *supported;
     /* The guest's TSC at virtual time 0 and offset 0, less the host's (scaled); the same for all
      * vCPUs, and new when virtual time has stood still.  Under tsc_lock. */
@@ -81,6 +81,12 @@ struct kvm_vcpu {
 void kvm_say(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 /* ioctl that goes on after a signal; -1 with errno, or what it gave. */
 int kvm_call(int fd, unsigned long request, void *arg);
+
+/* What the device or the machine `fd` says of a capability (KVM_CAP_*): 0, or what it is worth. */
+int kvm_capability(int fd, int cap);
+/* Have KVM_SIGNAL end KVM_RUN and do nothing else; *old, which may be NULL, is how it was before.
+ */
+bool kvm_catch_kicks(struct sigaction *old);
 
 /* kvm_host.c: /dev/kvm opened and its version and capabilities looked at; -1 with an error that
  * says what to do. */

@@ -88,9 +88,7 @@ void kvm_msr_exit(struct vcpu *v, bool write)
 
 void kvm_tsc_init(struct kvm *k)
 {
-    int khz = kvm_call(k->vm, KVM_CHECK_EXTENSION, (void *)(uintptr_t)KVM_CAP_TSC_CONTROL);
-
-    k->tsc_scaled = khz > 0;
+    k->tsc_scaled = kvm_capability(k->vm, KVM_CAP_TSC_CONTROL) > 0;
     k->tsc_khz = CPU_TSC_KHZ;
 }
 

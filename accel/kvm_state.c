@@ -301,8 +301,6 @@ static uint64_t *msr_field(struct cpu *c, unsigned n, uint32_t *msr, enum featur
 
 enum { MSRS_MAX = 16 };
 
-/* The kernel stops at the first register it does not take: those are our model's and have no use.
- */
 static bool msrs_move(struct kvm_vcpu *e, struct cpu *c, bool push)
 {
     g_autofree struct kvm_msrs *list = g_malloc0(sizeof *list + MSRS_MAX * sizeof list->entries[0]);

@@ -75,28 +75,30 @@ void kvm_vcpu_fini(struct vcpu *v)
     v->cpu = v->engine = NULL;
 }
 
-/* struct cpu becomes the place of the newest state. */
-static bool take_over(struct vcpu *v)
+/* Have struct cpu be up to date. */
+static bool pull(struct vcpu *v)
 {
-    struct kvm_vcpu *e = v->engine;
+    const struct kvm_vcpu *e = v->engine;
     g_autoptr(GError) err = NULL;
 
     if (e->loaded && !kvm_state_pull(v, &err)) {
         kvm_say("%s", err->message);
         return false;
     }
-    e->loaded = false;
     return true;
+}
+
+/* struct cpu becomes the place of the newest state. */
+static void take_over(struct vcpu *v)
+{
+    if (pull(v)) {
+        kvm_vcpu_push(v);
+    }
 }
 
 void kvm_vcpu_pull(struct vcpu *v)
 {
-    struct kvm_vcpu *e = v->engine;
-    g_autoptr(GError) err = NULL;
-
-    if (e->loaded && !kvm_state_pull(v, &err)) {
-        kvm_say("%s", err->message);
-    }
+    (void)pull(v);
 }
 
 void kvm_vcpu_push(struct vcpu *v)

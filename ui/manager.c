@@ -8,7 +8,7 @@
 #include <gio/gio.h>
 
 enum { ROW_HEIGHT = 92, PICTURE_WIDTH = 101, KEY_ESC = 0x29, KEY_BACKSPACE = 0x2a };
-enum { KEY_F2 = 0x3b, KEY_DELETE = 0x4c };
+enum { KEY_F2 = 0x3b, KEY_DELETE = 0x4c, KEY_DOWN = 0x51 };
 
 /* ---- Work on threads ---- */
 
@@ -473,7 +473,7 @@ static bool on_search_key(struct gui_widget *w, const struct gui_event *ev, void
     if (ev->kind != GUI_KEY || (ev->key == KEY_BACKSPACE && ev->mods == 0)) {
         return false;
     }
-    if (ev->key == 0x51 && gui_list_count(m->list)) { /* Down: into the list */
+    if (ev->key == KEY_DOWN && m->shown->len) {
         gui_focus(m->list);
         return true;
     }

@@ -19,7 +19,6 @@ struct manager_host {
     void *of;
     /* Have fn(arg) called on the main thread; any thread. */
     void (*post)(void *of, void (*fn)(void *arg), void *arg);
-    void (*quit)(void *of);
 };
 
 /* Builds its widgets into the gui's root.  The host's struct is copied. */

@@ -18,13 +18,6 @@ static void window_post(void *of, void (*fn)(void *arg), void *arg)
     sdl_post(w->sdl, fn, arg);
 }
 
-static void window_quit(void *of)
-{
-    struct manager_window *w = of;
-
-    sdl_quit(w->sdl);
-}
-
 static void window_event(void *of, const struct sdl_event *e)
 {
     struct manager_window *w = of;
@@ -41,7 +34,7 @@ static void window_event(void *of, const struct sdl_event *e)
 int command_manager(void)
 {
     struct manager_window w = {0};
-    struct manager_host host = {&w, window_post, window_quit};
+    struct manager_host host = {&w, window_post};
     struct sdl_setup setup = {
         .title = "Candela", .width = 820, .height = 600, .event = window_event, .opaque = &w};
     g_autoptr(GError) err = NULL;

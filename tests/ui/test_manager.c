@@ -50,7 +50,7 @@ static bool bench_wait(struct bench *b, const char *text)
 
 static void bench(struct bench *b)
 {
-    struct manager_host host = {b, bench_post, NULL};
+    struct manager_host host = {b, bench_post};
     g_autofree char *run = NULL;
 
     memset(b, 0, sizeof *b);

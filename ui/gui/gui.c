@@ -105,11 +105,6 @@ void gui_remove(struct gui_widget *w)
     gui_bury(g);
 }
 
-struct gui *gui_of(const struct gui_widget *w)
-{
-    return w->gui;
-}
-
 struct gui_widget *gui_root(struct gui *g)
 {
     return g->layers[0].top;
@@ -117,7 +112,7 @@ struct gui_widget *gui_root(struct gui *g)
 
 /* ---- Damage and layout ---- */
 
-void gui_wake(struct gui *g)
+static void wake(struct gui *g)
 {
     if (!g->woken && g->host.wake) {
         g->woken = true;
@@ -137,7 +132,7 @@ void gui_damage_rect(struct gui *g, struct gui_rect r, int margin)
     dev.height = (int)CLAMP(y1, 0, g->dev_h) - dev.y;
     if (dev.width > 0 && dev.height > 0) {
         cairo_region_union_rectangle(g->damage, &dev);
-        gui_wake(g);
+        wake(g);
     }
 }
 
@@ -165,7 +160,7 @@ void gui_damage(struct gui_widget *w)
 void gui_relayout(struct gui *g)
 {
     g->relayout = true;
-    gui_wake(g);
+    wake(g);
 }
 
 struct gui_rect gui_whole(const struct gui *g)
@@ -331,8 +326,9 @@ struct gui_widget *gui_first_focusable(struct gui_widget *top)
     return all->len ? g_ptr_array_index(all, 0) : NULL;
 }
 
-bool gui_focus_next(struct gui *g, struct gui_widget *from, int step)
+static bool focus_next(struct gui *g, int step)
 {
+    const struct gui_widget *from = gui_top(g)->focus;
     g_autoptr(GPtrArray) all = focus_order(gui_top(g)->top);
     guint at = 0;
 
@@ -494,7 +490,7 @@ static void hover_to(struct gui *g, struct gui_widget *w)
         gui_damage(w);
         g->tip_at = w->tip ? g->now + TIP_DELAY : 0;
         if (g->tip_at) {
-            gui_wake(g);
+            wake(g);
         }
     }
 }
@@ -610,13 +606,13 @@ static bool on_key_left(struct gui *g, const struct gui_event *ev)
     bool letters = !ev->mods && top->kind == LAYER_DIALOG && top->focus && top->focus->class->marks;
 
     if (ev->key == KEY_TAB && !(ev->mods & ~GUI_SHIFT)) {
-        return gui_focus_next(g, top->focus, ev->mods & GUI_SHIFT ? -1 : 1);
+        return focus_next(g, ev->mods & GUI_SHIFT ? -1 : 1);
     }
     if (ev->sym && (ev->mods == GUI_ALT || letters)) {
         return mnemonic(g, ev->sym);
     }
     if (!ev->mods && top->focus && (forward || ev->key == KEY_LEFT || ev->key == KEY_UP)) {
-        return gui_focus_next(g, top->focus, forward ? 1 : -1);
+        return focus_next(g, forward ? 1 : -1);
     }
     if (gui_is_key(ev, KEY_ESC, 0) && top->kind == LAYER_BASE && top->focus &&
         !top->focus->class->clicks_focus) {

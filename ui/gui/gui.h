@@ -112,7 +112,6 @@ enum gui_icon {
     GUI_ICON_SOUND,
     GUI_ICON_CHIP,
     GUI_ICON_EJECT,
-    GUI_ICON_SAVE,
     GUI_ICON_INFO,
     GUI_ICON_WARNING,
     GUI_ICON_UP,
@@ -128,12 +127,10 @@ enum gui_light { GUI_LIGHT_NONE, GUI_LIGHT_OFF, GUI_LIGHT_READ, GUI_LIGHT_WRITE,
 enum gui_look {
     GUI_PLAIN,
     GUI_TITLE,   /* label: large */
-    GUI_STRONG,  /* label: bold */
     GUI_DIM,     /* label: small and pale */
     GUI_ERROR,   /* label: red */
     GUI_PRIMARY, /* button: the one to press */
     GUI_DANGER,  /* button: destroys something */
-    GUI_FLAT,    /* button: no frame */
     GUI_WINDOW,  /* box: the window's ground */
     GUI_BAR,     /* box: a bar with a line above */
     GUI_PANEL,   /* box: a framed panel */
@@ -180,7 +177,6 @@ struct gui_widget *gui_list(struct gui_widget *box, gui_fn *fn, void *of);
 
 /* Also from its own callback; its children go with it. */
 void gui_remove(struct gui_widget *w);
-struct gui *gui_of(const struct gui_widget *w);
 void gui_set_text(struct gui_widget *w, const char *text);
 const char *gui_text(const struct gui_widget *w);
 /* Check: 0, 1; choice: index; spin: number; list: selected row or -1; progress. */
@@ -229,9 +225,6 @@ struct gui_row {
 void gui_list_clear(struct gui_widget *list);
 /* Copied; gives its index. */
 int gui_list_add(struct gui_widget *list, const struct gui_row *row);
-/* Change one row; its picture stays if row->picture is NULL. */
-void gui_list_set(struct gui_widget *list, int at, const struct gui_row *row);
-int gui_list_count(const struct gui_widget *list);
 /* Units a row is high, and the width of its picture: 0 is as the text needs. */
 void gui_list_set_size(struct gui_widget *list, int row_height, int picture_width);
 

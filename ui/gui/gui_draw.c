@@ -134,7 +134,6 @@ static const char *const icons[GUI_ICONS] = {
         "18 "
         "L 14.5 21 M 3 9.5 L 6 9.5 M 3 14.5 L 6 14.5 M 18 9.5 L 21 9.5 M 18 14.5 L 21 14.5",
     [GUI_ICON_EJECT] = "M 12 5 L 20 14 L 4 14 Z M 4 18.5 L 20 18.5",
-    [GUI_ICON_SAVE] = "M 12 4 L 12 14.5 M 7.5 10 L 12 14.5 L 16.5 10 M 4 15 L 4 20 L 20 20 L 20 15",
     [GUI_ICON_INFO] = "O 12 12 9 M 12 11 L 12 16.5 M 12 7.6 L 12 7.7",
     [GUI_ICON_WARNING] = "M 12 3.5 L 21.5 20 L 2.5 20 Z M 12 9.5 L 12 14 M 12 16.9 L 12 17",
     [GUI_ICON_UP] = "M 12 19 L 12 5 M 6 11 L 12 5 L 18 11",
@@ -414,9 +413,8 @@ void gui_draw_text(cairo_t *cr, struct gui *g, enum gui_font font, const char *t
     }
     layout = gui_text_layout(g, font, text, flags);
     layout_fit(layout, r.w, flags);
-    if (flags & (T_CENTRE | T_RIGHT)) {
-        pango_layout_set_alignment(layout,
-                                   flags & T_RIGHT ? PANGO_ALIGN_RIGHT : PANGO_ALIGN_CENTER);
+    if (flags & T_RIGHT) {
+        pango_layout_set_alignment(layout, PANGO_ALIGN_RIGHT);
     }
     pango_layout_get_extents(layout, NULL, &size);
     gui_colour(cr, g, c);

@@ -17,7 +17,6 @@ enum {
 
 /* USB HID usages the toolkit acts on. */
 enum {
-    KEY_A = 0x04,
     KEY_ENTER = 0x28,
     KEY_ESC = 0x29,
     KEY_BACKSPACE = 0x2a,
@@ -152,11 +151,9 @@ bool gui_is_hovered(const struct gui_widget *w);
 void gui_call(struct gui_widget *w, gui_fn *fn);
 /* The layer of a widget, or NULL (toasts). */
 struct gui_layer *gui_layer_of(const struct gui_widget *w);
-bool gui_focus_next(struct gui *g, struct gui_widget *from, int step);
 struct gui_widget *gui_new_top(struct gui *g, const struct gui_class *class);
 bool gui_is_key(const struct gui_event *ev, unsigned key, unsigned mods);
 bool gui_is_enter(const struct gui_event *ev);
-void gui_wake(struct gui *g);
 void gui_tip_hide(struct gui *g);
 void gui_layout(struct gui *g);
 void gui_bury(struct gui *g);
@@ -189,7 +186,7 @@ void gui_draw_icon(cairo_t *cr, const struct gui *g, enum gui_icon icon, double 
                    double size, enum gui_colour c);
 void gui_draw_light(cairo_t *cr, const struct gui *g, enum gui_light light, double x, double y,
                     double radius);
-enum { T_MNEMONIC = 1, T_CENTRE = 2, T_WRAP = 4, T_RIGHT = 8 };
+enum { T_MNEMONIC = 1, T_WRAP = 2, T_RIGHT = 4 };
 struct gui_size gui_text_size(struct gui *g, enum gui_font font, const char *text, int width,
                               unsigned flags);
 /* In the rectangle, in the middle of its height; cut where it is too long. */

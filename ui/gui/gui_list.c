@@ -416,25 +416,6 @@ static cairo_surface_t *picture_new(const struct gui_row *row)
     return s;
 }
 
-static void row_fill(struct row *to, const struct gui_row *from)
-{
-    cairo_surface_t *picture = picture_new(from);
-
-    g_free(to->text);
-    g_free(to->sub);
-    g_free(to->note);
-    to->text = gui_clean(from->text);
-    to->sub = from->sub ? gui_clean(from->sub) : NULL;
-    to->note = from->note ? gui_clean(from->note) : NULL;
-    to->icon = from->icon;
-    to->light = from->light;
-    to->pale = from->pale;
-    if (picture && to->picture) {
-        cairo_surface_destroy(to->picture);
-    }
-    to->picture = picture ? picture : to->picture;
-}
-
 void gui_list_clear(struct gui_widget *w)
 {
     struct list *l = w->own;
@@ -449,27 +430,16 @@ int gui_list_add(struct gui_widget *w, const struct gui_row *row)
     struct list *l = w->own;
     struct row *new = g_new0(struct row, 1);
 
-    row_fill(new, row);
+    new->text = gui_clean(row->text);
+    new->sub = row->sub ? gui_clean(row->sub) : NULL;
+    new->note = row->note ? gui_clean(row->note) : NULL;
+    new->icon = row->icon;
+    new->light = row->light;
+    new->pale = row->pale;
+    new->picture = picture_new(row);
     g_ptr_array_add(l->rows, new);
     list_changed(w);
     return (int)l->rows->len - 1;
-}
-
-void gui_list_set(struct gui_widget *w, int at, const struct gui_row *row)
-{
-    struct list *l = w->own;
-
-    if (at >= 0 && at < (int)l->rows->len) {
-        row_fill(g_ptr_array_index(l->rows, (guint)at), row);
-        damage_row(w, at);
-    }
-}
-
-int gui_list_count(const struct gui_widget *w)
-{
-    const struct list *l = w->own;
-
-    return (int)l->rows->len;
 }
 
 void gui_list_set_size(struct gui_widget *w, int row_height, int picture_width)

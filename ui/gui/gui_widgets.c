@@ -18,10 +18,7 @@ static enum gui_colour text_colour(const struct gui_widget *w, enum gui_colour u
 
 static enum gui_font label_font(const struct gui_widget *w)
 {
-    return w->look == GUI_TITLE    ? F_TITLE
-           : w->look == GUI_STRONG ? F_STRONG
-           : w->look == GUI_DIM    ? F_SMALL
-                                   : F_TEXT;
+    return w->look == GUI_TITLE ? F_TITLE : w->look == GUI_DIM ? F_SMALL : F_TEXT;
 }
 
 static struct gui_size label_measure(struct gui_widget *w, int width)
@@ -178,11 +175,9 @@ static void button_paint(struct gui_widget *w, cairo_t *cr)
     int icon = w->icon ? 16 + (*w->text ? GUI_GAP : 0) : 0;
     int x = w->r.x + MAX(8, (w->r.w - s.w - icon) / 2);
 
-    if (w->look != GUI_FLAT) {
-        gui_fill(cr, g, w->r, 6, strong ? ground : C_BUTTON);
-        if (!strong) {
-            gui_frame(cr, g, w->r, 6, C_LINE);
-        }
+    gui_fill(cr, g, w->r, 6, strong ? ground : C_BUTTON);
+    if (!strong) {
+        gui_frame(cr, g, w->r, 6, C_LINE);
     }
     paint_hover(w, cr, 6);
     ink = text_colour(w, strong ? ink : C_TEXT);

@@ -120,7 +120,7 @@ static void wake(struct gui *g)
     }
 }
 
-void gui_damage_rect(struct gui *g, struct gui_rect r, int margin)
+bool gui_add_rect(cairo_region_t *region, const struct gui *g, struct gui_rect r, int margin)
 {
     double x0 = floor((r.x - margin) * g->scale), y0 = floor((r.y - margin) * g->scale);
     double x1 = ceil((r.x + r.w + margin) * g->scale), y1 = ceil((r.y + r.h + margin) * g->scale);
@@ -130,8 +130,16 @@ void gui_damage_rect(struct gui *g, struct gui_rect r, int margin)
     dev.y = (int)CLAMP(y0, 0, g->dev_h);
     dev.width = (int)CLAMP(x1, 0, g->dev_w) - dev.x;
     dev.height = (int)CLAMP(y1, 0, g->dev_h) - dev.y;
-    if (dev.width > 0 && dev.height > 0) {
-        cairo_region_union_rectangle(g->damage, &dev);
+    if (dev.width <= 0 || dev.height <= 0) {
+        return false;
+    }
+    cairo_region_union_rectangle(region, &dev);
+    return true;
+}
+
+void gui_damage_rect(struct gui *g, struct gui_rect r, int margin)
+{
+    if (gui_add_rect(g->damage, g, r, margin)) {
         wake(g);
     }
 }

@@ -140,6 +140,8 @@ struct gui {
 struct gui_widget *gui_make(struct gui *g, struct gui_widget *box, const struct gui_class *class,
                             const char *text, gui_fn *fn, void *of);
 void gui_damage(struct gui_widget *w);
+/* Adds the device pixels of a rectangle and its margin to the region; false: none are shown. */
+bool gui_add_rect(cairo_region_t *region, const struct gui *g, struct gui_rect r, int margin);
 void gui_damage_rect(struct gui *g, struct gui_rect r, int margin);
 void gui_relayout(struct gui *g);
 struct gui_layer *gui_top(struct gui *g);

@@ -184,19 +184,6 @@ const uint32_t *gui_pixels(const struct gui *g, unsigned *stride)
     return (const uint32_t *)cairo_image_surface_get_data(g->surface);
 }
 
-static void add_rect(cairo_region_t *region, const struct gui *g, struct gui_rect r, int margin)
-{
-    int x0 = (int)floor((r.x - margin) * g->scale), y0 = (int)floor((r.y - margin) * g->scale);
-    int x1 = (int)ceil((r.x + r.w + margin) * g->scale);
-    int y1 = (int)ceil((r.y + r.h + margin) * g->scale);
-    cairo_rectangle_int_t dev = {MAX(x0, 0), MAX(y0, 0), MIN(x1, g->dev_w) - MAX(x0, 0),
-                                 MIN(y1, g->dev_h) - MAX(y0, 0)};
-
-    if (dev.width > 0 && dev.height > 0) {
-        cairo_region_union_rectangle(region, &dev);
-    }
-}
-
 /* The topmost widgets with a ground. */
 static void add_grounds(cairo_region_t *region, const struct gui_widget *w)
 {
@@ -204,7 +191,7 @@ static void add_grounds(cairo_region_t *region, const struct gui_widget *w)
         return;
     }
     if (gui_covers(w)) {
-        add_rect(region, w->gui, w->r, 0);
+        gui_add_rect(region, w->gui, w->r, 0);
         return;
     }
     for (const struct gui_widget *c = w->first; c; c = c->next) {
@@ -221,15 +208,15 @@ unsigned gui_layers(const struct gui *g, struct gui_rect *out, unsigned max)
     for (unsigned i = 1; i < g->layer_count; i++) {
         bool dialog = g->layers[i].kind == LAYER_DIALOG;
 
-        add_rect(region, g, dialog ? gui_whole(g) : g->layers[i].top->r, GUI_SHADOW);
+        gui_add_rect(region, g, dialog ? gui_whole(g) : g->layers[i].top->r, GUI_SHADOW);
     }
     for (unsigned i = 0; i < GUI_TOASTS; i++) {
         if (g->toasts[i]) {
-            add_rect(region, g, g->toasts[i]->r, GUI_SHADOW);
+            gui_add_rect(region, g, g->toasts[i]->r, GUI_SHADOW);
         }
     }
     if (g->tip) {
-        add_rect(region, g, g->tip_rect, 2);
+        gui_add_rect(region, g, g->tip_rect, 2);
     }
     n = give_rects(region, out, max);
     cairo_region_destroy(region);

@@ -212,14 +212,21 @@ bool gui_scroll_by(struct gui_widget *w, int dy)
     return true;
 }
 
+void gui_scroll_into(struct gui_widget *w, struct gui_rect r, int margin)
+{
+    int above = w->r.y + margin - r.y, below = r.y + r.h + margin - w->r.y - w->r.h;
+
+    if (w->r.h > 0) {
+        gui_scroll_by(w, above > 0 ? -above : MAX(below, 0));
+    }
+}
+
 /* Everything around that scrolls shows `w`. */
 void gui_scroll_to(struct gui_widget *w)
 {
     for (struct gui_widget *p = w->parent; p; p = p->parent) {
-        int above = p->r.y + 6 - w->r.y, below = w->r.y + w->r.h + 6 - p->r.y - p->r.h;
-
-        if (p->scroll && p->r.h > 0) {
-            gui_scroll_by(p, above > 0 ? -above : MAX(below, 0));
+        if (p->scroll) {
+            gui_scroll_into(p, w->r, 6);
         }
     }
 }

@@ -171,6 +171,8 @@ struct gui_size gui_measure(struct gui_widget *w, int width);
 void gui_place(struct gui_widget *w, struct gui_rect r);
 void gui_scroll_to(struct gui_widget *w);
 bool gui_scroll_by(struct gui_widget *w, int dy);
+/* As far as `r`, with a margin above and below, needs to be seen. */
+void gui_scroll_into(struct gui_widget *w, struct gui_rect r, int margin);
 /* The wheel, and dragging the bar: true when it was that. */
 bool gui_scroll_event(struct gui_widget *w, const struct gui_event *ev);
 void gui_scroll_bar(struct gui_widget *w, cairo_t *cr);

@@ -88,16 +88,6 @@ static void list_changed(struct gui_widget *w)
     gui_damage(w);
 }
 
-static void list_show(struct gui_widget *w, int at)
-{
-    struct gui_rect r = row_rect(w, at);
-
-    if (w->r.h > 0) {
-        gui_scroll_by(w, r.y - 4 < w->r.y ? r.y - 4 - w->r.y
-                                          : MAX(r.y + r.h + 4 - w->r.y - w->r.h, 0));
-    }
-}
-
 static void list_select(struct gui_widget *w, int at, bool by_user)
 {
     struct list *l = w->own;
@@ -111,7 +101,7 @@ static void list_select(struct gui_widget *w, int at, bool by_user)
     }
     if (at >= 0 && !w->removed) {
         gui_layout(w->gui);
-        list_show(w, at);
+        gui_scroll_into(w, row_rect(w, at), 4);
     }
 }
 

@@ -136,10 +136,7 @@ static void highlight(struct gui_widget *w, int at)
         gui_damage(w);
     }
     if (at >= 0) {
-        struct gui_rect r = item_rect(w, at);
-
-        gui_scroll_by(w, r.y < w->r.y + EDGE ? r.y - w->r.y - EDGE
-                                             : MAX(r.y + r.h + EDGE - w->r.y - w->r.h, 0));
+        gui_scroll_into(w, item_rect(w, at), EDGE);
     }
 }
 

@@ -4,11 +4,6 @@
 #include "ui/gui/gui_int.h"
 #include <math.h>
 
-static struct gui_rect inner(struct gui_rect r, int x, int y)
-{
-    return (struct gui_rect){r.x + x, r.y + y, r.w - 2 * x, r.h - 2 * y};
-}
-
 static enum gui_colour text_colour(const struct gui_widget *w, enum gui_colour usual)
 {
     return w->disabled ? C_DIM : usual;
@@ -275,8 +270,7 @@ static struct gui_size check_measure(struct gui_widget *w, int width)
 static void check_paint(struct gui_widget *w, cairo_t *cr)
 {
     struct gui *g = w->gui;
-    struct gui_rect box = {w->r.x + 2, w->r.y + (w->r.h - 18) / 2, 18, 18},
-                    text = inner(w->r, 0, 0);
+    struct gui_rect box = {w->r.x + 2, w->r.y + (w->r.h - 18) / 2, 18, 18}, text = w->r;
 
     gui_fill(cr, g, box, 4, w->value ? (w->disabled ? C_DIM : C_ACCENT) : C_PANEL);
     if (w->value) {
@@ -336,6 +330,11 @@ static void choice_set(struct gui_widget *w, int at, bool by_user)
     }
 }
 
+static void choice_value_set(struct gui_widget *w, int at)
+{
+    choice_set(w, at, false);
+}
+
 static void choice_chosen(void *of, int id)
 {
     choice_set(of, id, true);
@@ -383,13 +382,12 @@ static struct gui_size choice_measure(struct gui_widget *w, int width)
 
 static void choice_paint(struct gui_widget *w, cairo_t *cr)
 {
-    struct gui_rect r = inner(w->r, 10, 0);
+    struct gui_rect r = {w->r.x + 10, w->r.y, w->r.w - 36, w->r.h};
     double x = w->r.x + w->r.w - 18, y = w->r.y + w->r.h / 2.0 - 2;
 
     gui_fill(cr, w->gui, w->r, 6, C_BUTTON);
     gui_frame(cr, w->gui, w->r, 6, C_LINE);
     paint_hover(w, cr, 6);
-    r.w -= 16;
     gui_draw_text(cr, w->gui, F_TEXT, w->text, r, text_colour(w, C_TEXT), T_MNEMONIC);
     cairo_move_to(cr, x - 4, y);
     cairo_line_to(cr, x, y + 4);
@@ -410,7 +408,8 @@ static const struct gui_class choice_class = {.role = "choice",
                                               .measure = choice_measure,
                                               .paint = choice_paint,
                                               .event = choice_event,
-                                              .free = choice_free};
+                                              .free = choice_free,
+                                              .value_set = choice_value_set};
 
 struct gui_widget *gui_choice(struct gui_widget *box, const char *const *texts, int at, gui_fn *fn,
                               void *of)
@@ -488,9 +487,7 @@ const char *gui_text(const struct gui_widget *w)
 
 void gui_set_value(struct gui_widget *w, int value)
 {
-    if (w->class == &choice_class) {
-        choice_set(w, value, false);
-    } else if (w->class->value_set) {
+    if (w->class->value_set) {
         w->class->value_set(w, value);
     } else if (w->value != value) {
         w->value = value;

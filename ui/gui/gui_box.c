@@ -15,15 +15,20 @@ struct gui_size gui_measure(struct gui_widget *w, int width)
     return s;
 }
 
-void gui_place(struct gui_widget *w, struct gui_rect r)
+void gui_move(struct gui_widget *w, struct gui_rect r)
 {
-    r.w = MAX(r.w, 0);
-    r.h = MAX(r.h, 0);
     if (memcmp(&r, &w->r, sizeof r) != 0) {
         gui_damage(w);
         w->r = r;
         gui_damage(w);
     }
+}
+
+void gui_place(struct gui_widget *w, struct gui_rect r)
+{
+    r.w = MAX(r.w, 0);
+    r.h = MAX(r.h, 0);
+    gui_move(w, r);
     if (w->class->layout) {
         w->class->layout(w);
     }

@@ -168,6 +168,8 @@ bool gui_rect_has(const struct gui_rect *r, int x, int y);
 /* gui_box.c */
 extern const struct gui_class gui_box_class;
 struct gui_size gui_measure(struct gui_widget *w, int width);
+/* Only itself; gui_place lays out what is in it, too. */
+void gui_move(struct gui_widget *w, struct gui_rect r);
 void gui_place(struct gui_widget *w, struct gui_rect r);
 void gui_scroll_to(struct gui_widget *w);
 bool gui_scroll_by(struct gui_widget *w, int dy);

@@ -94,11 +94,7 @@ static void menu_layout(struct gui_widget *w)
     r.x = CLAMP(r.x, 0, g->w - r.w);
     r.y = CLAMP(r.y, 0, g->h - r.h);
     w->offset = CLAMP(w->offset, 0, MAX(w->content - r.h, 0));
-    if (memcmp(&r, &w->r, sizeof r) != 0) {
-        gui_damage(w);
-        w->r = r;
-        gui_damage(w);
-    }
+    gui_move(w, r);
 }
 
 static struct gui_rect item_rect(const struct gui_widget *w, int at)

@@ -217,13 +217,20 @@ struct gui_layer *gui_top(struct gui *g)
     return &g->layers[g->layer_count - 1];
 }
 
-struct gui_layer *gui_layer_of(const struct gui_widget *w)
+struct gui_widget *gui_top_of(struct gui_widget *w)
 {
     while (w->parent) {
         w = w->parent;
     }
+    return w;
+}
+
+struct gui_layer *gui_layer_of(struct gui_widget *w)
+{
+    const struct gui_widget *top = gui_top_of(w);
+
     for (unsigned i = 0; i < w->gui->layer_count; i++) {
-        if (w->gui->layers[i].top == w) {
+        if (w->gui->layers[i].top == top) {
             return &w->gui->layers[i];
         }
     }
@@ -455,23 +462,14 @@ void gui_tip_hide(struct gui *g)
     g->tip_at = 0;
 }
 
-/* A menu may have opened over it meanwhile. */
-static bool tip_is_covered(const struct gui *g, const struct gui_widget *w)
-{
-    while (w && w->parent) {
-        w = w->parent;
-    }
-    return w != g->layers[g->layer_count - 1].top;
-}
-
 static void tip_show(struct gui *g, struct gui_widget *w)
 {
     struct gui_size s;
     int x, y;
 
     gui_tip_hide(g);
-    if (!w || !w->tip || tip_is_covered(g, w)) {
-        return;
+    if (!w || !w->tip || gui_layer_of(w) != gui_top(g)) {
+        return; /* a menu may have opened over it meanwhile */
     }
     s = gui_text_size(g, F_SMALL, w->tip, MAX(MIN(g->w - 32, 480), 1), 0);
     x = CLAMP(w->r.x + w->r.w / 2 - s.w / 2 - 8, 4, MAX(g->w - s.w - 20, 4));
@@ -521,8 +519,8 @@ static bool on_press(struct gui *g, const struct gui_event *ev)
     bool modal = gui_is_modal(g);
 
     gui_tip_hide(g);
-    if (gui_top(g)->kind == LAYER_POPUP && (!w || gui_layer_of(w) != gui_top(g))) {
-        struct gui_layer *layer = w ? gui_layer_of(w) : NULL;
+    if (gui_top(g)->kind == LAYER_POPUP) {
+        const struct gui_layer *layer = w ? gui_layer_of(w) : NULL;
 
         if (!layer || layer->kind != LAYER_POPUP) {
             gui_close_popups(g);

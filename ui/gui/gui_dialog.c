@@ -10,6 +10,7 @@ enum {
     EDGE = 24,
     ROOM = 16,
     DIALOG_WIDTH = 400,
+    DIALOG_MOST = 640,
     SCROLL_BAR = 10,
     TOAST_MS = 6000,
     ERROR_MS = 20000
@@ -21,17 +22,9 @@ struct dialog {
     struct gui_widget *body, *buttons, *standard, *cancel;
 };
 
-static struct gui_widget *top_of(struct gui_widget *w)
-{
-    while (w->parent) {
-        w = w->parent;
-    }
-    return w;
-}
-
 static void press(struct gui_widget *button)
 {
-    struct gui_widget *top = top_of(button);
+    struct gui_widget *top = gui_top_of(button);
     struct dialog *d = top->own;
 
     if (!button->disabled && (!d->fn || d->fn(d->body, button->value, d->of)) && !top->removed) {
@@ -45,18 +38,21 @@ static void button_pressed(struct gui_widget *w, void *of)
     press(w);
 }
 
+static struct gui_size dialog_measure(struct gui_widget *w, int width)
+{
+    return gui_box_class.measure(w, width);
+}
+
 static void dialog_layout(struct gui_widget *w)
 {
     struct dialog *d = w->own;
     struct gui *g = w->gui;
-    int width =
-        MIN(MAX(gui_box_class.measure(w, 0).w + SCROLL_BAR, DIALOG_WIDTH), MAX(g->w - 2 * ROOM, 1));
+    int natural = dialog_measure(w, 0).w + SCROLL_BAR;
     struct gui_layer *layer = gui_layer_of(w);
     struct gui_rect r;
 
-    width = MIN(width, MAX(w->min_w, 640));
-    r.w = width;
-    r.h = MIN(MAX(gui_box_class.measure(w, width).h, w->min_h), MAX(g->h - 2 * ROOM, 1));
+    r.w = MIN(CLAMP(natural, DIALOG_WIDTH, DIALOG_MOST), MAX(g->w - 2 * ROOM, 1));
+    r.h = MIN(dialog_measure(w, r.w).h, MAX(g->h - 2 * ROOM, 1));
     r.x = (g->w - r.w) / 2;
     r.y = (g->h - r.h) / 2;
     if (memcmp(&r, &w->r, sizeof r) != 0) {
@@ -70,11 +66,6 @@ static void dialog_layout(struct gui_widget *w)
         first = first ? first : d->standard && !d->standard->disabled ? d->standard : d->cancel;
         layer->focus = first;
     }
-}
-
-static struct gui_size dialog_measure(struct gui_widget *w, int width)
-{
-    return gui_box_class.measure(w, width);
 }
 
 static void dialog_paint(struct gui_widget *w, cairo_t *cr)
@@ -142,7 +133,7 @@ struct gui_widget *gui_dialog(struct gui *g, enum gui_icon icon, const char *tit
 struct gui_widget *gui_dialog_button(struct gui_widget *dialog, const char *text, int id,
                                      unsigned flags)
 {
-    struct dialog *d = top_of(dialog)->own;
+    struct dialog *d = gui_top_of(dialog)->own;
     struct gui_widget *w = gui_button(d->buttons, GUI_NO_ICON, text, button_pressed, NULL);
 
     gui_show(d->buttons, true);
@@ -155,7 +146,7 @@ struct gui_widget *gui_dialog_button(struct gui_widget *dialog, const char *text
 
 void gui_dialog_close(struct gui_widget *dialog)
 {
-    gui_close(top_of(dialog));
+    gui_close(gui_top_of(dialog));
 }
 
 struct gui_widget *gui_ask(struct gui *g, enum gui_icon icon, const char *title, const char *text,

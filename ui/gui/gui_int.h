@@ -151,8 +151,10 @@ void gui_close_popups(struct gui *g);
 bool gui_is_focused(const struct gui_widget *w);
 bool gui_is_hovered(const struct gui_widget *w);
 void gui_call(struct gui_widget *w, gui_fn *fn);
+/* The root of its tree: the window's, a dialog, a menu or a toast. */
+struct gui_widget *gui_top_of(struct gui_widget *w);
 /* The layer of a widget, or NULL (toasts). */
-struct gui_layer *gui_layer_of(const struct gui_widget *w);
+struct gui_layer *gui_layer_of(struct gui_widget *w);
 struct gui_widget *gui_new_top(struct gui *g, const struct gui_class *class);
 bool gui_is_key(const struct gui_event *ev, unsigned key, unsigned mods);
 bool gui_is_enter(const struct gui_event *ev);

@@ -13,7 +13,6 @@ struct entry {
     int scroll;  /* units the text is moved to the left */
     char *extra; /* the hint, or a number's unit */
     bool number;
-    int shown; /* the number the text was made from */
 };
 
 static struct gui_rect field_rect(const struct gui_widget *w)
@@ -62,12 +61,11 @@ static void show_caret(struct gui_widget *w)
 static void entry_layout(struct gui_widget *w)
 {
     struct entry *e = w->own;
-    int before = e->scroll;
 
-    e->scroll = 0;
     if (w->r.w > 0 && e->caret) {
-        e->scroll = before;
         show_caret(w);
+    } else {
+        e->scroll = 0;
     }
 }
 
@@ -160,7 +158,6 @@ static void number_show(struct gui_widget *w)
 {
     struct entry *e = w->own;
 
-    e->shown = w->value;
     g_free(w->text);
     w->text = g_strdup_printf("%d", w->value);
     e->caret = e->mark = strlen(w->text);
@@ -317,8 +314,7 @@ static bool entry_mouse(struct gui_widget *w, const struct gui_event *ev)
 
 static bool entry_event(struct gui_widget *w, const struct gui_event *ev)
 {
-    struct entry *e = w->own;
-    bool typed = ev->kind == GUI_TEXT || ev->kind == GUI_KEY;
+    const struct entry *e = w->own;
 
     if (e->number && number_event(w, ev)) {
         return true;
@@ -330,7 +326,7 @@ static bool entry_event(struct gui_widget *w, const struct gui_event *ev)
     } else if (!entry_key(w, ev)) {
         return false;
     }
-    if (e->number && typed) {
+    if (e->number) {
         number_typed(w);
     }
     return true;

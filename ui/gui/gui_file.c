@@ -152,12 +152,11 @@ static void finish(struct chooser *c, const char *path)
 {
     void (*fn)(void *of, const char *path) = c->fn;
     void *of = c->of;
-    g_autofree char *keep = g_strdup(path);
 
     c->fn = NULL;
     gui_dialog_close(c->dialog);
     if (fn) {
-        fn(of, keep);
+        fn(of, path);
     }
 }
 
@@ -242,10 +241,9 @@ static void on_up(struct gui_widget *w, void *of)
 static void on_check(struct gui_widget *w, void *of)
 {
     struct chooser *c = of;
-    g_autofree char *folder = g_strdup(c->folder);
 
     (void)w;
-    go_to(c, folder, NULL);
+    go_to(c, c->folder, NULL);
 }
 
 static bool on_list_key(struct gui_widget *w, const struct gui_event *ev, void *of)

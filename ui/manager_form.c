@@ -319,12 +319,10 @@ void manager_new_machine(struct manager *m, const char *disk, const char *cd)
     f->disk_kind = gui_choice(form, kinds, disk ? DISK_FILE : DISK_NEW, show_disk, f);
     gui_field(form, "New disk's _size");
     f->disk_size = gui_spin(form, 1, 2040, 1, NEW_DISK_GIB, "GiB", NULL, f);
-    add_path(f, form, PATH_DISK, disk);
-    add_path(f, form, PATH_CD, cd);
-    g_free(f->old_path[PATH_DISK]);
-    g_free(f->old_path[PATH_CD]);
-    f->old_path[PATH_DISK] = g_strdup("");
-    f->old_path[PATH_CD] = g_strdup("");
+    add_path(f, form, PATH_DISK, NULL);
+    add_path(f, form, PATH_CD, NULL);
+    gui_set_text(f->path[PATH_DISK], disk); /* what is filled in is new, too */
+    gui_set_text(f->path[PATH_CD], cd);
     gui_label(f->dialog,
               "A new disk grows as it is written to.  To install a system, choose its CD image.",
               GUI_DIM);

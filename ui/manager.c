@@ -7,8 +7,7 @@
 #include "ui/manager_int.h"
 #include <gio/gio.h>
 
-enum { ROW_HEIGHT = 92, PICTURE_WIDTH = 101, KEY_ESC = 0x29, KEY_BACKSPACE = 0x2a };
-enum { KEY_F2 = 0x3b, KEY_DELETE = 0x4c, KEY_DOWN = 0x51 };
+enum { ROW_HEIGHT = 92, PICTURE_WIDTH = 101 };
 
 /* ---- Work on threads ---- */
 

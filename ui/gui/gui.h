@@ -53,6 +53,29 @@ struct gui_event {
     int64_t time;     /* as gui_tick's; or 0 */
 };
 
+/* USB HID usages the toolkit and its windows act on. */
+enum {
+    KEY_ENTER = 0x28,
+    KEY_ESC = 0x29,
+    KEY_BACKSPACE = 0x2a,
+    KEY_TAB = 0x2b,
+    KEY_SPACE = 0x2c,
+    KEY_F2 = 0x3b,
+    KEY_F10 = 0x43,
+    KEY_INSERT = 0x49,
+    KEY_HOME = 0x4a,
+    KEY_PAGE_UP = 0x4b,
+    KEY_DELETE = 0x4c,
+    KEY_END = 0x4d,
+    KEY_PAGE_DOWN = 0x4e,
+    KEY_RIGHT = 0x4f,
+    KEY_LEFT = 0x50,
+    KEY_DOWN = 0x51,
+    KEY_UP = 0x52,
+    KEY_PAD_ENTER = 0x58,
+    KEY_MENU = 0x65,
+};
+
 /* The host's struct is copied. */
 struct gui *gui_new(const struct gui_host *host, enum gui_theme theme);
 void gui_free(struct gui *g);

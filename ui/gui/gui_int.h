@@ -15,28 +15,6 @@ enum {
     GUI_SCROLL_STEP = 48, /* units a step of the wheel moves */
 };
 
-/* USB HID usages the toolkit acts on. */
-enum {
-    KEY_ENTER = 0x28,
-    KEY_ESC = 0x29,
-    KEY_BACKSPACE = 0x2a,
-    KEY_TAB = 0x2b,
-    KEY_SPACE = 0x2c,
-    KEY_F10 = 0x43,
-    KEY_INSERT = 0x49,
-    KEY_HOME = 0x4a,
-    KEY_PAGE_UP = 0x4b,
-    KEY_DELETE = 0x4c,
-    KEY_END = 0x4d,
-    KEY_PAGE_DOWN = 0x4e,
-    KEY_RIGHT = 0x4f,
-    KEY_LEFT = 0x50,
-    KEY_DOWN = 0x51,
-    KEY_UP = 0x52,
-    KEY_PAD_ENTER = 0x58,
-    KEY_MENU = 0x65,
-};
-
 /* What has a colour: gui_draw.c has the table, a column for each theme. */
 enum gui_colour {
     C_WINDOW,

@@ -202,11 +202,11 @@ Test(gui_menu, choices)
 Test(gui_menu, dialogs)
 {
     struct bench b;
-    struct gui_widget *d, *entry, *ok;
+    struct gui_widget *d, *ok;
 
     bench(&b);
     d = gui_dialog(b.r->gui, GUI_ICON_GEAR, "Title", on_closed, &b);
-    entry = gui_entry(d, "text", "", NULL, NULL);
+    gui_entry(d, "text", "", NULL, NULL);
     gui_dialog_button(d, "_Cancel", 0, GUI_CANCEL);
     ok = gui_dialog_button(d, "_Save", 1, GUI_DEFAULT);
     cr_assert(gui_rig_has(b.r, "entry \"text\" [focused]"), "%s", gui_rig_dump(b.r));
@@ -225,7 +225,6 @@ Test(gui_menu, dialogs)
     gui_rig_keys(b.r, "Alt+c");
     cr_assert_eq(b.closed, 0);
     cr_assert(!gui_is_modal(b.r->gui));
-    (void)entry;
     gui_rig_free(b.r);
 }
 

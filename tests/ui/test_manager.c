@@ -28,9 +28,8 @@ static void bench_post(void *of, void (*fn)(void *arg), void *arg)
     g_async_queue_push(b->posts, p);
 }
 
-static void bench_take(struct bench *b, struct post *p)
+static void post_take(struct post *p)
 {
-    (void)b;
     p->fn(p->arg);
     g_free(p);
 }
@@ -42,7 +41,7 @@ static bool bench_wait(struct bench *b, const char *text)
         struct post *p = g_async_queue_timeout_pop(b->posts, 100000);
 
         if (p) {
-            bench_take(b, p);
+            post_take(p);
         }
     }
     return gui_rig_has(b->r, text);
@@ -127,7 +126,7 @@ Test(manager, new_by_keys_alone)
     cr_assert(bench_wait(&b, "row \"Büro\""), "%s", gui_rig_dump(b.r));
     cr_assert(bench_wait(&b, "96.0\u00a0MiB, 1 processor"), "%s", gui_rig_dump(b.r));
     while (manager_is_busy(b.m)) {
-        bench_take(&b, g_async_queue_pop(b.posts));
+        post_take(g_async_queue_pop(b.posts));
     }
     cr_assert(!gui_is_modal(b.r->gui), "%s", gui_rig_dump(b.r));
     machine = library_look("Büro", NULL);

@@ -93,7 +93,7 @@ static struct gui_size box_measure(struct gui_widget *w, int width)
 
             s.w = w->horizontal ? s.w + cs.w : MAX(s.w, cs.w);
             s.h = w->horizontal ? MAX(s.h, cs.h) : s.h + cs.h;
-            gaps += gaps || c != shown_from(w->first) ? w->spacing : 0;
+            gaps += c != shown_from(w->first) ? w->spacing : 0;
         }
         s.w += w->horizontal ? gaps : 0;
         s.h += w->horizontal ? 0 : gaps;

@@ -303,20 +303,30 @@ static bool set_debug_exit(struct options *o, const struct option_row *row, cons
     return true;
 }
 
+/* Which of the words; -1 with an error. */
+static int option_choice(const char *opt, const char *what, const char *val,
+                         const char *const *words, GError **err)
+{
+    int n = parse_choice(what, val, words, err);
+
+    if (n < 0) {
+        g_prefix_error(err, "%s: ", opt);
+    }
+    return n;
+}
+
 static const char *const display_words[] = {"none", "sdl", NULL};
 
 static bool set_display(struct options *o, const struct option_row *row, const char *opt,
                         const char *val, GError **err)
 {
-    int n = parse_choice("display", val, display_words, err);
+    int n = option_choice(opt, "display", val, display_words, err);
 
     (void)row;
-    if (n < 0) {
-        g_prefix_error(err, "%s: ", opt);
-        return false;
+    if (n >= 0) {
+        o->display = n ? DISPLAY_SDL : DISPLAY_NONE;
     }
-    o->display = n ? DISPLAY_SDL : DISPLAY_NONE;
-    return true;
+    return n >= 0;
 }
 
 static bool set_scaling(struct options *o, const struct option_row *row, const char *opt,
@@ -329,13 +339,11 @@ static bool set_scaling(struct options *o, const struct option_row *row, const c
     for (unsigned i = 0; i < VIEW_SCALINGS; i++) {
         words[i] = view_scaling_name(i);
     }
-    n = parse_choice("scaling", val, words, err);
-    if (n < 0) {
-        g_prefix_error(err, "%s: ", opt);
-        return false;
+    n = option_choice(opt, "scaling", val, words, err);
+    if (n >= 0) {
+        o->scaling = (enum view_scaling)n;
     }
-    o->scaling = (enum view_scaling)n;
-    return true;
+    return n >= 0;
 }
 
 static bool set_host_key(struct options *o, const struct option_row *row, const char *opt,
@@ -373,15 +381,13 @@ static const char *const fault_words[] = {"reset", "pause", "exit", NULL};
 static bool set_fault(struct options *o, const struct option_row *row, const char *opt,
                       const char *val, GError **err)
 {
-    int n = parse_choice("policy", val, fault_words, err);
+    int n = option_choice(opt, "policy", val, fault_words, err);
 
     (void)row;
-    if (n < 0) {
-        g_prefix_error(err, "%s: ", opt);
-        return false;
+    if (n >= 0) {
+        o->vm.on_triple_fault = (enum triple_fault)n;
     }
-    o->vm.on_triple_fault = (enum triple_fault)n;
-    return true;
+    return n >= 0;
 }
 
 static const char *const pointer_words[] = {"vmware", "ps2", NULL};
@@ -389,15 +395,13 @@ static const char *const pointer_words[] = {"vmware", "ps2", NULL};
 static bool set_pointer(struct options *o, const struct option_row *row, const char *opt,
                         const char *val, GError **err)
 {
-    int n = parse_choice("pointer", val, pointer_words, err);
+    int n = option_choice(opt, "pointer", val, pointer_words, err);
 
     (void)row;
-    if (n < 0) {
-        g_prefix_error(err, "%s: ", opt);
-        return false;
+    if (n >= 0) {
+        o->vm.pointer = (enum pointer_kind)n;
     }
-    o->vm.pointer = (enum pointer_kind)n;
-    return true;
+    return n >= 0;
 }
 
 static bool set_max_time(struct options *o, const struct option_row *row, const char *opt,

@@ -11,13 +11,12 @@
 #include "ui/net_switch.h"
 #include "ui/parse.h"
 #include "ui/run.h"
+#include "ui/text.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <json-glib/json-glib.h>
 #include <linux/capability.h>
 #include <linux/if_tun.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -245,35 +244,22 @@ static void doctor_print(const struct finding *list, unsigned count)
 
 static void doctor_print_json(const struct finding *list, unsigned count)
 {
-    g_autoptr(JsonBuilder) b = json_builder_new();
-    g_autoptr(JsonGenerator) gen = json_generator_new();
-    JsonNode *root;
+    JsonBuilder *b = json_start();
 
-    json_builder_begin_object(b);
-    json_builder_set_member_name(b, "version");
-    json_builder_add_string_value(b, CANDELA_VERSION);
+    json_put_text(b, "version", CANDELA_VERSION);
     json_builder_set_member_name(b, "findings");
     json_builder_begin_array(b);
     for (unsigned i = 0; i < count; i++) {
         json_builder_begin_object(b);
-        json_builder_set_member_name(b, "what");
-        json_builder_add_string_value(b, list[i].what);
-        json_builder_set_member_name(b, "verdict");
-        json_builder_add_string_value(b, verdicts[list[i].verdict]);
-        json_builder_set_member_name(b, "found");
-        json_builder_add_string_value(b, list[i].found);
-        json_builder_set_member_name(b, "to_do");
-        json_builder_add_string_value(b, list[i].to_do); /* NULL: null */
+        json_put_text(b, "what", list[i].what);
+        json_put_text(b, "verdict", verdicts[list[i].verdict]);
+        json_put_text(b, "found", list[i].found);
+        json_put_text(b, "to_do", list[i].to_do);
         json_builder_end_object(b);
     }
     json_builder_end_array(b);
-    json_builder_end_object(b);
-    root = json_builder_get_root(b);
-    json_generator_set_root(gen, root);
-    json_generator_set_pretty(gen, TRUE);
-    g_autofree char *text = json_generator_to_data(gen, NULL);
-    printf("%s\n", text);
-    json_node_unref(root);
+    g_autofree char *text = json_finish(b);
+    fputs(text, stdout);
 }
 
 void complete_doctor(struct completion *c, int argc, char *const *argv)

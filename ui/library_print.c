@@ -2,6 +2,7 @@
  * What candela list and candela show print: for people, and as JSON.
  */
 #include "ui/command_library.h"
+#include "hw/core/net.h"
 #include "ui/disk_progress.h"
 #include "ui/library_int.h"
 #include "ui/nic.h"
@@ -268,11 +269,10 @@ static void put_macs(JsonBuilder *b, const struct library_machine *m)
         }
         nic_give_macs(&o.vm);
         for (unsigned i = 0; i < VM_MAX_NICS; i++) {
-            const uint8_t *a = o.vm.nics[i].mac;
+            const struct nic_config *n = &o.vm.nics[i];
 
-            if (o.vm.nics[i].used) {
-                g_autofree char *mac = g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", a[0], a[1],
-                                                       a[2], a[3], a[4], a[5]);
+            if (n->used) {
+                g_autofree char *mac = g_strdup_printf(NET_MAC_FORMAT, NET_MAC_ARGS(n->mac));
                 json_add_text(b, mac);
             }
         }

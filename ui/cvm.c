@@ -162,11 +162,6 @@ void cvm_free(struct cvm *c)
     }
 }
 
-const char *cvm_path(const struct cvm *c)
-{
-    return c->path;
-}
-
 const char *cvm_folder(const struct cvm *c)
 {
     return c->folder;

@@ -31,7 +31,6 @@ struct cvm *cvm_load(const char *path, GError **err);
 struct cvm *cvm_new(const char *path);
 void cvm_free(struct cvm *c);
 /* Absolute. */
-const char *cvm_path(const struct cvm *c);
 const char *cvm_folder(const struct cvm *c);
 
 /* The values of the option of row `n` (ui/options.h), as the file has them; NULL-ended, empty: not

@@ -567,12 +567,8 @@ bool options_info(unsigned n, struct option_info *out)
     if (n >= ARRAY_LEN(rows)) {
         return false;
     }
-    *out = (struct option_info){.name = row->names[0],
-                                .arg = row->arg,
-                                .help = row->help,
-                                .takes = row->takes,
-                                .store = row->store,
-                                .paths = row->paths};
+    *out = (struct option_info){
+        .name = row->names[0], .help = row->help, .store = row->store, .paths = row->paths};
     return true;
 }
 

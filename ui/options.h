@@ -33,8 +33,7 @@ enum option_paths {
 };
 struct option_info {
     const char *name; /* the long one, without dashes */
-    const char *arg, *help;
-    enum option_takes takes;
+    const char *help;
     enum option_store store;
     enum option_paths paths;
 };

@@ -58,7 +58,6 @@ static void look_state(struct library_machine *m, const struct place *p)
     if (library_place_holder(p, &h)) {
         m->state = h.runs ? state_of_run(p) : LIBRARY_STARTING;
         m->pid = h.pid;
-        g_free(h.file);
     }
 }
 

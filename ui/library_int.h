@@ -28,9 +28,8 @@ bool library_place_find(struct place *p, const char *what, GError **err);
 
 /* Who holds a machine. */
 struct holder {
-    pid_t pid;  /* 0: not known */
-    bool runs;  /* else it is being changed */
-    char *file; /* the key file it is about, or NULL; g_free */
+    pid_t pid; /* 0: not known */
+    bool runs; /* else it is being changed */
 };
 /* False: nobody does. */
 bool library_place_holder(const struct place *p, struct holder *h);

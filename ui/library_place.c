@@ -259,8 +259,8 @@ static bool lock_is_held(int fd)
     return !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
 }
 
-/* What the holder wrote: PID, "run" or "change", key file. */
-static void lock_read(int fd, struct holder *h)
+/* What the holder wrote: PID, "run" or "change", key file.  The last or NULL; g_free. */
+static char *lock_read(int fd, struct holder *h)
 {
     char text[LOCK_TEXT];
     ssize_t len = pread(fd, text, sizeof text - 1, 0);
@@ -271,8 +271,9 @@ static void lock_read(int fd, struct holder *h)
     if (g_strv_length(lines) == 3) {
         h->pid = (pid_t)g_ascii_strtoll(lines[0], NULL, 10);
         h->runs = !strcmp(lines[1], "run");
-        h->file = g_strdup(lines[2]);
+        return g_strdup(lines[2]);
     }
+    return NULL;
 }
 
 static void lock_write(int fd, const struct place *p, bool runs)
@@ -293,18 +294,12 @@ bool library_place_holder(const struct place *p, struct holder *h)
     bool held = fd >= 0 && lock_is_held(fd);
 
     *h = (struct holder){0};
-    if (held) {
-        lock_read(fd, h);
-    }
+    g_autofree char *file = held ? lock_read(fd, h) : NULL;
     if (fd >= 0) {
         close(fd);
     }
-    if (held && h->file && strcmp(h->file, p->file)) {
-        /* Of the same name, from another data folder. */
-        g_clear_pointer(&h->file, g_free);
-        return false;
-    }
-    return held;
+    /* One of the same name may be of another data folder. */
+    return held && (!file || !strcmp(file, p->file));
 }
 
 /* Whether the open file is still the one at that path. */
@@ -316,25 +311,27 @@ static bool lock_is_current(int fd, const char *path)
            ours.st_ino == there.st_ino;
 }
 
-static bool lock_refused(const struct place *p, const struct holder *h, GError **err)
+static bool lock_refused(const struct place *p, const struct holder *h, const char *file,
+                         GError **err)
 {
     g_autofree char *by =
         h->pid ? g_strdup_printf("process %ld", (long)h->pid) : g_strdup("another process");
 
-    if (h->file && strcmp(h->file, p->file)) {
-        return library_fail(err, "%s: a machine of the same name runs from %s (%s)", p->name,
-                            h->file, by);
+    if (file && strcmp(file, p->file)) {
+        return library_fail(err, "%s: a machine of the same name runs from %s (%s)", p->name, file,
+                            by);
     }
     if (h->runs) {
         return library_fail(err, "%s is running (%s): stop it first (candela stop %s)", p->name, by,
-                            p->named ? p->name : p->file);
+                            p->what);
     }
     return library_fail(err, "%s is just being changed (%s); try again when that is done", p->name,
                         by);
 }
 
-/* One attempt: the descriptor; -1: somebody has it; -2: `err`. */
-static int lock_try(const struct place *p, const char *path, struct holder *h, GError **err)
+/* One attempt: the descriptor; -1: somebody has it, *h, for *file (g_free); -2: `err`. */
+static int lock_try(const struct place *p, const char *path, struct holder *h, char **file,
+                    GError **err)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -349,7 +346,7 @@ static int lock_try(const struct place *p, const char *path, struct holder *h, G
         }
         *h = (struct holder){0}; /* it was removed: the next attempt finds the new one */
     } else if (errno == EAGAIN || errno == EACCES) {
-        lock_read(fd, h);
+        *file = lock_read(fd, h);
     } else {
         library_fail(err, "%s: cannot lock the machine: %s: %s", p->name, path, g_strerror(errno));
         close(fd);
@@ -366,17 +363,17 @@ int library_place_lock(const struct place *p, bool runs, GError **err)
 
     for (int waited = 0; root; waited += LOCK_STEP_MS) {
         struct holder h = {0};
-        int fd = folder_make_private(p->run, err) ? lock_try(p, path, &h, err) : -2;
+        g_autofree char *file = NULL;
+        int fd = folder_make_private(p->run, err) ? lock_try(p, path, &h, &file, err) : -2;
 
         if (fd >= 0) {
             lock_write(fd, p, runs);
             return fd;
         }
         if (fd == -1 && (h.runs || waited >= LOCK_WAIT_MS)) {
-            lock_refused(p, &h, err);
+            lock_refused(p, &h, file, err);
             fd = -2;
         }
-        g_free(h.file);
         if (fd == -2) {
             break;
         }

@@ -64,7 +64,6 @@ static int control_connect(const struct place *p, int64_t until, GError **err)
         bool runs = library_place_holder(p, &h) && h.runs;
         int fd = runs ? control_connect_once(p) : -1;
 
-        g_free(h.file);
         if (fd >= 0) {
             return fd;
         }
@@ -186,7 +185,6 @@ static bool place_wait_off(const struct place *p, int timeout_ms)
         struct holder h;
         bool runs = library_place_holder(p, &h) && h.runs;
 
-        g_free(h.file);
         if (!runs || now_ms() >= until) {
             return !runs;
         }
@@ -214,7 +212,6 @@ static void signal_holder(const struct place *p, int signal)
     if (library_place_holder(p, &h) && h.runs && h.pid > 1) {
         kill(h.pid, signal);
     }
-    g_free(h.file);
 }
 
 static bool kill_place(const struct place *p, GError **err)

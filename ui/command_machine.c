@@ -50,12 +50,13 @@ static int print(char *text)
 /* A file that is not there now may be there when the machine runs; but mostly it is mistyped. */
 static void note_missing(const struct library_args *a)
 {
-    struct library_machine *m = library_look(a->word[0], NULL);
-    struct cvm *c = m ? cvm_load(m->file, NULL) : NULL;
     struct options o;
+    struct place p;
 
-    options_init(&o);
-    if (c && cvm_check(c, &o, NULL)) {
+    if (!library_place_find(&p, a->word[0], NULL)) {
+        return;
+    }
+    if (cvm_read(p.file, &o, NULL)) {
         for (unsigned i = 0; i < VM_MAX_DRIVES; i++) {
             const struct drive_config *d = &o.vm.drives[i];
 
@@ -66,8 +67,7 @@ static void note_missing(const struct library_args *a)
         }
     }
     options_clear(&o);
-    cvm_free(c);
-    library_machine_free(m);
+    library_place_clear(&p);
 }
 
 int machine_create(const struct library_args *a, GError **err)

@@ -407,6 +407,17 @@ bool cvm_check(const struct cvm *c, struct options *o, GError **err)
     return true;
 }
 
+bool cvm_read(const char *path, struct options *o, GError **err)
+{
+    struct cvm *c = cvm_load(path, err);
+    bool good;
+
+    options_init(o);
+    good = c && cvm_check(c, o, err);
+    cvm_free(c);
+    return good;
+}
+
 /* Writing -------------------------------------------------------------------------------------- */
 
 /* The name the file got is on the disk, too. */

@@ -48,6 +48,8 @@ bool cvm_remove(struct cvm *c, const char *key);
 bool cvm_apply(const struct cvm *c, struct options *o, GError **err);
 /* Whether a machine comes of it: cvm_apply and options_finish, the outcome in `o`. */
 bool cvm_check(const struct cvm *c, struct options *o, GError **err);
+/* Both of a file: its options in `o`, which is set up and the caller clears in any case. */
+bool cvm_read(const char *path, struct options *o, GError **err);
 /* Write it: the old file stays until the new one is whole and on the disk. */
 bool cvm_save(struct cvm *c, GError **err);
 

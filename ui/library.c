@@ -90,15 +90,12 @@ static void look_options(struct library_machine *m, const struct options *o)
 static void look_file(struct library_machine *m, const struct place *p)
 {
     GError *why = NULL;
-    struct cvm *c = cvm_load(p->file, &why);
     struct options o;
 
-    options_init(&o);
-    if (c && cvm_check(c, &o, &why)) {
+    if (cvm_read(p->file, &o, &why)) {
         look_options(m, &o);
     }
     options_clear(&o);
-    cvm_free(c);
     if (why) {
         m->problem = g_strdup(why->message);
         m->state = m->state == LIBRARY_OFF ? LIBRARY_BROKEN : m->state;

@@ -67,11 +67,9 @@ static void own_add(void *opaque, const char *path)
 static void machine_images(const char *file, void (*each)(void *opaque, const char *path),
                            void *opaque)
 {
-    struct cvm *c = cvm_load(file, NULL);
     struct options o;
 
-    options_init(&o);
-    if (c && cvm_check(c, &o, NULL)) {
+    if (cvm_read(file, &o, NULL)) {
         for (unsigned i = 0; i < VM_MAX_DRIVES; i++) {
             const struct drive_config *d = &o.vm.drives[i];
 
@@ -81,7 +79,6 @@ static void machine_images(const char *file, void (*each)(void *opaque, const ch
         }
     }
     options_clear(&o);
-    cvm_free(c);
 }
 
 char **library_own_images(const struct place *p)

@@ -257,13 +257,11 @@ static void put_option(void *opaque, const struct option_info *info, char **valu
 /* The addresses of the cards it will have. */
 static void put_macs(JsonBuilder *b, const struct library_machine *m)
 {
-    struct cvm *c = cvm_load(m->file, NULL);
     struct options o;
 
-    options_init(&o);
     json_builder_set_member_name(b, "mac_addresses");
     json_builder_begin_array(b);
-    if (c && cvm_check(c, &o, NULL)) {
+    if (cvm_read(m->file, &o, NULL)) {
         if (!o.vm.name && m->named) {
             o.vm.name = g_strdup(m->name);
         }
@@ -279,7 +277,6 @@ static void put_macs(JsonBuilder *b, const struct library_machine *m)
     }
     json_builder_end_array(b);
     options_clear(&o);
-    cvm_free(c);
 }
 
 char *library_show_json(const struct library_machine *m, GError **err)

@@ -302,14 +302,8 @@ static bool clone_make(struct clone *c)
 
 static bool clone_init(struct clone *c)
 {
-    struct stat st;
-
-    if (!library_place_find(&c->from, c->a->from, &c->err) ||
-        !library_name_check(c->a->to, &c->err) || !library_place_init(&c->to, c->a->to, &c->err)) {
-        return false;
-    }
-    return lstat(c->to.folder, &st) ||
-           library_fail(&c->err, "there is a machine '%s' already; choose another name", c->a->to);
+    return library_place_find(&c->from, c->a->from, &c->err) &&
+           library_place_new(&c->to, c->a->to, &c->err);
 }
 
 bool library_clone(const struct library_clone_args *a, GError **err)

@@ -259,20 +259,16 @@ bool library_rename(const char *name, const char *to, GError **err)
     struct place old, new;
     int lock = -1, new_lock = -1;
     bool good = false;
-    struct stat st;
 
     if (!library_place_find(&old, name, err)) {
         return false;
     }
-    if (!library_name_check(to, err) || !library_place_init(&new, to, err)) {
+    if (!library_place_new(&new, to, err)) {
         library_place_clear(&old);
         return false;
     }
-    if (!lstat(new.folder, &st)) {
-        library_fail(err, "there is a machine '%s' already; choose another name", to);
-    } else if (check_folder(&old, "renamed", err) &&
-               (lock = library_place_lock(&old, false, err)) >= 0 &&
-               (new_lock = library_place_lock(&new, false, err)) >= 0) {
+    if (check_folder(&old, "renamed", err) && (lock = library_place_lock(&old, false, err)) >= 0 &&
+        (new_lock = library_place_lock(&new, false, err)) >= 0) {
         good = rename_locked(&old, &new, err);
     }
     library_place_end(&old, lock, !good);

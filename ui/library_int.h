@@ -26,6 +26,10 @@ bool library_place_check(const struct place *p, GError **err);
 /* Both; on failure nothing is left to clear. */
 bool library_place_find(struct place *p, const char *what, GError **err);
 
+/* The place of a machine of the library that is to be; an error: no such name can be, or it is
+ * taken. On failure nothing is left to clear. */
+bool library_place_new(struct place *p, const char *name, GError **err);
+
 /* Who holds a machine. */
 struct holder {
     pid_t pid; /* 0: not known */

@@ -230,6 +230,20 @@ bool library_place_find(struct place *p, const char *what, GError **err)
     return true;
 }
 
+bool library_place_new(struct place *p, const char *name, GError **err)
+{
+    struct stat st;
+
+    if (!library_name_check(name, err) || !library_place_init(p, name, err)) {
+        return false;
+    }
+    if (!lstat(p->folder, &st)) {
+        library_place_clear(p);
+        return library_fail(err, "there is a machine '%s' already; choose another name", name);
+    }
+    return true;
+}
+
 /* The lock ------------------------------------------------------------------------------------- */
 
 static bool folder_make_private(const char *path, GError **err)

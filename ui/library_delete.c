@@ -17,18 +17,10 @@
 
 /* Images --------------------------------------------------------------------------------------- */
 
-static char *real_path(const char *path)
-{
-    char *real = realpath(path, NULL), *copy = g_strdup(real);
-
-    free(real);
-    return copy;
-}
-
 /* Add a path if it is a regular file in the (real) folder, under its own name. */
 static void images_add(GPtrArray *images, const char *folder, const char *path)
 {
-    g_autofree char *real = real_path(path);
+    g_autofree char *real = realpath(path, NULL); /* malloc's, as g_free's since glib 2.46 */
     size_t len = strlen(folder);
     struct stat st;
 
@@ -83,7 +75,7 @@ static void machine_images(const char *file, void (*each)(void *opaque, const ch
 
 char **library_own_images(const struct place *p)
 {
-    struct own own = {.images = g_ptr_array_new(), .folder = real_path(p->folder)};
+    struct own own = {.images = g_ptr_array_new(), .folder = realpath(p->folder, NULL)};
 
     if (own.folder) {
         machine_images(p->file, own_add, &own);
@@ -103,7 +95,7 @@ struct needs {
 static void needs_look(void *opaque, const char *path)
 {
     struct needs *needs = opaque;
-    g_autofree char *real = real_path(path);
+    g_autofree char *real = realpath(path, NULL);
 
     if (real && !needs->found && g_strv_contains((const gchar *const *)needs->files, real)) {
         needs->found = g_steal_pointer(&real);

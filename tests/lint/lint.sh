@@ -88,25 +88,23 @@ check_format()
     done
 }
 
+# tool COMMAND: is it there?  What it would have looked at is named otherwise.
+tool()
+{
+    command -v "$1" >/dev/null || { echo "warning: $1 is not installed; $2 not read"; return 1; }
+}
+
 # A page is read by man (groff) and by mandoc; what only the latter says is told where it is there.
 check_manuals()
 {
     for f in docs/man/*.[1-8]; do
-        if command -v groff >/dev/null; then
+        if tool groff "$f"; then
             groff -man -ww -Tutf8 -z "$f" 2>&1
-        else
-            echo "warning: groff is not installed; $f not read"
         fi
         if command -v mandoc >/dev/null; then
             mandoc -T lint -W warning "$f"
         fi
     done
-}
-
-# tool COMMAND: is it there?  What it would have looked at is named otherwise.
-tool()
-{
-    command -v "$1" >/dev/null || { echo "warning: $1 is not installed; $2 not read"; return 1; }
 }
 
 check_desktop()

@@ -9,11 +9,11 @@
  * Not here: choosing a device (SDL's and the sound server's settings do).
  */
 #include "ui/sdl_audio.h"
+#include "hw/core/eventfd.h"
 #include "ui/speaker.h"
 #include <SDL2/SDL.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 enum { BLOCK = 512, LATENCY_MS = 35, JUMP_MS = 70, CLOSE_MS = 5000, LOOK_MS = 500 };
 #define SLEW 0.005
@@ -33,15 +33,6 @@ struct sdl_audio {
     _Atomic uint64_t silent; /* samples since the last sound */
 };
 
-static void sdl_audio_wake(struct sdl_audio *a)
-{
-    eventfd_t one = 1;
-
-    if (write(a->wake_fd, &one, sizeof one) != sizeof one) {
-        return; /* it is full: the thread is awake */
-    }
-}
-
 /* On whatever thread the timer was written to, lock held: puts the wave down and is gone. */
 static void sdl_audio_speaker(struct sound *snd, const struct speaker_wave *wave)
 {
@@ -52,7 +43,7 @@ static void sdl_audio_speaker(struct sound *snd, const struct speaker_wave *wave
     }
     speaker_put(a->speaker, wave);
     if (atomic_load(&a->asleep) && atomic_exchange(&a->asleep, false)) {
-        sdl_audio_wake(a);
+        fd_signal(a->wake_fd);
     }
 }
 
@@ -133,10 +124,9 @@ static void sdl_audio_close(struct sdl_audio *a)
 static void sdl_audio_wait(struct sdl_audio *a, int timeout)
 {
     struct pollfd fd = {.fd = a->wake_fd, .events = POLLIN};
-    eventfd_t count;
 
-    if (poll(&fd, 1, timeout) == 1 && read(a->wake_fd, &count, sizeof count) < 0) {
-        return;
+    if (poll(&fd, 1, timeout) == 1) {
+        fd_clear(a->wake_fd);
     }
 }
 
@@ -196,7 +186,7 @@ void sdl_audio_free(struct sdl_audio *a)
         return;
     }
     atomic_store(&a->quit, true);
-    sdl_audio_wake(a);
+    fd_signal(a->wake_fd);
     g_thread_join(a->thread);
     a->m->sound = NULL;
     close(a->wake_fd);

@@ -6,20 +6,12 @@
 #include "ui/window_int.h"
 #include <unistd.h>
 
-static bool answered(struct gui_widget *dialog, int id, void *of)
-{
-    (void)dialog;
-    (void)id;
-    (void)of;
-    return true;
-}
-
 void window_complain(struct window *w, const char *title, const char *text)
 {
     g_autofree char *plain = gui_plain(text);
 
     window_catch(w, false);
-    gui_ask(sdl_gui(w->sdl), GUI_ICON_WARNING, title, plain, "_Close", answered, w);
+    gui_ask(sdl_gui(w->sdl), GUI_ICON_WARNING, title, plain, "_Close", NULL, NULL);
 }
 
 /* In and out ---------------------------------------------------------------------------------- */

@@ -306,14 +306,6 @@ static void menu_chosen(void *of, int id)
 
 /* What is only told --------------------------------------------------------------------------- */
 
-static bool dialog_done(struct gui_widget *dialog, int id, void *of)
-{
-    (void)dialog;
-    (void)id;
-    (void)of;
-    return true;
-}
-
 static void form_row(struct gui_widget *form, const char *name, char *value)
 {
     g_autofree char *plain = gui_plain(value);
@@ -328,7 +320,7 @@ void window_about(struct window *w)
     const struct vm_config *c = &w->m->config;
     struct view_rect place = sdl_picture_place(w->sdl);
     struct gui_widget *box = gui_dialog(sdl_gui(w->sdl), GUI_ICON_CANDLE,
-                                        w->name ? w->name : "This machine", dialog_done, w);
+                                        w->name ? w->name : "This machine", NULL, NULL);
     struct gui_widget *form = gui_form(box);
 
     form_row(form, "Engine", g_strdup_printf("%s: %s", w->engine, w->engine_why));
@@ -348,7 +340,7 @@ void window_about(struct window *w)
 void window_help(struct window *w)
 {
     struct gui_widget *box =
-        gui_dialog(sdl_gui(w->sdl), GUI_ICON_KEYBOARD, "Shortcuts", dialog_done, w);
+        gui_dialog(sdl_gui(w->sdl), GUI_ICON_KEYBOARD, "Shortcuts", NULL, NULL);
     struct gui_widget *form = gui_form(box);
     const struct shortcut *s;
 

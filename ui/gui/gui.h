@@ -274,7 +274,8 @@ void gui_menu(struct gui *g, struct gui_widget *at, int x, int y, const struct g
 
 /*
  * A dialog: shown at once, modal, over those that are open.  Returns the box for what stands in it.
- * `fn` is called with the button's id; it closes unless that says false.  `of` must live as long.
+ * `fn` (NULL: nobody asks) is called with the button's id; it closes unless that says false.
+ * `of` must live as long.
  */
 struct gui_widget *gui_dialog(struct gui *g, enum gui_icon icon, const char *title,
                               bool (*fn)(struct gui_widget *dialog, int id, void *of), void *of);

@@ -23,14 +23,13 @@ static struct window_item *bar_item(struct window *w, enum item_kind kind, unsig
 /* Hard disks first, floppies last, as the board has them. */
 static void bar_add_drives(struct window *w)
 {
-    for (unsigned kind = MEDIA_DISK; kind != MEDIA_UNKNOWN; kind = kind == MEDIA_DISK ? MEDIA_CD
-                                                                   : kind == MEDIA_CD
-                                                                       ? MEDIA_FLOPPY
-                                                                       : MEDIA_UNKNOWN) {
-        unsigned rows[VM_MAX_DRIVES], n = media_drives(&w->m->config, kind, rows);
+    static const enum media_kind kinds[] = {MEDIA_DISK, MEDIA_CD, MEDIA_FLOPPY};
+
+    for (unsigned k = 0; k < ARRAY_LEN(kinds); k++) {
+        unsigned rows[VM_MAX_DRIVES], n = media_drives(&w->m->config, kinds[k], rows);
 
         for (unsigned i = 0; i < n; i++) {
-            bar_item(w, ITEM_DRIVE, rows[i], drive_icons[kind], "");
+            bar_item(w, ITEM_DRIVE, rows[i], drive_icons[kinds[k]], "");
         }
     }
 }

@@ -191,7 +191,7 @@ struct window_item *window_item_at(struct window *w, int x, int y)
     for (unsigned i = 0; i < w->item_count; i++) {
         struct gui_rect r = gui_where(w->items[i].widget);
 
-        if (x >= r.x && y >= r.y && x < r.x + r.w && y < r.y + r.h) {
+        if (gui_rect_has(&r, x, y)) {
             return &w->items[i];
         }
     }

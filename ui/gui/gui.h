@@ -26,6 +26,7 @@ enum gui_theme { GUI_LIGHT, GUI_DARK };
 struct gui_rect {
     int x, y, w, h;
 };
+bool gui_rect_has(const struct gui_rect *r, int x, int y);
 
 /* What the host gives; any may be NULL. */
 struct gui_host {

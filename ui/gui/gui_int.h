@@ -143,7 +143,6 @@ struct gui_rect gui_whole(const struct gui *g);
 struct gui_rect gui_cut(struct gui_rect a, struct gui_rect b);
 /* Whether anything is painted behind it: then a click there is the toolkit's. */
 bool gui_covers(const struct gui_widget *w);
-bool gui_rect_has(const struct gui_rect *r, int x, int y);
 
 /* gui_box.c */
 extern const struct gui_class gui_box_class;

@@ -108,7 +108,8 @@ static bool sdl_open(struct sdl *s, GError **err)
     }
     SDL_StopTextInput(); /* an input method would keep keys from the guest */
     SDL_EventState(SDL_DROPFILE, SDL_ENABLE);
-    return sdl_gui_open(s);
+    sdl_gui_open(s);
+    return true;
 }
 
 static void sdl_measure(struct sdl *s)
@@ -299,11 +300,6 @@ bool sdl_is_fullscreen(const struct sdl *s)
 bool sdl_is_visible(const struct sdl *s)
 {
     return s->shown && !s->hidden;
-}
-
-bool sdl_is_user_sized(const struct sdl *s)
-{
-    return s->user_sized;
 }
 
 void sdl_fit_window(struct sdl *s)

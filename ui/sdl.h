@@ -75,8 +75,6 @@ bool sdl_is_fullscreen(const struct sdl *s);
 bool sdl_is_visible(const struct sdl *s);
 /* Make the window fit the picture in its natural size, or as near as the screen allows. */
 void sdl_fit_window(struct sdl *s);
-/* Whether the user gave the window a size (or made it as large as the screen). */
-bool sdl_is_user_sized(const struct sdl *s);
 /* The toolkit of this window, which resizes it, paints it and gives it events. */
 struct gui *sdl_gui(struct sdl *s);
 /* Pixels at the bottom that are not for the picture. */

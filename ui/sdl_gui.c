@@ -24,7 +24,7 @@ static char *gui_get_clipboard(void *of)
     return sdl_clipboard(of);
 }
 
-bool sdl_gui_open(struct sdl *s)
+void sdl_gui_open(struct sdl *s)
 {
     struct gui_host host = {.of = s,
                             .wake = gui_on_wake,
@@ -33,7 +33,6 @@ bool sdl_gui_open(struct sdl *s)
 
     s->gui = gui_new(&host, GUI_DARK);
     s->tick_at = -1;
-    return true;
 }
 
 void sdl_gui_close(struct sdl *s)

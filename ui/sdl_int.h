@@ -53,7 +53,7 @@ int sdl_pixel(const struct sdl *s, int point);
 unsigned sdl_key_code(SDL_Scancode code);
 
 /* sdl_gui.c: the toolkit in the window. */
-bool sdl_gui_open(struct sdl *s);
+void sdl_gui_open(struct sdl *s);
 void sdl_gui_close(struct sdl *s);
 /* The window has another size. */
 void sdl_gui_resize(struct sdl *s);

@@ -29,8 +29,7 @@ enum window_action {
     ACTION_RESET,
     ACTION_POWER_BUTTON,
     ACTION_HELP,
-    ACTION_CLOSE,
-    ACTION_COUNT
+    ACTION_CLOSE
 };
 
 /* One way to press a host key. */

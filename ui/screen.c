@@ -18,10 +18,15 @@ static void png_nothing(png_structp png)
     (void)png;
 }
 
+static uint32_t *screen_line(const struct surface *s, unsigned y)
+{
+    return (uint32_t *)((uint8_t *)s->pixels + (size_t)y * s->stride);
+}
+
 /* Bytes R, G, B of one line. */
 static void screen_row(const struct surface *s, unsigned y, uint8_t *rgb)
 {
-    const uint32_t *p = (const uint32_t *)((const uint8_t *)s->pixels + (size_t)y * s->stride);
+    const uint32_t *p = screen_line(s, y);
 
     for (unsigned x = 0; x < s->width; x++) {
         rgb[3 * x] = (uint8_t)(p[x] >> 16);
@@ -121,8 +126,7 @@ static uint32_t shrink_pixel(const struct surface *s, unsigned x0, unsigned x1, 
     uint64_t sum[3] = {0}, count = (uint64_t)(x1 - x0) * (y1 - y0);
 
     for (unsigned y = y0; y < y1; y++) {
-        const uint32_t *line =
-            (const uint32_t *)((const uint8_t *)s->pixels + (size_t)y * s->stride);
+        const uint32_t *line = screen_line(s, y);
 
         for (unsigned x = x0; x < x1; x++) {
             sum[0] += line[x] & 0xff;
@@ -142,7 +146,7 @@ void screen_shot_shrink(struct screen_shot *shot, unsigned width)
     h = CLAMP(h, 1, 4 * width);
     surface_resize(&small, w, h);
     for (unsigned y = 0; y < h; y++) {
-        uint32_t *line = (uint32_t *)((uint8_t *)small.pixels + (size_t)y * small.stride);
+        uint32_t *line = screen_line(&small, y);
         unsigned y0 = (unsigned)((uint64_t)y * s->height / h);
         unsigned y1 = (unsigned)((uint64_t)(y + 1) * s->height / h);
 
@@ -163,8 +167,7 @@ uint32_t screen_shot_sum(const struct screen_shot *shot)
     uint32_t sum = 2166136261u; /* FNV-1a */
 
     for (unsigned y = 0; y < s->height; y++) {
-        const uint32_t *line =
-            (const uint32_t *)((const uint8_t *)s->pixels + (size_t)y * s->stride);
+        const uint32_t *line = screen_line(s, y);
 
         for (unsigned x = 0; x < s->width; x++) {
             sum = (sum ^ (line[x] & 0xffffff)) * 16777619u;

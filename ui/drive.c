@@ -11,8 +11,13 @@
 
 enum { IDE_PLACES = 4, FLOPPY_PLACES = 2 };
 
-static const char *const ide_places[IDE_PLACES] = {"primary master", "primary slave",
+const char *drive_ide_place(unsigned index)
+{
+    static const char *const places[IDE_PLACES] = {"primary master", "primary slave",
                                                    "secondary master", "secondary slave"};
+
+    return places[index % IDE_PLACES];
+}
 
 void drive_request_free(struct drive_request *r)
 {
@@ -253,7 +258,7 @@ static bool drive_check_place(const struct options *o, const struct drive_reques
                           'A' + (int)c->index);
     }
     return parse_fail(err, "%s and %s: both want the place of IDE %s (index=%u)", other->from,
-                      r->from, ide_places[c->index & 3], c->index);
+                      r->from, drive_ide_place(c->index), c->index);
 }
 
 /* What the key file has in a place that the command line fills is not there. */

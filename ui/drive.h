@@ -13,6 +13,8 @@ struct drive_request {
     char *from; /* the option as typed, for messages */
 };
 
+/* "primary master" and so on, of an IDE drive's index. */
+const char *drive_ide_place(unsigned index);
 void drive_request_free(struct drive_request *r);
 /* A drive of a short form (-hda FILE and so on). */
 struct drive_request *drive_request_new(const char *option, const char *file,

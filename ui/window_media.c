@@ -3,6 +3,7 @@
  * $XDG_STATE_HOME/candela/recent-media.
  */
 #include "ui/window_media.h"
+#include "ui/drive.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -93,14 +94,11 @@ unsigned media_drives(const struct vm_config *c, enum media_kind kind, unsigned 
 
 char *media_drive_title(const struct drive_config *d)
 {
-    static const char *const places[] = {"primary master", "primary slave", "secondary master",
-                                         "secondary slave"};
-
     if (d->interface == DRIVE_FLOPPY) {
         return g_strdup_printf("Floppy drive %c", 'A' + (int)d->index);
     }
     return g_strdup_printf("%s, %s", d->media == DRIVE_CDROM ? "CD drive" : "Hard disk",
-                           places[d->index & 3]);
+                           drive_ide_place(d->index));
 }
 
 /* Recent images ------------------------------------------------------------------------------- */

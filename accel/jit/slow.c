@@ -39,10 +39,17 @@ static void *scratch(const struct cpu *c)
     return ((struct native *)c->native)->scratch;
 }
 
-/* Does i load from the stack, although its memory operand is elsewhere? */
-static bool is_pop(const struct cpu *c, const struct insn *i)
+static bool is_canonical(uint64_t la, unsigned size)
 {
-    return decoder_row(c->decoder, i->row)->fns == &fns_pop_e;
+    return cpu_is_canonical(la) && cpu_is_canonical(la + size - 1);
+}
+
+/* Is this access of i's to the stack, although its memory operand may be elsewhere? */
+static bool is_of_stack(const struct cpu *c, const struct insn *i, bool write)
+{
+    const struct op_fns *fns = decoder_row(c->decoder, i->row)->fns;
+
+    return write ? fns == &fns_push_e || fns == &fns_call_e : fns == &fns_pop_e;
 }
 
 void *slow_load(struct cpu *c, uint64_t la, const struct jit_site *s)
@@ -50,7 +57,7 @@ void *slow_load(struct cpu *c, uint64_t la, const struct jit_site *s)
     const struct insn *i = enter_site(c, s);
     unsigned size = s->size;
 
-    if (unlikely(!cpu_is_canonical(la) && is_pop(c, i))) {
+    if (unlikely(!is_canonical(la, size) && is_of_stack(c, i, false))) {
         cpu_raise_error(c, EXCP_SS, 0);
     }
     if (size <= 8) {
@@ -61,22 +68,14 @@ void *slow_load(struct cpu *c, uint64_t la, const struct jit_site *s)
     return scratch(c);
 }
 
-/* Does i store to the stack, although its memory operand is elsewhere? */
-static bool is_push(const struct cpu *c, const struct insn *i)
-{
-    const struct op_fns *fns = decoder_row(c->decoder, i->row)->fns;
-
-    return fns == &fns_push_e || fns == &fns_call_e;
-}
-
 /* Nothing is read from where a store goes: it may be a device's register. */
 void *slow_store(struct cpu *c, uint64_t la, const struct jit_site *s)
 {
     const struct insn *i = begin(c, la, s, TR_STORE);
     unsigned size = s->size;
-    bool canonical = cpu_is_canonical(la) && cpu_is_canonical(la + size - 1);
+    bool canonical = is_canonical(la, size);
 
-    if (unlikely(!canonical && is_push(c, i))) {
+    if (unlikely(!canonical && is_of_stack(c, i, true))) {
         cpu_raise_error(c, EXCP_SS, 0);
     }
     if (unlikely(canonical && c->tlb_class == TLB_CHECKED)) {

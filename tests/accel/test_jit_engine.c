@@ -88,6 +88,24 @@ Test(jit_engine, pushes_to_a_stack_that_cannot_be_are_stack_faults)
     }
 }
 
+/* The last bytes of what is read cannot be. */
+Test(jit_engine, pops_across_the_end_of_a_half_are_stack_faults)
+{
+    static const char *const code[] = {"\x8f\x03\xf4", "\x5b\xf4\xf4"}; /* pop [rbx]; pop rbx */
+
+    for (unsigned n = 0; n < ARRAY_LEN(code); n++) {
+        struct guest g;
+
+        init_long(&g);
+        guest_code(&g, code[n], 3);
+        g.c->r[R_RBX] = G_DATA;
+        g.c->r[R_RSP] = 0x7ffffffffffc;
+        guest_run(&g);
+        cr_expect_eq(guest_vector(&g), EXCP_SS, "%u: vector %d", n, guest_vector(&g));
+        guest_free(&g);
+    }
+}
+
 /* Which is what the CALL stores to. */
 Test(jit_engine, a_call_to_an_address_that_cannot_be_faults_by_what_it_read)
 {

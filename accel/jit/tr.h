@@ -325,8 +325,6 @@ void tr_ret(struct tr *t, void (*commit)(struct tr *t));
 void tr_cold_handler(struct tr *t, uint8_t *from);
 /* Call the handler of t->in and go on; or, with ENC_END, go there for good. */
 void tr_handler(struct tr *t);
-/* The interpreter goes on from the present instruction; flags are spilled. */
-void tr_interpret(struct tr *t);
 /* Set c->r[R_BASE] (uses RCX). */
 void tr_set_base(struct tr *t);
 /* IP of the present instruction and the one behind, cut to the code size. */

@@ -250,20 +250,12 @@ static void go_to(struct tr *t, op_fn *fn, enum thunk th)
     t->ended = true;
 }
 
-static void go_to_handler(struct tr *t, enum thunk th)
-{
-    /* The first one's own handler may be the engine's, which led here. */
-    go_to(t, t->at ? t->k->insn[t->at].fn : t->k->first_fn, th);
-}
-
-void tr_interpret(struct tr *t)
-{
-    go_to_handler(t, TH_TAIL);
-}
-
 static void end_in_handler(struct tr *t)
 {
-    go_to_handler(t, t->in->result == DECODE_OK ? TH_FALL : TH_TAIL);
+    /* The first one's own handler may be the engine's, which led here. */
+    op_fn *fn = t->at ? t->k->insn[t->at].fn : t->k->first_fn;
+
+    go_to(t, fn, t->in->result == DECODE_OK ? TH_FALL : TH_TAIL);
 }
 
 /* Without the handler, which would read its operand again: a CALL may have stored there. */

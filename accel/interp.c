@@ -89,7 +89,7 @@ static uint64_t key_of(struct cpu *c, uint64_t la, const struct code_block *k)
 static void set_target(const struct interp *e, struct jcache_entry *j, const struct code_block *k,
                        const void *code)
 {
-    j->first = code && !k->host2 && !e->other ? jit_first(e->jit, code) : k->insn;
+    j->first = code && !k->host2 && !e->other ? jit_first(code) : k->insn;
     j->code = code ? code : e->jit ? jit_to_interp(e->jit) : NULL;
 }
 
@@ -114,7 +114,7 @@ static const struct insn *enter_block(struct cpu *c, struct interp *e, uint64_t 
     if (!k) {
         return NULL;
     }
-    remember(c, e, c->ip, k, e->jit ? jit_find(e->jit, k, c->ip) : NULL);
+    remember(c, e, c->ip, k, e->jit ? jit_find(k, c->ip) : NULL);
     c->r[R_BASE] = c->ip;
     return k->insn;
 }
@@ -129,7 +129,7 @@ struct jit *jit_of(const struct cpu *c)
 /* Compiled code of k at IP `ip`: there, or made when the block is hot. */
 static const void *code_of(struct interp *e, struct code_block *k, uint64_t ip)
 {
-    const void *code = jit_find(e->jit, k, ip);
+    const void *code = jit_find(k, ip);
 
     return code || ++k->heat < e->hot ? code : jit_get(e->jit, k, ip);
 }

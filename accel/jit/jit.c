@@ -135,17 +135,15 @@ static const struct jit_code *find(const struct code_block *k, uint64_t ip)
     return code;
 }
 
-const void *jit_find(const struct jit *j, const struct code_block *k, uint64_t ip)
+const void *jit_find(const struct code_block *k, uint64_t ip)
 {
     const struct jit_code *code = find(k, ip);
 
-    (void)j;
     return code ? code->code : NULL;
 }
 
-const struct insn *jit_first(const struct jit *j, const void *code)
+const struct insn *jit_first(const void *code)
 {
-    (void)j;
     return &jit_code_at(code)->first;
 }
 

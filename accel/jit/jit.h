@@ -30,10 +30,10 @@ bool jit_full(const struct jit *j);
  */
 const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip);
 /* The same, but only found. */
-const void *jit_find(const struct jit *j, const struct code_block *k, uint64_t ip);
+const void *jit_find(const struct code_block *k, uint64_t ip);
 /* Compiled code as the interpreter reaches it: an instruction like a block's first one, good for
  * one IP, for as long as no code is flushed.  And whether an instruction is of that kind. */
-const struct insn *jit_first(const struct jit *j, const void *code);
+const struct insn *jit_first(const void *code);
 bool jit_is_first(const struct jit *j, const struct insn *first);
 /* Block k was dropped: whoever comes to its compiled code goes elsewhere. */
 void jit_drop(struct jit *j, struct code_block *k);

@@ -402,22 +402,23 @@ static void leaf_d(const struct cpu *c, uint32_t sub, uint32_t out[4])
     }
 }
 
+/* Feeds the APIC timer too. */
+#define CRYSTAL_KHZ 100000u
+
 /*
- * The TSC's rate as a multiple of the crystal's 100 MHz (which also feeds the APIC timer): the
- * fraction that is nearest.  Its numerator times the crystal's kHz has to fit 32 bits: Linux works
- * it out in those.
+ * The TSC's rate as a multiple of the crystal's: the fraction that is nearest.  Its numerator times
+ * the crystal's kHz has to fit 32 bits: Linux works it out in those.
  */
 static void leaf_15(const struct cpu *c, uint32_t out[4])
 {
-    const uint64_t crystal_khz = 100000;
     uint64_t best = UINT64_MAX;
 
     for (uint64_t d = 1; best; d++) {
-        uint64_t n = (c->tsc_khz * d + crystal_khz / 2) / crystal_khz;
-        uint64_t is = n * crystal_khz * 1000 / d, is_to_be = c->tsc_khz * 1000ull;
+        uint64_t n = (c->tsc_khz * d + CRYSTAL_KHZ / 2) / CRYSTAL_KHZ;
+        uint64_t is = n * CRYSTAL_KHZ * 1000 / d, is_to_be = c->tsc_khz * 1000ull;
         uint64_t off = is > is_to_be ? is - is_to_be : is_to_be - is;
 
-        if (n * crystal_khz > UINT32_MAX) {
+        if (n * CRYSTAL_KHZ > UINT32_MAX) {
             break;
         }
         if (off < best) {
@@ -426,7 +427,7 @@ static void leaf_15(const struct cpu *c, uint32_t out[4])
             out[REG_EBX] = (uint32_t)n;
         }
     }
-    out[REG_ECX] = (uint32_t)crystal_khz * 1000;
+    out[REG_ECX] = CRYSTAL_KHZ * 1000;
 }
 
 static void leaf_basic(struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
@@ -510,7 +511,7 @@ static void leaf_extended(struct cpu *c, uint32_t leaf, uint32_t out[4])
 }
 
 /* What VMware says of itself; its timing leaf gives kHz of TSC and of the APIC timer. */
-static void leaf_vmware(uint32_t leaf, uint32_t out[4])
+static void leaf_vmware(const struct cpu *c, uint32_t leaf, uint32_t out[4])
 {
     if (leaf == 0x40000000) {
         out[REG_EAX] = 0x40000010;
@@ -518,8 +519,8 @@ static void leaf_vmware(uint32_t leaf, uint32_t out[4])
         memcpy(&out[REG_ECX], "reVM", 4);
         memcpy(&out[REG_EDX], "ware", 4);
     } else if (leaf == 0x40000010) {
-        out[REG_EAX] = 1000000;
-        out[REG_EBX] = 100000;
+        out[REG_EAX] = c->tsc_khz;
+        out[REG_EBX] = CRYSTAL_KHZ;
     }
 }
 
@@ -533,7 +534,7 @@ void cpu_cpuid(struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
         return;
     }
     if (leaf >= 0x40000000 && leaf <= 0x40000010 && cpu_has(c, FEAT_VMWARE)) {
-        leaf_vmware(leaf, out);
+        leaf_vmware(c, leaf, out);
         return;
     }
     /* Beyond the last leaf Intel processors answer with the last one. */

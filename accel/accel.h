@@ -1,7 +1,7 @@
 /*
  * The list of accelerators and the choice among them.
  *
- * Not modelled: KVM.
+ * Not modelled: see accel.c.
  */
 #ifndef ACCEL_ACCEL_H
 #define ACCEL_ACCEL_H

@@ -131,7 +131,7 @@ static bool tsc_deadline_set(struct cpu *c, uint64_t val)
     uint64_t ns;
 
     if (at > 0 && at <= INT64_MAX && c->tsc_khz != CPU_TSC_KHZ) {
-        at = at * CPU_TSC_KHZ / c->tsc_khz;
+        at = (at * CPU_TSC_KHZ + c->tsc_khz - 1) / c->tsc_khz; /* not before, see clock.h */
     }
     ns = !val ? 0 : at <= 0 ? 1 : at > INT64_MAX ? INT64_MAX : (uint64_t)at;
 

@@ -256,6 +256,26 @@ Test(cpuid, a_deadline_moves_with_the_tsc)
     guest_free(&g);
 }
 
+Test(cpuid, a_deadline_is_not_before_its_count)
+{
+    static const struct apic_ops apic = {.msr_read = deadline_read, .msr_write = deadline_write};
+    static const uint32_t rates[] = {800000, CPU_TSC_KHZ, 2095078};
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    g.v->apic = &apic;
+    for (unsigned n = 0; n < ARRAY_LEN(rates); n++) {
+        g.c->tsc_khz = rates[n];
+        for (uint64_t count = 1000000; count < 1000020; count++) {
+            cr_assert(cpu_wrmsr(g.c, 0x6e0, count + g.c->tsc_offset));
+            cr_expect_geq(cpu_tsc_ticks(g.c, (int64_t)deadline), count, "%u kHz", rates[n]);
+            cr_expect_lt(cpu_tsc_ticks(g.c, (int64_t)deadline - 1), count, "%u kHz", rates[n]);
+        }
+    }
+    g.v->apic = NULL;
+    guest_free(&g);
+}
+
 Test(cpuid, msrs)
 {
     static const struct {

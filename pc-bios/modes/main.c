@@ -9,23 +9,19 @@ static void walk(const struct stop *stops)
 {
     for (; stops->name; stops++) {
         stops->draw(pattern_seed(stops->name));
-        say("MODE ");
-        say(stops->name);
-        say(" READY");
-        say_end();
+        serial_print("MODE %s READY\n", stops->name);
         wait_byte();
     }
 }
 
 void modes_main(void)
 {
-    serial_start();
+    console_init();
     walk(text_stops);
     walk(graphics_stops);
     walk(packed_stops);
     walk(ops_stops);
     walk(vbe_stops);
     bios_video(3, 0, 0, 0);
-    say("MODES DONE");
-    say_end();
+    serial_print("MODES DONE\n");
 }

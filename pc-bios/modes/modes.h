@@ -8,9 +8,8 @@
 #define MODES_MODES_H
 
 #include "pc-bios/lab/io.h"
+#include "pc-bios/lab/lab.h"
 #include "pc-bios/modes/pattern.h"
-#include <stdbool.h>
-#include <stddef.h>
 
 struct stop {
     const char *name;
@@ -27,11 +26,8 @@ struct bios_regs {
     uint16_t ds, es, flags;
 };
 
-void say(const char *text);
-void say_number(const char *what, uint32_t n); /* " WHAT=N", decimal */
-void say_end(void);
+bool has_byte(void);  /* whether one has come from COM1 */
 void wait_byte(void); /* any byte from COM1 */
-void serial_start(void);
 /* Call INT `vector`; the registers come back in *r. */
 void bios_call(unsigned vector, struct bios_regs *r);
 /* INT 10h with these values; AX as it comes back. */

@@ -1,11 +1,12 @@
 # The video mode guest (pc-bios/modes/README.md).  Included by the top Makefile after lab.mk, whose
-# boot sector and tools it uses.  Gives: MODES_IMG (floppy images, in the build folder), target
-# modes, MODES_CLEAN (what `make clean` removes).
+# boot sector, console and tools it uses.  Gives: MODES_IMG (floppy images, in the build folder),
+# target modes, MODES_CLEAN (what `make clean` removes).
 MODES_DIR := pc-bios/modes
 MODES_SRC := $(SRC)/pc-bios/modes
 MODES_IMG := $(MODES_DIR)/modes.img $(MODES_DIR)/echo.img
 MODES_C := main board vga text graphics packed ops vbe
-MODES_OBJ := $(LAB_DIR)/boot.o $(MODES_DIR)/entry.o $(MODES_C:%=$(MODES_DIR)/%.o)
+MODES_OBJ := $(LAB_DIR)/boot.o $(MODES_DIR)/entry.o $(MODES_C:%=$(MODES_DIR)/%.o) \
+	$(LAB_DIR)/32/console.o $(LAB_DIR)/32/text.o
 MODES_CLEAN := $(MODES_IMG) $(MODES_DIR)/*.o $(MODES_DIR)/*.d $(MODES_DIR)/*.elf $(MODES_DIR)/*.bin
 
 .PHONY: modes

@@ -74,7 +74,7 @@ static void ops(uint32_t seed)
     vga_put_dac(seed);
     vga_put_pens(seed);
     planar_fill(seed, STRIDE, SPARE + BAND, 4);
-    for (unsigned n = 0; n < sizeof bands / sizeof *bands; n++) {
+    for (unsigned n = 0; n < ARRAY_LEN(bands); n++) {
         write_band(seed, n);
     }
 }

@@ -105,7 +105,7 @@ static void set_480_lines(uint8_t misc)
                                            {0x12, 0xdf}, {0x15, 0xe7}, {0x16, 0x06}};
 
     outb(0x3c2, misc);
-    for (unsigned i = 0; i < sizeof registers / sizeof *registers; i++) {
+    for (unsigned i = 0; i < ARRAY_LEN(registers); i++) {
         vga_put(CRTC, registers[i][0], registers[i][1]);
     }
 }

@@ -49,9 +49,7 @@ static void say_font(unsigned which)
     struct bios_regs r = {.eax = 0x1130, .ebx = which << 8};
 
     bios_call(0x10, &r);
-    say("FONT");
-    say_number("at", r.es * 16u + (r.ebp & 0xffff));
-    say_end();
+    serial_print("FONT at=%u\n", (unsigned)(r.es * 16u + (r.ebp & 0xffff)));
 }
 
 static void bios_mode(uint8_t mode)
@@ -170,7 +168,7 @@ static void text80x60(uint32_t seed)
 
     set_text(&vga_text80, seed, 60);
     outb(0x3c2, 0xe7);
-    for (unsigned i = 0; i < sizeof registers / sizeof *registers; i++) {
+    for (unsigned i = 0; i < ARRAY_LEN(registers); i++) {
         vga_put(CRTC, registers[i][0], registers[i][1]);
     }
     set_cell_lines(8);

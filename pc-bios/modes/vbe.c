@@ -332,11 +332,8 @@ static void measure(const char *name)
         for (unsigned i = 0; i < FRAMES; i++) {
             ticks += to_retrace(&last);
         }
-        say("RETRACE ");
-        say(name);
-        say_number("ticks", ticks);
-        say_end();
-    } while (!(inb(0x3fd) & 1));
+        serial_print("RETRACE %s ticks=%u\n", name, (unsigned)ticks);
+    } while (!has_byte());
     wait_byte();
 }
 

@@ -159,14 +159,14 @@ static bool pc_parse_uuid(const char *text, uint8_t uuid[16])
  * none); in network byte order. */
 static void pc_uuid(const struct vm_config *c, uint8_t uuid[16])
 {
-    GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
+    GChecksum *sum;
     uint8_t digest[32];
     gsize len = sizeof digest;
 
     if (pc_parse_uuid(c->uuid, uuid)) {
-        g_checksum_free(sum);
         return;
     }
+    sum = g_checksum_new(G_CHECKSUM_SHA256);
     g_checksum_update(sum, (const guchar *)"candela machine ", -1);
     g_checksum_update(sum, (const guchar *)(c->name ? c->name : ""), -1);
     g_checksum_get_digest(sum, digest, &len);

@@ -168,13 +168,19 @@ static bool channel_out(const struct channel *c, uint64_t t)
     }
 }
 
+/* Whether the count goes on by itself: else OUT stays what it is. */
+static bool channel_is_counting(const struct channel *c)
+{
+    return c->loaded && c->running && !(c->mode == 0 && c->write_high) &&
+           (c->gate || c->mode == 1 || c->mode == 5);
+}
+
 /* The first tick after `t` at which OUT rises, or 0: never, as things stand. */
 static uint64_t channel_next_rise(const struct channel *c, uint64_t t)
 {
     uint64_t at;
 
-    if (!c->loaded || !c->running || (c->mode == 0 && c->write_high) ||
-        (!c->gate && c->mode != 1 && c->mode != 5)) {
+    if (!channel_is_counting(c)) {
         return 0;
     }
     if (channel_is_periodic(c)) {
@@ -282,8 +288,7 @@ static void channel_wave(const struct channel *c, uint64_t t, struct speaker_wav
         return;
     }
     w->level = channel_out(c, t);
-    if (!c->loaded || !c->running || (c->mode == 0 && c->write_high) || t > end ||
-        (!c->gate && c->mode != 1 && c->mode != 5)) {
+    if (!channel_is_counting(c) || t > end) {
         return;
     }
     if (c->mode >= 4) { /* a strobe of one tick */

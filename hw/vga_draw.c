@@ -382,6 +382,8 @@ void vga_draw_job(const struct vga_job *job)
 {
     struct surface *to = job->to;
 
+    surface_resize(to, job->f->width, job->f->height);
+    to->tube = !job->v->vbe.on;
     to->changed_top = to->changed_lines = 0;
     switch (job->f->kind) {
     case VGA_KIND_VGA:

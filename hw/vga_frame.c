@@ -217,8 +217,6 @@ static bool vga_draw(struct device *dev, struct surface *to)
     }
     job.all |= v->frame.text && v->fonts_stored;
     job.blinking = v->blinking;
-    surface_resize(to, v->frame.width, v->frame.height);
-    to->tube = !v->vbe.on;
     vga_draw_job(&job);
     v->blink = job.now;
     vga_clear_units(v);
@@ -233,8 +231,6 @@ static void vga_shot(struct device *dev, struct surface *to)
 
     vga_take_frame(v, &f);
     vga_take_blink(v, &job.now);
-    surface_resize(to, f.width, f.height);
-    to->tube = !v->vbe.on;
     vga_draw_job(&job);
 }
 

@@ -215,9 +215,9 @@ struct vga_job {
     struct vga_blink now, was; /* `was`: in the frame that stands in the surface */
     bool all;                  /* every line; else those that changed */
     uint64_t *blinking;        /* as vga.blinking: of the frame before, and of this one; or NULL */
-    struct surface *to;        /* of the frame's size */
+    struct surface *to;
 };
-/* Draw, and say in to->changed_* what was drawn. */
+/* Make the surface of the frame's size, draw, and say in to->changed_* what was drawn. */
 void vga_draw_job(const struct vga_job *job);
 
 static inline bool vga_is_text(const struct vga_state *s)

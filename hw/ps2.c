@@ -471,6 +471,12 @@ static unsigned mouse_packet(struct ps2 *p, uint8_t *out)
     return 4;
 }
 
+/* Whether packets go out by themselves. */
+static bool mouse_streams(const struct ps2 *p)
+{
+    return p->s.streaming && !p->s.remote && !p->s.wrap;
+}
+
 /* Make packets of what has been summed up: when none waits and it is time, or for a click while
  * there is room. */
 static void mouse_stream(struct ps2 *p)
@@ -479,7 +485,7 @@ static void mouse_stream(struct ps2 *p)
     uint8_t packet[4];
     bool click = p->s.buttons != p->s.sent_buttons;
 
-    if (!p->s.streaming || p->s.remote || p->s.wrap || !mouse_moved(p)) {
+    if (!mouse_streams(p) || !mouse_moved(p)) {
         return;
     }
     if ((q->len || p->s.sample.armed) && !(click && queue_room(q) >= sizeof packet)) {
@@ -494,7 +500,7 @@ void ps2_mouse_ping(struct device *dev)
 {
     struct ps2 *p = (struct ps2 *)dev;
 
-    if (p->s.streaming && !p->s.remote && !p->s.wrap) {
+    if (mouse_streams(p)) {
         p->s.ping = true;
         mouse_stream(p);
     }

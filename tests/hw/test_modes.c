@@ -189,8 +189,15 @@ static void walk_draw(struct walk *w, const char *when)
     }
 }
 
-/* Which of the expected pictures the screen shows, or -1.  `last`: say what is wrong. */
-static int walk_compare(struct walk *w, const char *name, unsigned n, bool last)
+static void walk_shot(struct walk *w)
+{
+    machine_lock(w->m);
+    w->m->display->shot(w->m->display_dev, &w->shot);
+    machine_unlock(w->m);
+}
+
+/* Which of the expected pictures the screen shows, or -1, having said what is wrong. */
+static int walk_compare(struct walk *w, const char *name, unsigned n)
 {
     unsigned x = 0, y = 0;
 
@@ -200,17 +207,15 @@ static int walk_compare(struct walk *w, const char *name, unsigned n, bool last)
             return (int)i;
         }
     }
-    if (last) {
-        keep_picture(&w->shot, name, "got");
-        keep_picture(&w->expected[0], name, "expected");
-        if (!same_size(&w->shot, &w->expected[0])) {
-            cr_expect_fail("%s: %ux%u, not %ux%u", name, w->shot.width, w->shot.height,
-                           w->expected[0].width, w->expected[0].height);
-        } else {
-            same_picture(&w->shot, &w->expected[0], &x, &y);
-            cr_expect_fail("%s: at %u,%u %06x, not %06x", name, x, y, line_of(&w->shot, y)[x],
-                           line_of(&w->expected[0], y)[x]);
-        }
+    keep_picture(&w->shot, name, "got");
+    keep_picture(&w->expected[0], name, "expected");
+    if (!same_size(&w->shot, &w->expected[0])) {
+        cr_expect_fail("%s: %ux%u, not %ux%u", name, w->shot.width, w->shot.height,
+                       w->expected[0].width, w->expected[0].height);
+    } else {
+        same_picture(&w->shot, &w->expected[0], &x, &y);
+        cr_expect_fail("%s: at %u,%u %06x, not %06x", name, x, y, line_of(&w->shot, y)[x],
+                       line_of(&w->expected[0], y)[x]);
     }
     return -1;
 }
@@ -222,9 +227,7 @@ static void walk_compare_window(struct walk *w, const char *name)
 
     for (unsigned tries = 0; tries < 5; tries++) {
         walk_draw(w, name);
-        machine_lock(w->m);
-        w->m->display->shot(w->m->display_dev, &w->shot);
-        machine_unlock(w->m);
+        walk_shot(w);
         if (same_size(&w->shot, &w->window) && same_picture(&w->shot, &w->window, &x, &y)) {
             return;
         }
@@ -255,10 +258,8 @@ static void walk_check(struct walk *w, const char *name)
         bool late = g_get_monotonic_time() > until;
         int which;
 
-        machine_lock(w->m);
-        w->m->display->shot(w->m->display_dev, &w->shot);
-        machine_unlock(w->m);
-        which = walk_compare(w, name, n, true);
+        walk_shot(w);
+        which = walk_compare(w, name, n);
         cr_expect(!late, "%s: it does not blink", name);
         if (which < 0 || late) {
             return;

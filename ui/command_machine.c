@@ -242,19 +242,24 @@ int machine_stop_command(const struct library_args *a, GError **err)
 static int hold(const struct library_args *a, const char *command, enum library_state state,
                 GError **err)
 {
+    struct place p;
+
     if (!tell(a, command, err)) {
         return EXIT_RUN;
     }
+    if (!library_place_find(&p, a->word[0], NULL)) {
+        return EXIT_GOOD; /* it is gone meanwhile */
+    }
     for (int ms = 0; ms < SHOWN_MS; ms += STEP_MS) {
-        struct library_machine *m = library_look(a->word[0], NULL);
-        bool shown = !m || m->state == state || m->state == LIBRARY_OFF;
+        pid_t pid;
+        enum library_state now = library_place_state(&p, &pid);
 
-        library_machine_free(m);
-        if (shown) {
+        if (now == state || now == LIBRARY_OFF) {
             break;
         }
         g_usleep(STEP_MS * 1000);
     }
+    library_place_clear(&p);
     return EXIT_GOOD;
 }
 

@@ -51,14 +51,13 @@ static enum library_state state_of_run(const struct place *p)
     return LIBRARY_STARTING;
 }
 
-static void look_state(struct library_machine *m, const struct place *p)
+enum library_state library_place_state(const struct place *p, pid_t *pid)
 {
     struct holder h;
+    bool held = library_place_holder(p, &h);
 
-    if (library_place_holder(p, &h)) {
-        m->state = h.runs ? state_of_run(p) : LIBRARY_STARTING;
-        m->pid = h.pid;
-    }
+    *pid = held ? h.pid : 0;
+    return !held ? LIBRARY_OFF : h.runs ? state_of_run(p) : LIBRARY_STARTING;
 }
 
 static void look_disk(struct library_machine *m, const struct drive_config *d)
@@ -145,7 +144,7 @@ static struct library_machine *look(const struct place *p)
     m->file = g_strdup(p->file);
     m->named = p->named;
     m->disks = g_ptr_array_new_with_free_func(g_free);
-    look_state(m, p);
+    m->state = library_place_state(p, &m->pid);
     look_file(m, p);
     look_runs(m, p);
     if (!stat(p->picture, &st) && S_ISREG(st.st_mode)) {

@@ -37,6 +37,8 @@ struct holder {
 };
 /* False: nobody does. */
 bool library_place_holder(const struct place *p, struct holder *h);
+/* Off, or how its holder says it is; *pid is the holder's, 0: none, or not known. */
+enum library_state library_place_state(const struct place *p, pid_t *pid);
 /*
  * Take the machine for oneself: a descriptor for library_place_unlock, -1 with a FILE error that
  * says who has it. Waits a moment for one that changes it, not for one that runs it.

@@ -338,11 +338,11 @@ static bool start_wait(const struct place *p, pid_t pid, int *exit_code, GError 
     int64_t until = now_ms() + START_MS;
 
     for (;;) {
-        struct library_machine *m = library_look(p->what, NULL);
-        bool up = m && m->pid == pid && (m->state == LIBRARY_RUNNING || m->state == LIBRARY_PAUSED);
+        pid_t holder;
+        enum library_state state = library_place_state(p, &holder);
+        bool up = holder == pid && (state == LIBRARY_RUNNING || state == LIBRARY_PAUSED);
         int status = 0;
 
-        library_machine_free(m);
         if (waitpid(pid, &status, WNOHANG) == pid) {
             g_autofree char *words = last_words(p->log);
 

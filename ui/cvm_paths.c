@@ -41,8 +41,7 @@ static char *map_keys(const char *value, cvm_map *map, void *opaque)
         const char *path = skip_word(*w, file_keys);
         path = path ? path : skip_word(*w, forward_kinds);
         g_autofree char *word = path ? map_rest(*w, path, map, opaque) : g_strdup(*w);
-        g_auto(GStrv) parts = g_strsplit(word, ",", -1);
-        g_autofree char *escaped = g_strjoinv(",,", parts);
+        g_autofree char *escaped = parse_comma_word(word);
 
         g_string_append_printf(out, "%s%s", w == words ? "" : ",", escaped);
     }

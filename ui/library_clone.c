@@ -197,8 +197,7 @@ static char *clone_nic(const char *value)
     GString *out = g_string_new(NULL);
 
     for (char **w = words; *w; w++) {
-        g_auto(GStrv) parts = g_strsplit(*w, ",", -1);
-        g_autofree char *escaped = g_strjoinv(",,", parts);
+        g_autofree char *escaped = parse_comma_word(*w);
 
         if (!g_str_has_prefix(*w, "mac=") && !g_str_has_prefix(*w, "macaddr=")) {
             g_string_append_printf(out, "%s%s", out->len ? "," : "", escaped);

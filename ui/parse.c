@@ -165,6 +165,13 @@ char **parse_commas(const char *text)
     return (char **)g_ptr_array_free(words, FALSE);
 }
 
+char *parse_comma_word(const char *word)
+{
+    g_auto(GStrv) parts = g_strsplit(word, ",", -1);
+
+    return g_strjoinv(",,", parts);
+}
+
 /* Optimal string alignment: rows i-2, i-1 and i of the table are kept. */
 unsigned parse_distance(const char *a, const char *b)
 {

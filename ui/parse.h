@@ -24,6 +24,8 @@ int parse_choice(const char *what, const char *text, const char *const *words, G
  * Split at commas; two commas stand for one in a value.  NULL-ended, free with g_strfreev.
  */
 char **parse_commas(const char *text);
+/* A word as it stands in such a text: with its commas twice; g_free. */
+char *parse_comma_word(const char *word);
 /* Changes (insert, remove, replace, swap of neighbours) that make b of a. */
 unsigned parse_distance(const char *a, const char *b);
 /* The name nearest to `text` of a NULL-ended list, or NULL when none is near. */

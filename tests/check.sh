@@ -62,21 +62,21 @@ guest_suites()
             sort -u | grep -vx check | paste -sd '|' -
 }
 
-# run_table NAME OPTIONS...: the boot runner ends with "N passed, N failed, N skipped".
-run_table()
+# run_script NAME SCRIPT OPTIONS...: a runner that ends with "N passed, N failed, N skipped".
+run_script()
 {
-    name=$1
-    shift
+    name=$1 script=$2
+    shift 2
     mkdir -p "$out/$name"
     # The status of the runner, not of tee.
-    { sh "$SRC/tests/boot/run_boot.sh" --candela ./candela --out "$out/$name" "$@" 2>&1
+    { sh "$SRC/tests/$script" --candela ./candela --out "$out/$name" "$@" 2>&1
       echo $? >"$out/$name.status"; } | tee "$out/$name.log"
     last=$(tail -n 1 "$out/$name.log")
     status=$(cat "$out/$name.status")
     counts=$(printf '%s\n' "$last" |
         sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p')
     if [ -z "$counts" ]; then
-        echo "the boot tests came to no end (status $status)" >&2
+        echo "$script came to no end (status $status)" >&2
         counts="0 1 0"
     elif [ "$status" != 0 ]; then
         case $counts in
@@ -87,27 +87,17 @@ run_table()
     add "$name" $counts
 }
 
-# Guests under KVM on AMD-V, one level down.
-run_nested()
-{
-    { sh "$SRC/tests/nested/nested.sh" --candela ./candela --out "$out/nested" 2>&1
-      echo $? >"$out/nested.status"; } | tee "$out/nested.log"
-    counts=$(tail -n 1 "$out/nested.log" |
-        sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p')
-    add nested ${counts:-0 1 0}
-}
-
 for part in "$@"; do
     case $part in
     unit)
         run_unit unit interp --filter '!(xwindow)/*'
         run_unit unit-jit jit --filter "@($(guest_suites))/*"
         ;;
-    boot) run_table boot ;;
+    boot) run_script boot boot/run_boot.sh ;;
     window) run_unit window jit --filter 'xwindow/*' ;;
     slow)
-        run_table slow --slow
-        run_nested
+        run_script slow boot/run_boot.sh --slow
+        run_script nested nested/nested.sh # guests under KVM on AMD-V, one level down
         ;;
     *)
         echo "check.sh: unknown part '$part' (unit, boot, window, slow)" >&2

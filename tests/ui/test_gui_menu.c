@@ -271,6 +271,71 @@ Test(gui_menu, a_large_dialog_fits_and_scrolls)
     gui_rig_free(b.r);
 }
 
+/* What is painted now is what painting all gives. */
+static void assert_whole(struct bench *b, const char *what)
+{
+    struct gui_rect out;
+    unsigned stride;
+    g_autofree uint32_t *pieces = NULL;
+    size_t size;
+
+    gui_paint(b->r->gui, &out, 1);
+    size = (size_t)300 * (gui_pixels(b->r->gui, &stride) ? stride : 0);
+    pieces = g_memdup2(gui_pixels(b->r->gui, &stride), size);
+    gui_set_theme(b->r->gui, GUI_LIGHT);
+    gui_paint(b->r->gui, &out, 1);
+    cr_assert_eq(out.w, 400);
+    cr_assert_eq(memcmp(pieces, gui_pixels(b->r->gui, &stride), size), 0, "%s", what);
+}
+
+Test(gui_menu, a_dialog_is_painted_where_it_changes)
+{
+    struct bench b;
+    static const char *const texts[] = {"one", "two", NULL};
+    struct gui_widget *d, *label, *more, *button, *choice;
+    struct gui_rect out[16];
+
+    bench(&b);
+    d = gui_dialog(b.r->gui, GUI_NO_ICON, "Title", on_closed, &b);
+    label = gui_label(d, "A line", GUI_PLAIN);
+    more = gui_label(d, "Another", GUI_ERROR);
+    button = gui_dialog_button(d, "_OK", 1, GUI_DEFAULT | GUI_CANCEL);
+    assert_whole(&b, "at first");
+    gui_set_text(b.item, "9 MIPS");
+    cr_assert_eq(gui_paint(b.r->gui, out, 1), 1);
+    cr_assert_leq(out[0].h, 40, "only the bar below it: %d", out[0].h);
+    gui_set_text(label, "Now it is another line");
+    assert_whole(&b, "a text");
+    gui_set_look(more, GUI_PLAIN);
+    assert_whole(&b, "a look");
+    gui_set_look(button, GUI_PLAIN);
+    assert_whole(&b, "a button's look");
+    gui_show(more, false);
+    assert_whole(&b, "less");
+    gui_show(more, true);
+    assert_whole(&b, "more");
+    for (int i = 0; i < 12; i++) {
+        gui_entry(d, "", "", NULL, NULL);
+        assert_whole(&b, "another entry");
+    }
+    gui_remove(more);
+    assert_whole(&b, "one gone");
+    gui_rig_keys(b.r, "tab tab");
+    assert_whole(&b, "another has the keyboard");
+    choice = gui_choice(d, texts, 0, NULL, NULL);
+    gui_focus(choice);
+    assert_whole(&b, "a choice");
+    gui_rig_keys(b.r, "space");
+    assert_whole(&b, "its menu");
+    gui_rig_keys(b.r, "esc");
+    assert_whole(&b, "no menu");
+    gui_remove(choice);
+    assert_whole(&b, "the first has the keyboard");
+    gui_dialog_close(d);
+    assert_whole(&b, "all gone");
+    gui_rig_free(b.r);
+}
+
 Test(gui_menu, toasts_go_by_themselves)
 {
     struct bench b;

@@ -199,13 +199,7 @@ void gui_layout(struct gui *g)
     g->relayout = false;
     gui_place(g->layers[0].top, gui_whole(g));
     for (unsigned i = 1; i < g->layer_count; i++) {
-        struct gui_widget *top = g->layers[i].top;
-
-        if (g->layers[i].kind == LAYER_DIALOG) {
-            gui_place(top, gui_whole(g)); /* puts itself into the middle */
-        } else if (top->class->layout) {
-            top->class->layout(top);
-        }
+        g->layers[i].top->class->layout(g->layers[i].top); /* finds its own place */
     }
     toasts_place(g);
 }
@@ -237,11 +231,20 @@ struct gui_layer *gui_layer_of(struct gui_widget *w)
     return NULL;
 }
 
+/* Who has the keyboard shows it only while its layer is the top one. */
+static void damage_focus(struct gui *g)
+{
+    if (gui_top(g)->focus) {
+        gui_damage(gui_top(g)->focus);
+    }
+}
+
 bool gui_open(struct gui *g, struct gui_widget *top, enum gui_layer_kind kind)
 {
     if (g->layer_count == GUI_LAYERS) {
         return false;
     }
+    damage_focus(g);
     g->layers[g->layer_count++] = (struct gui_layer){.top = top, .kind = kind};
     g->active = g->hover = g->tip = NULL;
     gui_relayout(g);
@@ -263,6 +266,7 @@ void gui_close(struct gui_widget *top)
         }
         memmove(layer, layer + 1, (size_t)(g->layers + g->layer_count - layer - 1) * sizeof *layer);
         g->layer_count--;
+        damage_focus(g);
     }
     gui_remove(top);
 }

@@ -146,10 +146,15 @@ static void box_layout(struct gui_widget *w)
     in.w = MAX(in.w, 0);
     in.h = MAX(in.h, 0);
     if (w->scroll) {
+        int before = w->content;
+
         w->content = box_measure(w, w->r.w).h;
         if (w->content > w->r.h) {
             in.w = MAX(in.w - 10, 0); /* beside the bar */
             w->content = box_measure(w, MAX(w->r.w - 10, 1)).h;
+        }
+        if (w->content != before) {
+            gui_damage(w); /* the bar */
         }
         w->offset = CLAMP(w->offset, 0, MAX(w->content - w->r.h, 0));
         in.y -= w->offset;

@@ -55,16 +55,16 @@ static void dialog_layout(struct gui_widget *w)
     r.h = MIN(dialog_measure(w, r.w).h, MAX(g->h - 2 * ROOM, 1));
     r.x = (g->w - r.w) / 2;
     r.y = (g->h - r.h) / 2;
-    if (memcmp(&r, &w->r, sizeof r) != 0) {
-        w->r = r;
-        gui_damage_rect(g, gui_whole(g), 0);
-    }
+    gui_move(w, r);
     gui_box_class.layout(w);
     if (layer && !layer->focus) {
         struct gui_widget *first = gui_first_focusable(d->body);
 
         first = first ? first : d->standard && !d->standard->disabled ? d->standard : d->cancel;
         layer->focus = first;
+        if (first) {
+            gui_damage(first);
+        }
     }
 }
 

@@ -525,6 +525,7 @@ void gui_set_look(struct gui_widget *w, enum gui_look look)
 {
     if (w->look != look) {
         w->look = look;
+        gui_damage(w);
         gui_relayout(w->gui);
     }
 }

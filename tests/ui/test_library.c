@@ -1,9 +1,9 @@
 /*
- * The machine library: key files, names, who holds a machine, copies and links, and the program's
- * subcommands with running machines.
+ * The machine library: key files, names, who holds a machine, copies and links.
  *
- * Each test has data, state and runtime folders of its own.  What runs the program is skipped where
- * it is not built ($CANDELA, or candela in the current folder).
+ * Each test has data, state and runtime folders of its own.
+ *
+ * Not here: machines that run (test_library_run.c).
  */
 #include "ui/cvm.h"
 #include "ui/library.h"
@@ -11,11 +11,8 @@
 #include "ui/nic.h"
 #include "vhd/disk.h"
 #include <criterion/criterion.h>
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
-
 #include <unistd.h>
 
 /* The test's folder, set up; the process ends with the test, so g_free is all that is due. */

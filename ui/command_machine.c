@@ -22,20 +22,6 @@ static int done(bool good)
     return good ? EXIT_GOOD : EXIT_RUN;
 }
 
-static void say(const struct library_args *a, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-static void say(const struct library_args *a, const char *fmt, ...)
-{
-    va_list args;
-
-    if (a->quiet) {
-        return;
-    }
-    va_start(args, fmt);
-    g_autofree char *text = g_strdup_vprintf(fmt, args);
-    va_end(args);
-    fprintf(stderr, "candela: %s\n", text);
-}
-
 static int print(char *text)
 {
     if (text) {
@@ -62,7 +48,7 @@ static void note_missing(const struct library_args *a)
 
             if (d->used && d->file && access(d->file, F_OK)) {
                 g_autofree char *path = text_clean(d->file);
-                say(a, "note: %s is not there (yet)", path);
+                run_say(a->quiet, "note: %s is not there (yet)", path);
             }
         }
     }
@@ -150,7 +136,7 @@ int machine_delete(const struct library_args *a, GError **err)
         return EXIT_USAGE;
     }
     if (!a->yes && !ask_delete(a->word[0], files)) {
-        say(a, "%s was not removed", a->word[0]);
+        run_say(a->quiet, "%s was not removed", a->word[0]);
         return EXIT_RUN;
     }
     if (!library_delete(a->word[0], &note, err)) {
@@ -158,7 +144,7 @@ int machine_delete(const struct library_args *a, GError **err)
     }
     if (note) {
         g_autofree char *clean = text_clean(note);
-        say(a, "note: %s", clean);
+        run_say(a->quiet, "note: %s", clean);
     }
     return EXIT_GOOD;
 }
@@ -171,7 +157,8 @@ int machine_list(const struct library_args *a, GError **err)
 
     (void)err;
     if (!machines->len && !a->json) {
-        say(a, "there are no machines yet; candela create NAME --disk 20G -cdrom FILE makes one");
+        run_say(a->quiet,
+                "there are no machines yet; candela create NAME --disk 20G -cdrom FILE makes one");
     }
     return print(a->json ? library_list_json(machines) : library_list_text(machines));
 }
@@ -202,7 +189,7 @@ int machine_start(const struct library_args *a, GError **err)
     }
     m = library_look(a->word[0], NULL);
     if (m && m->pid) {
-        say(a, "%s runs (process %ld)", m->name, (long)m->pid);
+        run_say(a->quiet, "%s runs (process %ld)", m->name, (long)m->pid);
     }
     library_machine_free(m);
     return EXIT_GOOD;
@@ -225,10 +212,10 @@ int machine_stop_command(const struct library_args *a, GError **err)
         return EXIT_RUN;
     }
     if (!a->wait_ms) {
-        say(a,
-            "%s: the power button is pressed; what comes of it is the guest's matter (--wait "
-            "SECONDS, --force)",
-            a->word[0]);
+        run_say(a->quiet,
+                "%s: the power button is pressed; what comes of it is the guest's matter (--wait "
+                "SECONDS, --force)",
+                a->word[0]);
         return EXIT_GOOD;
     }
     return done(library_wait_off(a->word[0], (int)a->wait_ms) ||

@@ -212,20 +212,6 @@ static bool choose_kind(const struct disk_args *a, const char *path, bool by_nam
     return true;
 }
 
-static void say(const struct disk_args *a, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-static void say(const struct disk_args *a, const char *fmt, ...)
-{
-    va_list args;
-
-    if (a->quiet) {
-        return;
-    }
-    va_start(args, fmt);
-    g_autofree char *text = g_strdup_vprintf(fmt, args);
-    va_end(args);
-    fprintf(stderr, "candela: %s\n", text);
-}
-
 /* Runs `p`'s end; the exit code of work that said `good` or set `err`. */
 static int finish(struct progress *p, bool good, GError **err)
 {
@@ -264,10 +250,10 @@ static int run_create(const struct disk_args *a, GError **err)
         return EXIT_RUN;
     }
     if (c.kind != DISK_RAW && !has_suffix(c.path, "vhd")) {
-        say(a,
-            "note: %s is a VHD, but its name does not end in .vhd: programs have to be told "
-            "(--format vhd, format=vhd)",
-            c.path);
+        run_say(a->quiet,
+                "note: %s is a VHD, but its name does not end in .vhd: programs have to be told "
+                "(--format vhd, format=vhd)",
+                c.path);
     }
     return EXIT_GOOD;
 }
@@ -355,10 +341,11 @@ static void say_result(const struct disk_args *a, const struct disk_result *r)
     g_autofree char *before = size_text(r->before), *after = size_text(r->after);
 
     if (r->before != r->after) {
-        say(a, "%s: takes %s on the host's disk now, %s before", a->file[0], after, before);
+        run_say(a->quiet, "%s: takes %s on the host's disk now, %s before", a->file[0], after,
+                before);
     }
     if (r->note) {
-        say(a, "%s", r->note);
+        run_say(a->quiet, "%s", r->note);
     }
 }
 
@@ -393,7 +380,7 @@ static int run_resize(const struct disk_args *a, GError **err)
     int code =
         finish(&p, disk_resize(a->file[0], format, a->size, a->shrink, &p.watch, &r, err), err);
     if (code == EXIT_GOOD && r.note) {
-        say(a, "%s", r.note);
+        run_say(a->quiet, "%s", r.note);
     }
     disk_result_clear(&r);
     return code;
@@ -419,7 +406,7 @@ static int run_merge(const struct disk_args *a, GError **err)
     progress_begin(&p, "merge", a->quiet);
     int code = finish(&p, disk_merge(&m, &p.watch, &r, err), err);
     if (code == EXIT_GOOD && r.note) {
-        say(a, "%s", r.note);
+        run_say(a->quiet, "%s", r.note);
     }
     disk_result_clear(&r);
     return code;

@@ -47,9 +47,22 @@ struct run {
     int end_fd; /* eventfd: the machine ended */
 };
 
+void run_say(bool quiet, const char *fmt, ...)
+{
+    va_list args;
+
+    if (quiet) {
+        return;
+    }
+    va_start(args, fmt);
+    g_autofree char *text = g_strdup_vprintf(fmt, args);
+    va_end(args);
+    fprintf(stderr, "candela: %s\n", text);
+}
+
 static void run_note(const char *text)
 {
-    fprintf(stderr, "candela: %s\n", text);
+    run_say(false, "%s", text);
 }
 
 static void run_quiet(const char *text)

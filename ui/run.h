@@ -23,6 +23,8 @@ enum {
 int exit_code_of(const GError *err);
 /* Print "candela: MESSAGE" on stderr; returns its exit code and frees it. */
 int run_report(GError *err);
+/* Print "candela: MESSAGE" on stderr, unless `quiet`. */
+void run_say(bool quiet, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The signals that end a run: SIGINT, SIGTERM, and SIGHUP unless it is ignored (nohup). */
 void run_signal_set(sigset_t *set);
 /*

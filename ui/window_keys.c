@@ -106,6 +106,11 @@ static void set_put(uint64_t *set, unsigned code, bool on)
     set[code / 64] = on ? set[code / 64] | bit : set[code / 64] & ~bit;
 }
 
+static bool is_modifier(unsigned code)
+{
+    return code >= HID_MODIFIERS && code < HID_MODIFIERS + 8;
+}
+
 static void keys_to_guest(struct window_keys *k, unsigned code, bool down)
 {
     set_put(k->down, code, down);
@@ -163,7 +168,7 @@ static enum window_action keys_action(const struct window_keys *k, unsigned code
 
 static void keys_note_modifier(struct window_keys *k, unsigned code, bool down)
 {
-    if (code >= HID_MODIFIERS && code < HID_MODIFIERS + 8) {
+    if (is_modifier(code)) {
         k->modifiers = down ? k->modifiers | MODIFIER(code) : k->modifiers & ~MODIFIER(code);
     }
 }
@@ -218,7 +223,7 @@ static bool keys_shortcut(struct window_keys *k, unsigned code, unsigned symbol)
 /* Of a key that is pressed: whether it is no matter of the guest's. */
 static bool keys_take(struct window_keys *k, unsigned code, unsigned symbol)
 {
-    if (code >= HID_MODIFIERS && code < HID_MODIFIERS + 8) {
+    if (is_modifier(code)) {
         return false;
     }
     if (keys_is_host(k)) {

@@ -39,23 +39,11 @@ done
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 
-# The outer kernel with its modules.
-if [ ! -d "$out/outer" ]; then
-    package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
-        sed -n 's/^ *Depends: \(linux-image-[0-9.-]*-cloud-amd64\)$/\1/p' | head -n 1)
-    [ -n "$package" ] || skip 'apt knows no linux-image-cloud-amd64'
-    mkdir -p "$out/deb"
-    (cd "$out/deb" && apt-get download -q "$package" >log 2>&1) ||
-        skip "cannot download $package: $(tail -n 1 "$out/deb/log")"
-    dpkg-deb -x "$out/deb/$package"_*.deb "$out/outer.new" || fail "cannot unpack $package"
-    mv "$out/outer.new" "$out/outer"
-    rm -rf "$out/deb"
-fi
+# The kernel of the outer system, and of the inner ones with a disk.
+sh "$boot/mkata.sh" "$out/ata" "$out/outer" || skip 'no kernel with drivers for IDE'
 modules=$(echo "$out/outer/lib/modules/"*)
-linux=$(echo "$out/outer/boot/vmlinuz-"*)
 
 # The inner systems.
-sh "$boot/mkata.sh" "$out/ata" || skip 'no kernel with drivers for IDE'
 mkdir -p "$out/ata/root/bin"
 cp "$here/guest/nested-disk" "$out/ata/root/bin/"
 chmod +x "$out/ata/root/bin/"*
@@ -64,14 +52,14 @@ sh "$boot/mknet.sh" amd64 "$out/net" || fail 'no initramfs for the network'
 cp "$here/guest/nested-net" "$out/net/root/bin/"
 chmod +x "$out/net/root/bin/"*
 sh "$boot/mkinitramfs.sh" amd64 "$out/net.cpio" "$out/net" || fail 'no initramfs for the network'
-cp "$out/ata/linux" "$out/linux-ata"
+cp "$out/ata/linux" "$out/linux-ata" # it goes by this name in there
 sh "$here/mkinitrd.sh" "$candela" "$modules" "$here/commands.sh" "$out/outer.cpio.gz" \
     "$grub" "$installer" "$out/linux-ata" "$out/ata.cpio" "$out/net.cpio" ||
     fail 'no initramfs for the outer system'
 
 limit=$((900 * ${CANDELA_TIME_SCALE:-1}))
 timeout -s KILL $limit qemu-system-x86_64 -accel tcg -cpu max -m 2048 -smp 1 -nographic -nic none \
-    -no-reboot -kernel "$linux" -initrd "$out/outer.cpio.gz" -append 'console=ttyS0 quiet' \
+    -no-reboot -kernel "$out/ata/linux" -initrd "$out/outer.cpio.gz" -append 'console=ttyS0 quiet' \
     </dev/null >"$out/raw" 2>"$out/qemu.log"
 tr -d '\r' <"$out/raw" | sed -n '/NESTED-BEGIN/,$p' >"$out/log"
 

@@ -403,7 +403,7 @@ static void pci_info_bar(const struct pci_func *f, unsigned n, GString *out)
                            : bar->kind == PCI_BAR_MEM ? "memory"
                                                       : "prefetchable memory");
     if (f->bar_at[n] == PCI_BAR_UNMAPPED) {
-        g_string_append_printf(out, ", %#x bytes, not mapped (register: %08x)\n", bar->size,
+        g_string_append_printf(out, ", %#x bytes, not mapped (register: %08x)\n", f->bar_size[n],
                                ld_le32(f->s->config + PCI_BAR0 + 4 * n));
     } else {
         g_string_append_printf(out, " %x-%x\n", f->bar_at[n], f->bar_at[n] + f->bar_size[n] - 1);

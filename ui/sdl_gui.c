@@ -186,7 +186,7 @@ static unsigned mods_of(uint16_t mod)
 /* The event in the toolkit's words; false: there are none. */
 static bool gui_event_of(struct sdl *s, const SDL_Event *e, struct gui_event *out)
 {
-    *out = (struct gui_event){0};
+    *out = (struct gui_event){.time = (int64_t)SDL_GetTicks64()};
     switch (e->type) {
     case SDL_MOUSEMOTION:
         out->kind = GUI_MOTION;

@@ -59,7 +59,8 @@ static bool screen_on_tick(void *arg)
     bool changed;
 
     window_input_flush(&w->input);
-    if (w->screen.ticks++ % LOOK_TICKS == 0) {
+    /* What the pointer does next hangs on who has it; the rest is for eyes. */
+    if (w->screen.ticks++ % LOOK_TICKS == 0 || input_has_tablet(m) != w->screen.watch.told.tablet) {
         screen_look(w);
     }
     if (!w->screen.seen || w->screen.waiting || !m->display || !m->display->draw ||

@@ -246,6 +246,37 @@ Test(pci, memory_bar_lies_below_ram)
     rig_free(r);
 }
 
+/* A memory BAR whose size is known only when the machine is made. */
+static const struct pci_desc wide_pci = {
+    .vendor = 0x1234, .device = 0x9abc, .bars = {{PCI_BAR_MEM, 0x1000, NULL, NULL}}};
+
+static bool wide_attach(struct device *dev, GError **err)
+{
+    (void)err;
+    pci_set_bar_size(dev, 0, 0x4000);
+    return true;
+}
+
+static const struct device_ops wide_ops = {
+    .name = "wide",
+    DEVICE_STATE(struct probe),
+    .state = probe_state,
+    .pci = &wide_pci,
+    .attach = wide_attach,
+};
+
+Test(pci, a_bar_that_is_not_mapped_is_told_with_its_own_size)
+{
+    struct rig *r = begin();
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    pci_place(device_new(r->m, &wide_ops, "w"), 8);
+    rig_ready(r);
+    bus->ops->info(bus, out);
+    cr_expect(strstr(out->str, "BAR 0: memory, 0x4000 bytes, not mapped"), "%s", out->str);
+    rig_free(r);
+}
+
 Test(pci, interrupt_pins_are_swizzled_and_shared)
 {
     struct rig *r = begin();

@@ -188,8 +188,8 @@ bool fpu_check_pending(struct cpu *c, const struct insn *i)
     if (!(fpu_fsw(c) & FSW_ES)) {
         return false;
     }
+    c->cur = i;
     if (c->cr0 & CR0_NE) {
-        c->cur = i;
         cpu_raise(c, EXCP_MF);
     }
     if (!c->fpu.ferr && c->v->ferr) {

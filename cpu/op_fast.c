@@ -235,14 +235,15 @@ static __attribute__((noinline)) void do_cpuid(struct cpu *c)
 
 static void op_cpuid(struct cpu *c, const struct insn *i)
 {
+    c->cur = i;
     do_cpuid(c);
     return sys_next_serial(c, i);
 }
 
 static void rdtsc(struct cpu *c, const struct insn *i)
 {
+    c->cur = i;
     if (unlikely(c->cpl && c->cr4 & CR4_TSD)) {
-        c->cur = i;
         cpu_raise_error(c, EXCP_GP, 0);
     }
     uint64_t t = cpu_tsc(c);
@@ -322,6 +323,7 @@ static __attribute__((noinline)) uint64_t random_bytes(struct cpu *c, unsigned n
 #define RANDOM(bits, T, sfx, ...)                                                                  \
     static void op_rdrand##bits(struct cpu *c, const struct insn *i)                               \
     {                                                                                              \
+        c->cur = i;                                                                                \
         SET##bits(i->r2, random_bytes(c, bits / 8));                                               \
         NEXT(c, i);                                                                                \
     }

@@ -5,6 +5,7 @@
  * Only options that were changed are written, so that words the form does not know stay as they
  * are.  Not here: several network cards, serial ports, what else `candela set` can.
  */
+#include "ui/chooser.h"
 #include "ui/manager_int.h"
 
 enum { CANCEL, OK };
@@ -124,9 +125,9 @@ static void on_browse(struct gui_widget *w, void *of)
     struct form *f = of;
 
     f->asked = gui_value(w);
-    gui_choose_file(f->m->gui,
-                    &(struct gui_file_ask){"Choose an image", NULL, paths[f->asked].patterns},
-                    path_chosen, f);
+    chooser_open(f->m->gui,
+                 &(struct chooser_ask){"Choose an image", NULL, paths[f->asked].patterns},
+                 path_chosen, f);
 }
 
 static void add_path(struct form *f, struct gui_widget *form, int i, const char *value)

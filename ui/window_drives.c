@@ -2,6 +2,7 @@
  * Media of a machine's window: chosen, dropped, taken out; and how it says that one could not be
  * opened.
  */
+#include "ui/chooser.h"
 #include "ui/monitor_cmd.h"
 #include "ui/window_int.h"
 #include <unistd.h>
@@ -128,9 +129,9 @@ void window_choose_medium(struct window *w, unsigned row)
     enum media_kind kind = media_kind_of_drive(&w->m->config.drives[row]);
     g_auto(GStrv) recent = media_recent(kind);
     g_autofree char *folder = NULL;
-    struct gui_file_ask ask = {.title = kind == MEDIA_CD ? "Capture ISO image"
-                                                         : "Capture floppy disk image",
-                               .patterns = media_patterns(kind)};
+    struct chooser_ask ask = {.title = kind == MEDIA_CD ? "Capture ISO image"
+                                                        : "Capture floppy disk image",
+                              .patterns = media_patterns(kind)};
 
     if (w->status.drives[row].path) {
         folder = g_path_get_dirname(w->status.drives[row].path);
@@ -139,7 +140,7 @@ void window_choose_medium(struct window *w, unsigned row)
     }
     ask.folder = folder;
     w->choose_row = row;
-    gui_choose_file(sdl_gui(w->sdl), &ask, file_chosen, w);
+    chooser_open(sdl_gui(w->sdl), &ask, file_chosen, w);
 }
 
 /* Dropping ------------------------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
  * make no sense.
  */
 #include "tests/ui/gui_rig.h"
+#include "ui/chooser.h"
 #include <criterion/criterion.h>
 
 struct counts {
@@ -397,7 +398,7 @@ Test(gui, random_events_are_survived)
                     NULL);
             gui_toast(r->gui, "toast", i % 100 == 0);
             gui_resize(r->gui, 400 + i % 300, 300 + i % 200, i % 3 ? 1 : 1.5);
-            gui_choose_file(r->gui, &(struct gui_file_ask){"File", "/", "*.iso"}, NULL, NULL);
+            chooser_open(r->gui, &(struct chooser_ask){"File", "/", "*.iso"}, NULL, NULL);
         }
         gui_tick(r->gui, i * 100);
         gui_paint(r->gui, &out, 1);

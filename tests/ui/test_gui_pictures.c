@@ -3,6 +3,7 @@
  * CANDELA_PICTURES=FOLDER they are written there for people to look at.
  */
 #include "tests/ui/gui_rig.h"
+#include "ui/chooser.h"
 #include <criterion/criterion.h>
 
 static struct gui_widget *status_bar(struct gui *g)
@@ -150,8 +151,8 @@ static void draw_scene(int scene, const char *name, int w, int h, double scale,
                     "_Delete|_Cancel", NULL, NULL);
             gui_toast(r->gui, "ide1-cd0: /home/me/broken.iso: not a whole number of sectors", true);
         } else {
-            gui_choose_file(r->gui, &(struct gui_file_ask){"Insert a CD image", "/usr/share", NULL},
-                            NULL, NULL);
+            chooser_open(r->gui, &(struct chooser_ask){"Insert a CD image", "/usr/share", NULL},
+                         NULL, NULL);
             gui_rig_keys(r, "Down Down");
         }
     }

@@ -54,6 +54,9 @@ static void widget_free(struct gui_widget *w)
     if (w->class->free) {
         w->class->free(w);
     }
+    if (w->data_free) {
+        w->data_free(w->data);
+    }
     g_free(w->text);
     g_free(w->tip);
     g_free(w);

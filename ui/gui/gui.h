@@ -77,6 +77,9 @@ enum {
     KEY_MENU = 0x65,
 };
 
+/* Whether the key went down with just these modifiers. */
+bool gui_is_key(const struct gui_event *ev, unsigned key, unsigned mods);
+
 /* The host's struct is copied. */
 struct gui *gui_new(const struct gui_host *host, enum gui_theme theme);
 void gui_free(struct gui *g);
@@ -231,6 +234,8 @@ void gui_on_menu(struct gui_widget *w, gui_fn *fn);
 /* The same: keys and texts, before the widget sees them; true: taken. */
 void gui_on_key(struct gui_widget *w,
                 bool (*fn)(struct gui_widget *w, const struct gui_event *ev, void *of));
+/* `data` lives as long as the widget. */
+void gui_own(struct gui_widget *w, void *data, GDestroyNotify data_free);
 /* `text` with its underscores doubled; g_free. */
 char *gui_plain(const char *text);
 
@@ -295,14 +300,5 @@ struct gui_widget *gui_ask(struct gui *g, enum gui_icon icon, const char *title,
                            bool (*fn)(struct gui_widget *dialog, int id, void *of), void *of);
 /* A line at the top that goes by itself (or when clicked); shown as it is, as labels are. */
 void gui_toast(struct gui *g, const char *text, bool error);
-
-struct gui_file_ask {
-    const char *title;
-    const char *folder;   /* to start in; NULL: the home folder */
-    const char *patterns; /* "*.iso;*.img": others are shown on demand; NULL: all */
-};
-/* `fn` is called once, with NULL when it was cancelled. */
-void gui_choose_file(struct gui *g, const struct gui_file_ask *ask,
-                     void (*fn)(void *of, const char *path), void *of);
 
 #endif

@@ -80,6 +80,8 @@ struct gui_widget {
     bool (*on_key)(struct gui_widget *w, const struct gui_event *ev, void *of);
     void *of;
     void *own; /* the class's */
+    void *data;
+    GDestroyNotify data_free; /* or NULL */
 };
 
 enum gui_layer_kind { LAYER_BASE, LAYER_DIALOG, LAYER_POPUP };
@@ -134,7 +136,6 @@ struct gui_widget *gui_top_of(struct gui_widget *w);
 /* The layer of a widget, or NULL (toasts). */
 struct gui_layer *gui_layer_of(struct gui_widget *w);
 struct gui_widget *gui_new_top(struct gui *g, const struct gui_class *class);
-bool gui_is_key(const struct gui_event *ev, unsigned key, unsigned mods);
 bool gui_is_enter(const struct gui_event *ev);
 void gui_tip_hide(struct gui *g);
 void gui_layout(struct gui *g);

@@ -605,3 +605,9 @@ void gui_on_key(struct gui_widget *w,
 {
     w->on_key = fn;
 }
+
+void gui_own(struct gui_widget *w, void *data, GDestroyNotify data_free)
+{
+    w->data = data;
+    w->data_free = data_free;
+}

@@ -2,6 +2,7 @@
  * The file chooser, in a folder of its own.
  */
 #include "tests/ui/gui_rig.h"
+#include "ui/chooser.h"
 #include <criterion/criterion.h>
 #include <glib/gstdio.h>
 #include <unistd.h>
@@ -47,7 +48,7 @@ static void bench(struct bench *b, const char *patterns)
     make(b, "w\xc3\xa4r.iso", "x");
     make(b, "br\xff.iso", "x");
     b->r = gui_rig_new(640, 480, 1, GUI_LIGHT);
-    gui_choose_file(b->r->gui, &(struct gui_file_ask){"Take one", b->folder, patterns}, on_file, b);
+    chooser_open(b->r->gui, &(struct chooser_ask){"Take one", b->folder, patterns}, on_file, b);
 }
 
 static void done(struct bench *b)
@@ -74,7 +75,7 @@ static void done(struct bench *b)
         cr_assert(!gui_is_modal((b)->r->gui));                                                     \
     } while (0)
 
-Test(gui_file, lists_folders_first_and_what_fits)
+Test(chooser, lists_folders_first_and_what_fits)
 {
     struct bench b;
     const char *dump, *p;
@@ -100,7 +101,7 @@ Test(gui_file, lists_folders_first_and_what_fits)
     done(&b);
 }
 
-Test(gui_file, into_folders_and_out)
+Test(chooser, into_folders_and_out)
 {
     struct bench b;
 
@@ -115,7 +116,7 @@ Test(gui_file, into_folders_and_out)
     done(&b);
 }
 
-Test(gui_file, letters_find_a_file)
+Test(chooser, letters_find_a_file)
 {
     struct bench b;
 
@@ -129,7 +130,7 @@ Test(gui_file, letters_find_a_file)
     done(&b);
 }
 
-Test(gui_file, a_path_can_be_typed)
+Test(chooser, a_path_can_be_typed)
 {
     struct bench b;
 
@@ -146,7 +147,7 @@ Test(gui_file, a_path_can_be_typed)
     done(&b);
 }
 
-Test(gui_file, names_that_are_no_text_can_be_taken)
+Test(chooser, names_that_are_no_text_can_be_taken)
 {
     struct bench b;
 
@@ -157,7 +158,7 @@ Test(gui_file, names_that_are_no_text_can_be_taken)
     done(&b);
 }
 
-Test(gui_file, a_folder_that_cannot_be_read)
+Test(chooser, a_folder_that_cannot_be_read)
 {
     struct bench b;
     g_autofree char *path = NULL;
@@ -177,7 +178,7 @@ Test(gui_file, a_folder_that_cannot_be_read)
     done(&b);
 }
 
-Test(gui_file, one_that_is_gone_says_so)
+Test(chooser, one_that_is_gone_says_so)
 {
     struct bench b;
     g_autofree char *path = NULL;
@@ -192,11 +193,11 @@ Test(gui_file, one_that_is_gone_says_so)
     done(&b);
 }
 
-Test(gui_file, a_start_that_is_not_there)
+Test(chooser, a_start_that_is_not_there)
 {
     struct gui_rig *r = gui_rig_new(640, 480, 1, GUI_LIGHT);
 
-    gui_choose_file(r->gui, &(struct gui_file_ask){"T", "/nowhere", NULL}, NULL, NULL);
+    chooser_open(r->gui, &(struct chooser_ask){"T", "/nowhere", NULL}, NULL, NULL);
     cr_assert(gui_rig_has(r, "/nowhere: No such file"), "%s", gui_rig_dump(r));
     cr_assert(gui_rig_has(r, "entry \"/\""), "%s", gui_rig_dump(r));
     gui_rig_free(r);

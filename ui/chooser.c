@@ -5,7 +5,7 @@
  *
  * Not here: making folders, choosing several, watching the folder.
  */
-#include "ui/gui/gui_int.h"
+#include "ui/chooser.h"
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -263,10 +263,9 @@ static bool on_list_key(struct gui_widget *w, const struct gui_event *ev, void *
     return false;
 }
 
-/* The chooser's own end, however the dialog goes. */
-static void chooser_free(struct gui_widget *w)
+static void chooser_free(void *of)
 {
-    struct chooser *c = w->own;
+    struct chooser *c = of;
 
     g_ptr_array_free(c->files, TRUE);
     g_strfreev(c->patterns);
@@ -274,20 +273,9 @@ static void chooser_free(struct gui_widget *w)
     g_free(c);
 }
 
-static struct gui_size nothing_measure(struct gui_widget *w, int width)
-{
-    (void)w;
-    (void)width;
-    return (struct gui_size){0, 0};
-}
-
-static const struct gui_class keeper_class = {
-    .role = "keeper", .measure = nothing_measure, .free = chooser_free};
-
 static void chooser_build(struct chooser *c, bool patterns)
 {
     struct gui_widget *row = gui_hbox(c->dialog);
-    struct gui_widget *keeper;
 
     gui_set_tip(gui_button(row, GUI_ICON_UP, "", on_up, c), "The folder above (Backspace)");
     c->path = gui_entry(row, "", "Folder or file", NULL, c);
@@ -303,15 +291,12 @@ static void chooser_build(struct chooser *c, bool patterns)
     c->hidden = gui_check(row, "_Hidden files", false, on_check, c);
     c->all = gui_check(row, "_All files", !patterns, on_check, c);
     gui_show(c->all, patterns);
-    keeper = gui_make(c->dialog->gui, row, &keeper_class, NULL, NULL, NULL);
-    keeper->own = c;
-    gui_show(keeper, false);
     gui_dialog_button(c->dialog, "_Cancel", CANCEL, GUI_CANCEL);
     gui_dialog_button(c->dialog, "_Open", CHOOSE, GUI_DEFAULT);
 }
 
-void gui_choose_file(struct gui *g, const struct gui_file_ask *ask,
-                     void (*fn)(void *of, const char *path), void *of)
+void chooser_open(struct gui *g, const struct chooser_ask *ask,
+                  void (*fn)(void *of, const char *path), void *of)
 {
     struct chooser *c = g_new0(struct chooser, 1);
 
@@ -321,6 +306,7 @@ void gui_choose_file(struct gui *g, const struct gui_file_ask *ask,
     c->patterns = ask->patterns ? g_strsplit(ask->patterns, ";", -1) : NULL;
     c->folder = g_strdup("/");
     c->dialog = gui_dialog(g, GUI_ICON_FOLDER, ask->title, chooser_button, c);
+    gui_own(c->dialog, c, chooser_free);
     chooser_build(c, ask->patterns != NULL);
     if (!go_to(c, ask->folder ? ask->folder : g_get_home_dir(), NULL)) {
         g_autofree char *why = g_strdup(gui_text(c->error));

@@ -11,6 +11,7 @@
 #include "ui/library_run.h"
 #include "ui/nic.h"
 #include "ui/parse.h"
+#include "ui/preference.h"
 #include "ui/run.h"
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ static bool command_take_machine(struct options *o, int argc, char *const *argv,
         return false;
     }
     options_init(&with);
+    preference_apply(&with);
     memcpy(with.given, o->given, sizeof with.given);
     with.takes_machine = true;
     with.run = run;
@@ -48,6 +50,8 @@ static int command_options(struct options *o, int argc, char *const *argv)
 
     if (good && !o->answer->len && o->machine) {
         good = command_take_machine(o, argc, argv, &err);
+    } else if (good && o->takes_machine) {
+        preference_apply(o);
     }
     if (!good || (!o->answer->len && !options_finish(o, &err))) {
         return run_report(err);

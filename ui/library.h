@@ -128,12 +128,18 @@ bool library_delete(const char *name, char **note, GError **err);
 
 /* Running --------------------------------------------------------------------------------------*/
 
+/* Run this program with these words (NULL-ended) in a process that goes on when this one ends, and
+ * is not waited for; HOST error. */
+bool library_spawn(const char *const *words, GError **err);
+
 struct library_start_args {
     const char *what;
     char *const *options; /* words for `candela run` behind the name, NULL-ended; or NULL */
     bool headless;        /* no window */
     const char *program;  /* NULL: this one */
 };
+/* In the environment of that process: whoever started it tells its user why it does not run. */
+#define LIBRARY_STARTED "CANDELA_STARTED"
 /*
  * Run a machine in a process of its own, which goes on when this one ends; waits until the guest
  * runs.  What the process says goes to the log ($XDG_STATE_HOME/candela/NAME.log), and when it does

@@ -60,9 +60,18 @@ static bool check_outcome(const struct cvm *c, GError **err)
     return good;
 }
 
+bool library_edit_held(const struct place *p, const struct library_option *options, GError **err)
+{
+    struct cvm *c = cvm_load(p->file, err);
+    bool good =
+        c && library_put_options(c, options, err) && check_outcome(c, err) && cvm_save(c, err);
+
+    cvm_free(c);
+    return good;
+}
+
 bool library_edit(const char *what, const struct library_option *options, GError **err)
 {
-    struct cvm *c = NULL;
     struct place p;
     bool good;
     int lock;
@@ -71,9 +80,7 @@ bool library_edit(const char *what, const struct library_option *options, GError
         return false;
     }
     lock = library_place_lock(&p, false, err);
-    good = lock >= 0 && (c = cvm_load(p.file, err)) && library_put_options(c, options, err) &&
-           check_outcome(c, err) && cvm_save(c, err);
-    cvm_free(c);
+    good = lock >= 0 && library_edit_held(&p, options, err);
     library_place_unlock(lock);
     library_place_clear(&p);
     return good;

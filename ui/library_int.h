@@ -71,6 +71,8 @@ bool library_end_folder(const struct place *p, const char *work, GError **err);
 void library_drop_folder(const char *work);
 /* Put options, as library_edit has them, into a key file. */
 bool library_put_options(struct cvm *c, const struct library_option *options, GError **err);
+/* library_edit of a machine that the caller holds. */
+bool library_edit_held(const struct place *p, const struct library_option *options, GError **err);
 /*
  * The machines of the library, but `name`, that cannot be without one of these files (absolute,
  * real paths): as a disk, or as a parent of one.  True: there is none.  FILE error: who and why;

@@ -252,6 +252,13 @@ const char *library_run_name(const struct library_run *r)
     return r->place.name;
 }
 
+bool library_run_keep(struct library_run *r, const char *option, const char *value, GError **err)
+{
+    const struct library_option options[] = {{option, value}, {NULL, NULL}};
+
+    return library_edit_held(&r->place, options, err);
+}
+
 void library_run_stop(struct library_run *r)
 {
     if (r) {

@@ -19,6 +19,9 @@ const char *library_run_name(const struct library_run *r);
 /* Listen for commands and begin the record.  Machine lock held, once the machine is built and
  * before it runs. */
 bool library_run_start(struct library_run *r, struct machine *m, GError **err);
+/* Write an option (ui/library.h) into the key file as it is now, for the runs to come.  Any thread.
+ * FILE or FORMAT error, CONFIG: no machine would come of it; then nothing is written. */
+bool library_run_keep(struct library_run *r, const char *option, const char *value, GError **err);
 /* Keep the last screen and how the run ended; after machine_stop, machine lock held. */
 void library_run_end(struct library_run *r, int exit_code);
 /* After machine_stop, before machine_free; may be called twice. */

@@ -266,6 +266,47 @@ static char *own_program(void)
     return path ? g_steal_pointer(&path) : g_strdup("candela");
 }
 
+/* A process that is somebody's child must be waited for, however long it runs. */
+static gpointer reap(gpointer data)
+{
+    pid_t pid = GPOINTER_TO_INT(data);
+    int status;
+
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return NULL;
+}
+
+static void reap_later(GPid pid)
+{
+    g_thread_unref(g_thread_new("reap", reap, GINT_TO_POINTER(pid)));
+}
+
+bool library_spawn(const char *const *words, GError **err)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_autofree char *program = own_program();
+    g_auto(GStrv) env = g_environ_unsetenv(g_get_environ(), LIBRARY_STARTED);
+    GError *why = NULL;
+    GPid pid;
+
+    g_ptr_array_add(argv, program);
+    for (const char *const *w = words; *w; w++) {
+        g_ptr_array_add(argv, (char *)*w);
+    }
+    g_ptr_array_add(argv, NULL);
+    if (!g_spawn_async(NULL, (char **)argv->pdata, env,
+                       G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL |
+                           G_SPAWN_STDERR_TO_DEV_NULL,
+                       start_apart, NULL, &pid, &why)) {
+        library_fail_now(err, "%s", why->message);
+        g_error_free(why);
+        return false;
+    }
+    reap_later(pid);
+    return true;
+}
+
 static GPtrArray *start_words(const struct place *p, const struct library_start_args *a)
 {
     GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
@@ -287,11 +328,12 @@ static GPid start_process(const struct place *p, const struct library_start_args
                           GError **err)
 {
     g_autoptr(GPtrArray) words = start_words(p, a);
+    g_auto(GStrv) env = g_environ_setenv(g_get_environ(), LIBRARY_STARTED, "1", TRUE);
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     GError *why = NULL;
     GPid pid = 0;
 
-    if (!g_spawn_async_with_fds(NULL, (char **)words->pdata, NULL,
+    if (!g_spawn_async_with_fds(NULL, (char **)words->pdata, env,
                                 G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_CLOEXEC_PIPES, start_apart,
                                 NULL, &pid, nothing, log, log, &why)) {
         library_fail(err, "%s: cannot start it: %s", p->name, why->message);
@@ -321,17 +363,6 @@ static char *last_words(const char *log)
     return *line ? g_strndup(line, LAST_WORDS) : g_strdup("it did not say why");
 }
 
-/* A process that is somebody's child must be waited for, however long it runs. */
-static gpointer reap(gpointer data)
-{
-    pid_t pid = GPOINTER_TO_INT(data);
-    int status;
-
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    return NULL;
-}
-
 /* Until the machine runs or its process ended. */
 static bool start_wait(const struct place *p, pid_t pid, int *exit_code, GError **err)
 {
@@ -351,7 +382,7 @@ static bool start_wait(const struct place *p, pid_t pid, int *exit_code, GError 
             return *exit_code == EXIT_GOOD || library_fail(err, "%s", words);
         }
         if (up || now_ms() >= until) {
-            g_thread_unref(g_thread_new("reap", reap, GINT_TO_POINTER(pid)));
+            reap_later(pid);
             return up ||
                    library_fail(err, "%s (process %ld) still does not run; it goes on trying (%s)",
                                 p->name, (long)pid, p->log);

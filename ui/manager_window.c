@@ -2,6 +2,7 @@
  * The library's window on SDL: `candela` without arguments.
  */
 #include "ui/manager.h"
+#include "ui/preference.h"
 #include "ui/run.h"
 #include "ui/sdl.h"
 #include <stdio.h>
@@ -38,6 +39,12 @@ int command_manager(void)
     struct sdl_setup setup = {
         .title = "Candela", .width = 820, .height = 600, .event = window_event, .opaque = &w};
     g_autoptr(GError) err = NULL;
+    struct options mine;
+
+    options_init(&mine);
+    preference_apply(&mine);
+    setup.theme = mine.theme;
+    options_clear(&mine);
 
     w.sdl = sdl_new(&setup, &err);
     if (!w.sdl) {

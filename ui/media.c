@@ -108,16 +108,17 @@ struct block *media_open_drive(const struct drive_config *d, GError **err)
     return b;
 }
 
-static bool media_open_drives(struct machine *m, GError **err)
+static bool media_open_drives(struct machine *m, GError **lost, GError **err)
 {
     for (unsigned i = 0; i < VM_MAX_DRIVES; i++) {
         const struct drive_config *d = &m->config.drives[i];
+        bool may_be_empty = d->interface == DRIVE_FLOPPY || d->media == DRIVE_CDROM;
 
         if (!d->used || !d->file) {
             continue;
         }
-        m->drives[i] = media_open_drive(d, err);
-        if (!m->drives[i]) {
+        m->drives[i] = media_open_drive(d, lost && may_be_empty ? &lost[i] : err);
+        if (!m->drives[i] && !(lost && may_be_empty)) {
             return false;
         }
     }
@@ -223,9 +224,9 @@ bool media_check_memory(uint64_t bytes, GError **err)
     return true;
 }
 
-bool media_open(struct machine *m, void (*note)(const char *text), GError **err)
+bool media_open(struct machine *m, void (*note)(const char *text), GError **lost, GError **err)
 {
-    return media_check_memory(m->config.memory, err) && media_open_drives(m, err) &&
+    return media_check_memory(m->config.memory, err) && media_open_drives(m, lost, err) &&
            media_read_kernel(m, err) && media_read_netboot(m, err) && media_read_bios(m, err) &&
            media_read_vga_bios(m, note, err);
 }

@@ -11,9 +11,10 @@
  * Fill m->drives, kernel, initrd, netboot, bios_image, vga_bios_image and the option ROMs from
  * m->config.
  * Nothing is changed on disk.  FILE, FORMAT or CONFIG errors that start with the file or option.
- * `note`: a line for people, or NULL.
+ * `note`: a line for people, or NULL.  `lost` (NULL: none may be): VM_MAX_DRIVES of them, all NULL:
+ * a CD or floppy disk that cannot be opened leaves its drive empty, and the reason in its row.
  */
-bool media_open(struct machine *m, void (*note)(const char *text), GError **err);
+bool media_open(struct machine *m, void (*note)(const char *text), GError **lost, GError **err);
 /* The image of one drive, as its configuration says; FILE or FORMAT error that starts with the
  * path.  Any thread; blocks on the file system. */
 struct block *media_open_drive(const struct drive_config *d, GError **err);

@@ -346,13 +346,31 @@ static bool set_scaling(struct options *o, const struct option_row *row, const c
     return n >= 0;
 }
 
+static bool set_theme(struct options *o, const struct option_row *row, const char *opt,
+                      const char *val, GError **err)
+{
+    const char *words[THEMES + 1] = {NULL};
+    int n;
+
+    (void)row;
+    for (unsigned i = 0; i < THEMES; i++) {
+        words[i] = theme_name(i);
+    }
+    n = option_choice(opt, "theme", val, words, err);
+    if (n >= 0) {
+        o->theme = (enum theme_choice)n;
+    }
+    return n >= 0;
+}
+
 static bool set_host_key(struct options *o, const struct option_row *row, const char *opt,
                          const char *val, GError **err)
 {
+    const struct host_key *host = host_key_find(val);
+
     (void)row;
-    o->host_key = host_key_find(val);
-    return o->host_key ||
-           parse_fail(err, "%s %s: no such host key (%s help lists them)", opt, val, opt);
+    o->host_key = host ? host : o->host_key;
+    return host || parse_fail(err, "%s %s: no such host key (%s help lists them)", opt, val, opt);
 }
 
 static bool set_rtc(struct options *o, const struct option_row *row, const char *opt,
@@ -496,6 +514,14 @@ static void list_scaling(GString *out)
 {
     for (unsigned i = 0; i < VIEW_SCALINGS; i++) {
         g_string_append_printf(out, "%-9s %s%s\n", view_scaling_name(i), view_scaling_help(i),
+                               i ? "" : " (default)");
+    }
+}
+
+static void list_themes(GString *out)
+{
+    for (unsigned i = 0; i < THEMES; i++) {
+        g_string_append_printf(out, "%-9s %s%s\n", theme_name(i), theme_help(i),
                                i ? "" : " (default)");
     }
 }

@@ -6,6 +6,7 @@
 
 #include "hw/core/config.h"
 #include "ui/option_table.h"
+#include "ui/theme.h"
 #include "ui/window_view.h"
 
 /* What --expect, --expect-serial and --type ask for, in the order of the command line. */
@@ -54,6 +55,7 @@ struct options {
     enum display_kind display;
     bool fullscreen;
     enum view_scaling scaling;
+    enum theme_choice theme;
     const struct host_key *host_key;
     unsigned serials; /* -serial options seen */
     unsigned nics;    /* vm.nics in use */

@@ -10,11 +10,13 @@
 #include "ui/audio.h"
 #include "ui/chr_host.h"
 #include "ui/disas.h"
+#include "ui/library.h"
 #include "ui/library_run.h"
 #include "ui/media.h"
 #include "ui/monitor.h"
 #include "ui/net.h"
 #include "ui/output.h"
+#include "ui/preference.h"
 #include "ui/screen.h"
 #include "ui/script.h"
 #include "ui/sdl.h"
@@ -39,7 +41,8 @@ struct run {
     struct nets *nets;
     struct audio *audio; /* NULL: none */
     struct script *script;
-    struct window *window; /* NULL: without */
+    struct window *window;       /* NULL: without */
+    GError *lost[VM_MAX_DRIVES]; /* why a drive is empty that should not be */
     FILE *log;
     int64_t begun; /* host microseconds */
     int signal;    /* that ended the run, or 0 */
@@ -153,11 +156,32 @@ static bool run_new_hosts(struct run *r, GError **err)
     return true;
 }
 
+/* Whether a person is at the window who can be asked and told.  A run that has a script or an end
+ * of its own is a program's. */
+static bool run_is_watched(const struct run *r)
+{
+    const struct options *o = r->o;
+
+    return r->window && !o->demo && !o->steps->len && !o->max_time_ms && !o->vm.max_insns;
+}
+
+static void run_tell_lost(struct run *r)
+{
+    for (unsigned i = 0; i < VM_MAX_DRIVES; i++) {
+        if (r->lost[i]) {
+            run_say(false, "%s", r->lost[i]->message);
+            window_tell_lost(r->window, i, r->lost[i]->message);
+        }
+        g_clear_error(&r->lost[i]);
+    }
+}
+
 static bool run_build(struct run *r, const struct accel_ops *accel, GError **err)
 {
     struct machine *m = r->m = machine_new(&r->o->vm, accel);
 
-    if (!media_open(m, r->o->quiet ? run_quiet : run_note, err)) {
+    if (!media_open(m, r->o->quiet ? run_quiet : run_note, run_is_watched(r) ? r->lost : NULL,
+                    err)) {
         return false;
     }
     for (unsigned i = 0; i < VM_SERIALS; i++) {
@@ -176,6 +200,7 @@ static bool run_build(struct run *r, const struct accel_ops *accel, GError **err
     }
     if (r->window) {
         window_attach(r->window, m);
+        run_tell_lost(r);
     }
     return true;
 }
@@ -501,6 +526,9 @@ static void run_clear(struct run *r)
     if (r->log) {
         fclose(r->log);
     }
+    for (unsigned i = 0; i < VM_MAX_DRIVES; i++) {
+        g_clear_error(&r->lost[i]);
+    }
 }
 
 static bool has_eyes(const struct options *o)
@@ -524,6 +552,15 @@ static bool run_tell(const struct run *r, const char *why)
     return true;
 }
 
+/* What is chosen in the window's menus: the machine's own from then on, or this user's. */
+static bool run_keep(void *of, const char *option, const char *value, GError **err)
+{
+    const struct run *r = of;
+
+    return r->o->run ? library_run_keep(r->o->run, option, value, err)
+                     : preference_keep(option, value, err);
+}
+
 /* A window, if one is wanted and can be had. */
 static bool run_open_window(struct run *r, const struct accel_ops *accel, const char *why,
                             GError **err)
@@ -532,9 +569,13 @@ static bool run_open_window(struct run *r, const struct accel_ops *accel, const 
     struct window_setup setup = {.name = o->vm.name,
                                  .fullscreen = o->fullscreen,
                                  .scaling = o->scaling,
+                                 .theme = o->theme,
                                  .host = o->host_key,
                                  .engine = accel->name,
-                                 .engine_why = why};
+                                 .engine_why = why,
+                                 .keep = run_keep,
+                                 .of = r,
+                                 .has_file = o->run != NULL};
     GError *failed = NULL;
 
     if (o->display == DISPLAY_NONE ||
@@ -551,6 +592,58 @@ static bool run_open_window(struct run *r, const struct accel_ops *accel, const 
         g_error_free(failed);
     }
     return true;
+}
+
+struct run_refusal {
+    struct run *r;
+    int signal_fd;
+};
+
+/* A signal ends the window that tells why there is no run. */
+static gpointer run_refusal_ends(gpointer data)
+{
+    struct run_refusal *f = data;
+    struct pollfd fds[2] = {{.fd = f->r->end_fd, .events = POLLIN},
+                            {.fd = f->signal_fd, .events = POLLIN}};
+
+    while (poll(fds, 2, -1) < 0 && errno == EINTR) {
+    }
+    window_end(f->r->window);
+    return NULL;
+}
+
+/* Whoever started it by the library is told by that (library_start). */
+static void run_show_refusal(struct run *r, const char *why)
+{
+    struct run_refusal f = {.r = r};
+    GThread *ends;
+    sigset_t set;
+
+    if (!run_is_watched(r) || g_getenv(LIBRARY_STARTED)) {
+        return;
+    }
+    run_signal_set(&set);
+    r->end_fd = eventfd(0, EFD_CLOEXEC);
+    f.signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+    if (r->end_fd >= 0 && f.signal_fd >= 0) {
+        ends = g_thread_new("signals", run_refusal_ends, &f);
+        window_refuse(r->window, why);
+        eventfd_write(r->end_fd, 1);
+        g_thread_join(ends);
+    }
+    close(f.signal_fd);
+    close(r->end_fd);
+}
+
+/* It does not come to a run. */
+static int run_fail(struct run *r, GError *err)
+{
+    g_autofree char *why = g_strdup(err ? err->message : "failed without saying why");
+    int code = run_report(err);
+
+    run_show_refusal(r, why);
+    run_clear(r);
+    return code;
 }
 
 int run_machine(const struct options *o)
@@ -580,6 +673,5 @@ int run_machine(const struct options *o)
         run_clear(&r);
         return code;
     }
-    run_clear(&r);
-    return run_report(err);
+    return run_fail(&r, err);
 }

@@ -148,8 +148,8 @@ void sdl_free(struct sdl *s)
     if (!s) {
         return;
     }
-    g_queue_clear_full(&s->posts, g_free);
     sdl_gui_close(s);
+    g_queue_clear_full(&s->posts, g_free);
     if (s->texture) {
         SDL_DestroyTexture(s->texture);
     }

@@ -15,6 +15,7 @@
 
 #include "hw/core/display.h"
 #include "ui/gui/gui.h"
+#include "ui/theme.h"
 #include "ui/window_view.h"
 
 struct sdl;
@@ -47,6 +48,7 @@ struct sdl_setup {
     const char *title;
     int width, height; /* of the area for the picture */
     bool fullscreen;
+    enum theme_choice theme;
     void (*event)(void *opaque, const struct sdl_event *e);
     void *opaque;
 };

@@ -24,6 +24,43 @@ static char *gui_get_clipboard(void *of)
     return sdl_clipboard(of);
 }
 
+/* The theme --------------------------------------------------------------------------------- */
+
+static void theme_is_light(void *arg)
+{
+    gui_set_theme(((struct sdl *)arg)->gui, GUI_LIGHT);
+}
+
+/* The session bus may take its time: the window does not wait for it. */
+static gpointer theme_ask(gpointer data)
+{
+    struct sdl *s = data;
+
+    if (theme_of_desktop(s->asking) == GUI_LIGHT) {
+        sdl_post(s, theme_is_light, s);
+    }
+    return NULL;
+}
+
+static void theme_begin(struct sdl *s)
+{
+    if (s->setup.theme == THEME_AUTO) {
+        s->asking = g_cancellable_new();
+        s->asks_theme = g_thread_new("theme", theme_ask, s);
+    }
+}
+
+static void theme_end(struct sdl *s)
+{
+    if (s->asks_theme) {
+        g_cancellable_cancel(s->asking);
+        g_thread_join(s->asks_theme);
+        g_object_unref(s->asking);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------- */
+
 void sdl_gui_open(struct sdl *s)
 {
     struct gui_host host = {.of = s,
@@ -31,12 +68,14 @@ void sdl_gui_open(struct sdl *s)
                             .set_clipboard = gui_set_clipboard,
                             .get_clipboard = gui_get_clipboard};
 
-    s->gui = gui_new(&host, GUI_DARK);
+    s->gui = gui_new(&host, s->setup.theme == THEME_LIGHT ? GUI_LIGHT : GUI_DARK);
     s->tick_at = -1;
+    theme_begin(s);
 }
 
 void sdl_gui_close(struct sdl *s)
 {
+    theme_end(s);
     if (s->widgets) {
         SDL_DestroyTexture(s->widgets);
     }

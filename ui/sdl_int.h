@@ -30,6 +30,8 @@ struct sdl {
     bool dirty; /* the window does not show what it should */
 
     struct gui *gui;
+    GThread *asks_theme; /* or NULL: the theme is known */
+    GCancellable *asking;
     SDL_Texture *widgets; /* the toolkit's picture */
     bool repaint;         /* the toolkit has something to paint, or is to be called */
     int64_t tick_at;      /* when, in milliseconds of SDL's clock; -1: never */

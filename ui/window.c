@@ -26,9 +26,18 @@ void window_show_title(struct window *w)
 
 void window_tell(struct window *w, const char *text, bool error)
 {
-    g_autofree char *plain = gui_plain(text);
+    gui_toast(sdl_gui(w->sdl), text, error);
+}
 
-    gui_toast(sdl_gui(w->sdl), plain, error);
+bool window_keep(struct window *w, const char *option, const char *value)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (w->keep(w->keep_of, option, value, &err)) {
+        return true;
+    }
+    window_tell(w, err->message, true);
+    return false;
 }
 
 /* Pointer and keyboard ------------------------------------------------------------------------ */
@@ -181,6 +190,7 @@ void window_set_scaling(struct window *w, enum view_scaling scaling)
     w->scaling = scaling;
     sdl_set_scaling(w->sdl, scaling);
     window_tell(w, said, false);
+    window_keep(w, "scale", view_scaling_name(scaling));
 }
 
 void window_set_host(struct window *w, const struct host_key *host)
@@ -189,6 +199,7 @@ void window_set_host(struct window *w, const struct host_key *host)
     w->keys.host = host;
     window_show_title(w);
     window_bar_show(w);
+    window_keep(w, "host-key", host->name);
 }
 
 static void screenshot_done(struct window *w, void *of, const char *text, const GError *err)
@@ -278,8 +289,11 @@ static void window_on_event(void *opaque, const struct sdl_event *e)
 {
     struct window *w = opaque;
 
-    if (!w->m) {
-        return; /* before it is shown */
+    if (w->refused && e->kind == SDL_ON_CLOSE) {
+        sdl_quit(w->sdl);
+    }
+    if (!w->m || w->refused) {
+        return; /* before it is shown, or there is nothing to do */
     }
     switch (e->kind) {
     case SDL_ON_KEY:
@@ -319,6 +333,7 @@ struct window *window_new(const struct window_setup *setup, GError **err)
                             .width = 720,
                             .height = 540,
                             .fullscreen = setup->fullscreen,
+                            .theme = setup->theme,
                             .event = window_on_event,
                             .opaque = w};
 
@@ -326,6 +341,9 @@ struct window *window_new(const struct window_setup *setup, GError **err)
     w->engine = g_strdup(setup->engine);
     w->engine_why = g_strdup(setup->engine_why);
     w->scaling = setup->scaling;
+    w->keep = setup->keep;
+    w->keep_of = setup->of;
+    w->has_file = setup->has_file;
     w->keys = (struct window_keys){
         .host = setup->host, .key = window_on_key_out, .action = window_on_action, .opaque = w};
     w->sdl = sdl_new(&sdl, err);
@@ -345,6 +363,27 @@ void window_attach(struct window *w, struct machine *m)
     window_commands_start(w);
     window_bar_new(w);
     window_screen_start(w);
+}
+
+static bool refusal_seen(struct gui_widget *dialog, int id, void *of)
+{
+    struct window *w = of;
+
+    (void)dialog;
+    (void)id;
+    sdl_quit(w->sdl);
+    return true;
+}
+
+void window_refuse(struct window *w, const char *why)
+{
+    g_autofree char *title =
+        g_strdup_printf("%s cannot be started", w->name ? w->name : "The machine");
+
+    w->refused = true;
+    gui_ask(sdl_gui(w->sdl), GUI_ICON_WARNING, title, why, "_Close", refusal_seen, w);
+    sdl_show(w->sdl);
+    sdl_run(w->sdl);
 }
 
 void window_run(struct window *w)

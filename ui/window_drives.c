@@ -1,5 +1,5 @@
 /*
- * Media of a machine's window: chosen, dropped, taken out; and how it says that one could not be
+ * Media of a machine's window: chosen, put in, taken out; and how it says that one could not be
  * opened.
  */
 #include "ui/chooser.h"
@@ -9,10 +9,8 @@
 
 void window_complain(struct window *w, const char *title, const char *text)
 {
-    g_autofree char *plain = gui_plain(text);
-
     window_catch(w, false);
-    gui_ask(sdl_gui(w->sdl), GUI_ICON_WARNING, title, plain, "_Close", NULL, NULL);
+    gui_ask(sdl_gui(w->sdl), GUI_ICON_WARNING, title, text, "_Close", NULL, NULL);
 }
 
 /* In and out ---------------------------------------------------------------------------------- */
@@ -143,90 +141,35 @@ void window_choose_medium(struct window *w, unsigned row)
     chooser_open(sdl_gui(w->sdl), &ask, file_chosen, w);
 }
 
-/* Dropping ------------------------------------------------------------------------------------ */
+/* Lost ---------------------------------------------------------------------------------------- */
 
-struct drop {
+struct lost {
     struct window *w;
-    char *path;
-    unsigned rows[VM_MAX_DRIVES], count;
+    unsigned row;
 };
 
-static bool drop_answered(struct gui_widget *dialog, int id, void *of)
+static bool lost_answered(struct gui_widget *dialog, int id, void *of)
 {
-    struct drop *d = of;
+    struct lost *l = of;
 
     (void)dialog;
-    if (id >= 0 && (unsigned)id < d->count) {
-        window_insert(d->w, d->rows[id], d->path);
+    if (id == 0) {
+        window_choose_medium(l->w, l->row);
     }
-    g_free(d->path);
-    g_free(d);
+    g_free(l);
     return true;
 }
 
-static void drop_ask(struct window *w, const char *path, const unsigned *rows, unsigned count)
+void window_tell_lost(struct window *w, unsigned row, const char *why)
 {
-    struct drop *d = g_new0(struct drop, 1);
-    g_autofree char *name = g_path_get_basename(path);
-    g_autofree char *plain = gui_plain(name);
-    g_autoptr(GString) buttons = g_string_new(NULL);
+    struct lost *l = g_new0(struct lost, 1);
+    const struct drive_config *d = &w->m->config.drives[row];
+    g_autofree char *what =
+        g_strdup_printf("The %s could not be inserted", media_kind_name(media_kind_of_drive(d)));
+    g_autofree char *place = media_drive_title(d);
+    g_autofree char *text = g_strdup_printf("%s\n%s is empty.", why, place);
 
-    d->w = w;
-    d->path = g_strdup(path);
-    d->count = count;
-    memcpy(d->rows, rows, count * sizeof *rows);
-    for (unsigned i = 0; i < count; i++) {
-        g_autofree char *title = media_drive_title(&w->m->config.drives[rows[i]]);
-
-        g_string_append_printf(buttons, "%s|", title);
-    }
-    g_string_append(buttons, "_Cancel");
-    gui_ask(sdl_gui(w->sdl), GUI_ICON_CD, "Into which drive?", plain, buttons->str, drop_answered,
-            d);
-}
-
-static void drop_refuse(struct window *w, enum media_kind kind, const char *path)
-{
-    g_autofree char *name = g_path_get_basename(path);
-    g_autofree char *what = NULL;
-
-    if (kind == MEDIA_DISK) {
-        what =
-            g_strdup_printf("%s is a hard disk, and hard disks stay while a machine runs. Add it "
-                            "when the machine is off: in its settings, or with -hdb.",
-                            name);
-    } else if (kind == MEDIA_UNKNOWN) {
-        what = g_strdup_printf("%s is neither a CD's image nor a floppy disk's.", name);
-    } else {
-        what = g_strdup_printf("%s is a %s, and this machine has no drive for it.", name,
-                               media_kind_name(kind));
-    }
-    window_complain(w, "It does not fit", what);
-}
-
-void window_drop(struct window *w, const char *path)
-{
-    enum media_kind kind = media_kind_of(path);
-    struct window_item *item;
-    unsigned rows[VM_MAX_DRIVES], count = 0;
-    int x, y;
-
-    if (kind == MEDIA_CD || kind == MEDIA_FLOPPY) {
-        count = media_drives(&w->m->config, kind, rows);
-    }
-    sdl_pointer(w->sdl, &x, &y);
-    item = window_item_at(w, x, y);
-    for (unsigned i = 0; item && item->kind == ITEM_DRIVE && i < count; i++) {
-        if (rows[i] == item->index) {
-            window_insert(w, item->index, path); /* onto this very drive */
-            return;
-        }
-    }
-    if (count == 1) {
-        window_insert(w, rows[0], path);
-    } else if (count) {
-        drop_ask(w, path, rows, count);
-    } else {
-        drop_refuse(w, kind, path);
-    }
+    *l = (struct lost){w, row};
+    gui_ask(sdl_gui(w->sdl), GUI_ICON_WARNING, what, text, "_Choose another|_Leave it empty",
+            lost_answered, l);
 }

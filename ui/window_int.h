@@ -52,6 +52,9 @@ struct window {
     struct sdl *sdl;
     struct window_commands *commands;
     char *name, *engine, *engine_why;
+    bool (*keep)(void *of, const char *option, const char *value, GError **err);
+    void *keep_of;
+    bool has_file, refused;
     struct window_screen screen;
     struct window_input input;
     struct window_keys keys;
@@ -94,6 +97,8 @@ void window_on_status(struct window *w, struct window_status *status);
 void window_tell_place(struct window *w);
 void window_set_scaling(struct window *w, enum view_scaling scaling);
 void window_set_host(struct window *w, const struct host_key *host);
+/* Keep an option for later runs; false: the user was told why not. */
+bool window_keep(struct window *w, const char *option, const char *value);
 /* Tell the user something, in passing. */
 void window_tell(struct window *w, const char *text, bool error);
 
@@ -123,9 +128,11 @@ void window_help(struct window *w);
 void window_insert(struct window *w, unsigned row, const char *path);
 void window_eject(struct window *w, unsigned row);
 void window_choose_medium(struct window *w, unsigned row);
-void window_drop(struct window *w, const char *path);
 /* Tell something bad that must not be missed. */
 void window_complain(struct window *w, const char *title, const char *text);
+
+/* window_drop.c: a file was dropped on the window. */
+void window_drop(struct window *w, const char *path);
 
 /* window_close.c */
 void window_ask_close(struct window *w);

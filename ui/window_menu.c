@@ -308,10 +308,8 @@ static void menu_chosen(void *of, int id)
 
 static void form_row(struct gui_widget *form, const char *name, char *value)
 {
-    g_autofree char *plain = gui_plain(value);
-
     gui_label(form, name, GUI_DIM);
-    gui_label(form, plain, GUI_PLAIN);
+    gui_label(form, value, GUI_PLAIN);
     g_free(value);
 }
 

@@ -76,7 +76,7 @@ static struct walk *walk_new(void)
     w->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     w->com1 = (struct chr){.ops = &com1_ops, .open = true};
     w->m->serial[0] = &w->com1;
-    cr_assert(media_open(w->m, NULL, &err), "%s", err ? err->message : "");
+    cr_assert(media_open(w->m, NULL, NULL, &err), "%s", err ? err->message : "");
     cr_assert(machine_build(w->m, &pc_board, &err), "%s", err ? err->message : "");
     cr_assert(machine_run(w->m, &err), "%s", err ? err->message : "");
     return w;

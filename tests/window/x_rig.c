@@ -333,8 +333,7 @@ const char *xrig_ask(struct xrig *x, const char *line)
     return monitor_read(x);
 }
 
-/* The server with nothing in it. */
-static struct xrig *xrig_new(void)
+struct xrig *xrig_new(void)
 {
     struct xrig *x = g_new0(struct xrig, 1);
     g_autofree char *run = NULL;
@@ -363,15 +362,24 @@ static void xrig_start(struct xrig *x, char **argv)
     cr_assert(xrig_until(x, window_is_there, NULL), "no window");
 }
 
+/* Words of a command line; %s: the folder. */
+static char **xrig_words(struct xrig *x, const char *args)
+{
+    g_auto(GStrv) parts = g_strsplit(args, "%s", -1);
+    g_autofree char *given = g_strjoinv(x->folder, parts);
+    g_autofree char *line = g_strdup_printf("%s %s", xrig_program(), given);
+    char **argv = NULL;
+
+    cr_assert(g_shell_parse_argv(line, NULL, &argv, NULL), "%s", line);
+    return argv;
+}
+
 struct xrig *xrig_begin(const char *args)
 {
     struct xrig *x = xrig_new();
-    g_auto(GStrv) parts = g_strsplit(args, "%s", -1), argv = NULL;
-    g_autofree char *given = g_strjoinv(x->folder, parts), *line = NULL;
+    g_autofree char *line = g_strconcat("run -display sdl -monitor unix:%s/mon ", args, NULL);
+    g_auto(GStrv) argv = xrig_words(x, line);
 
-    line = g_strdup_printf("%s run -display sdl -monitor unix:%s/mon %s", xrig_program(), x->folder,
-                           given);
-    cr_assert(g_shell_parse_argv(line, NULL, &argv, NULL), "%s", line);
     xrig_start(x, argv);
     cr_assert(xrig_until(x, monitor_is_there, NULL), "no monitor");
     monitor_read(x);
@@ -379,26 +387,50 @@ struct xrig *xrig_begin(const char *args)
     return x;
 }
 
+void xrig_run(struct xrig *x, const char *args)
+{
+    g_auto(GStrv) argv = xrig_words(x, args);
+
+    xrig_start(x, argv);
+    cr_assert(xrig_until(x, window_has_focus, NULL), "the window gets no keys");
+}
+
 struct xrig *xrig_begin_library(void)
 {
     struct xrig *x = xrig_new();
-    g_autofree char *program = g_strdup(xrig_program());
 
-    xrig_start(x, (char *[]){program, NULL});
-    cr_assert(xrig_until(x, window_has_focus, NULL), "the window gets no keys");
+    xrig_run(x, "");
     return x;
+}
+
+static int xrig_spawn_sync(struct xrig *x, const char *args, char **out)
+{
+    g_auto(GStrv) argv = xrig_words(x, args);
+    int status = -1;
+
+    g_spawn_sync(NULL, argv, x->env, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, out, NULL, &status,
+                 NULL);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int xrig_status(struct xrig *x, const char *args)
+{
+    g_autofree char *out = NULL;
+
+    return xrig_spawn_sync(x, args, &out);
+}
+
+char *xrig_candela(struct xrig *x, const char *args)
+{
+    char *out = NULL;
+
+    cr_assert_eq(xrig_spawn_sync(x, args, &out), 0, "candela %s", args);
+    return out;
 }
 
 char *xrig_list(struct xrig *x)
 {
-    g_autofree char *program = g_strdup(xrig_program());
-    char *argv[] = {program, "list", "--json", NULL}, *out = NULL;
-    int status = -1;
-
-    g_spawn_sync(NULL, argv, x->env, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out, NULL, &status,
-                 NULL);
-    cr_assert_eq(status, 0, "candela list");
-    return out;
+    return xrig_candela(x, "list --json");
 }
 
 static bool candela_has_ended(struct xrig *x, void *of)

@@ -31,13 +31,24 @@ bool xrig_can_run(void);
 /* Start the server, and candela with these arguments behind "run" (shell quoting; %s: the folder)
  * until its window is there. */
 struct xrig *xrig_begin(const char *args);
-/* The same with the library's window, over a library of its own that is empty. */
+/* The server alone: a test may put files in the folder, which is the XDG folders', too. */
+struct xrig *xrig_new(void);
+/* Start candela with exactly these arguments (as above) until its window is there and has the
+ * keyboard; none: the library's window, over a library of the rig's own. */
+void xrig_run(struct xrig *x, const char *args);
+/* Both. */
 struct xrig *xrig_begin_library(void);
+/* Run candela with these arguments, which has to succeed; what it prints, g_free. */
+char *xrig_candela(struct xrig *x, const char *args);
+/* The same, with any exit status. */
+int xrig_status(struct xrig *x, const char *args);
 /* End what is left. */
 void xrig_free(struct xrig *x);
 
 /* What the user does: arguments for xdotool, which has to succeed. */
 void xrig_do(struct xrig *x, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/* Drag a file there from another program, with the place in pixels of the screen. */
+void xrig_drop(struct xrig *x, const char *path, int px, int py);
 /* What xdotool says, without the end of its line; g_free. */
 char *xrig_get(struct xrig *x, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The monitor's answer to a line. */

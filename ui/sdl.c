@@ -388,12 +388,15 @@ static unsigned sdl_button(unsigned button)
 static void sdl_on_key(struct sdl *s, const SDL_KeyboardEvent *k)
 {
     bool letter = k->keysym.sym >= 'a' && k->keysym.sym <= 'z';
+    unsigned caps = k->keysym.mod & KMOD_CAPS ? INPUT_LED_CAPS : 0,
+             num = k->keysym.mod & KMOD_NUM ? INPUT_LED_NUM : 0;
     unsigned code = sdl_key_code(k->keysym.scancode);
 
     if (code) {
         sdl_tell(s, &(struct sdl_event){.kind = SDL_ON_KEY,
                                         .code = code,
                                         .symbol = letter ? (unsigned)k->keysym.sym : 0,
+                                        .locks = caps | num,
                                         .down = k->state == SDL_PRESSED,
                                         .repeat = k->repeat != 0});
     }

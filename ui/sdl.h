@@ -37,6 +37,7 @@ struct sdl_event {
     enum sdl_event_kind kind;
     unsigned code;   /* of a key: HID usage */
     unsigned symbol; /* the lower-case letter it is on the host's layout, or 0 */
+    unsigned locks;  /* of the host, after a key: INPUT_LED_CAPS, INPUT_LED_NUM */
     bool down, repeat;
     int x, y, dx, dy; /* of the pointer; wheel: dy > 0 is away from the user */
     unsigned button;  /* INPUT_BUTTON_LEFT ... */

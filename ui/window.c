@@ -59,6 +59,8 @@ static void window_on_toolkit(struct window *w)
     if (has && !w->toolkit) {
         window_keys_release(&w->keys);
         window_catch(w, false);
+    } else if (!has && w->toolkit) {
+        window_keys_come_back(&w->keys);
     }
     w->toolkit = has;
 }
@@ -128,6 +130,7 @@ static void window_on_pointer(struct window *w, const struct sdl_event *e)
 static void window_on_focus(struct window *w, bool focus)
 {
     w->focus = focus;
+    window_keys_come_back(&w->keys);
     if (!focus) {
         window_keys_release(&w->keys);
         if (w->input.buttons) {
@@ -158,6 +161,7 @@ void window_on_status(struct window *w, struct window_status *status)
 
     window_status_clear(&w->status);
     w->status = *status;
+    window_keys_guest_locks(&w->keys, status->leds);
     if (mode) {
         window_catch(w, w->caught);
         window_tell_place(w);
@@ -297,6 +301,7 @@ static void window_on_event(void *opaque, const struct sdl_event *e)
     }
     switch (e->kind) {
     case SDL_ON_KEY:
+        window_keys_host_locks(&w->keys, e->locks);
         window_keys_event(&w->keys, e->code, e->symbol, e->down, e->repeat);
         break;
     case SDL_ON_MOTION:

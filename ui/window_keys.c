@@ -2,12 +2,15 @@
  * The keyboard of a window: the host key and its shortcuts, and the keys that are down.
  */
 #include "ui/window_keys.h"
+#include "hw/core/input.h"
 
 enum {
     HID_A = 0x04,
     HID_ENTER = 0x28,
     HID_SLASH = 0x38,
+    HID_CAPS_LOCK = 0x39,
     HID_DELETE = 0x4c,
+    HID_NUM_LOCK = 0x53,
     HID_KP_ENTER = 0x58,
     HID_MODIFIERS = 0xe0, /* to 0xe7 */
 };
@@ -111,8 +114,66 @@ static bool is_modifier(unsigned code)
     return code >= HID_MODIFIERS && code < HID_MODIFIERS + 8;
 }
 
+/* Locks --------------------------------------------------------------------------------------- */
+
+static const struct {
+    unsigned code, light;
+} locks[] = {{HID_CAPS_LOCK, INPUT_LED_CAPS}, {HID_NUM_LOCK, INPUT_LED_NUM}};
+static_assert(ARRAY_LEN(locks) == ARRAY_LEN(((struct window_keys *)NULL)->unanswered), "one each");
+/* A guest without lights is asked an even number of times, which leaves it as it was. */
+enum { UNANSWERED_MOST = 2 };
+
+void window_keys_host_locks(struct window_keys *k, unsigned on)
+{
+    k->host_locks = on;
+}
+
+void window_keys_guest_locks(struct window_keys *k, unsigned lights)
+{
+    if (lights == k->guest_locks) {
+        return;
+    }
+    k->guest_locks = lights;
+    memset(k->unanswered, 0, sizeof k->unanswered);
+    /* What answers a key that was pressed must not be answered: more of them may be on their way.
+     * Other changes are the guest's own, as when its system starts. */
+    k->locks_due |= !k->lock_sent;
+    k->lock_sent = false;
+}
+
+void window_keys_come_back(struct window_keys *k)
+{
+    k->locks_due = true;
+}
+
+/* Before `code` goes down at the guest. */
+static void keys_match_locks(struct window_keys *k, unsigned code)
+{
+    bool due = k->locks_due;
+
+    k->locks_due = false;
+    for (unsigned i = 0; i < ARRAY_LEN(locks); i++) {
+        /* The host's is that after the key, if it is this one. */
+        bool host = ((k->host_locks & locks[i].light) != 0) != (code == locks[i].code);
+        bool guest = k->guest_locks & locks[i].light;
+
+        k->lock_sent |= code == locks[i].code;
+        if (due && host != guest && k->unanswered[i] < UNANSWERED_MOST) {
+            k->unanswered[i]++;
+            k->lock_sent = true;
+            k->key(k->opaque, locks[i].code, true);
+            k->key(k->opaque, locks[i].code, false);
+        }
+    }
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
 static void keys_to_guest(struct window_keys *k, unsigned code, bool down)
 {
+    if (down) {
+        keys_match_locks(k, code);
+    }
     set_put(k->down, code, down);
     k->key(k->opaque, code, down);
 }

@@ -7,6 +7,10 @@
  * shortcut lets go of them first).  Alone it catches and releases pointer and keyboard; with
  * another key it is a shortcut.
  *
+ * Num Lock and Caps Lock of the host may change while the keyboard is elsewhere.  Before the first
+ * key that the guest gets after that, those of its locks are pressed whose lights differ.  (Not
+ * Scroll Lock: few desktops have such a state, and the guest's own is then the user's wish.)
+ *
  * Not here: menus, what a shortcut does (ui/window.c).
  */
 #ifndef CANDELA_UI_WINDOW_KEYS_H
@@ -67,6 +71,10 @@ struct window_keys {
     bool host_down;     /* the host key is held */
     bool host_used;     /* and was part of a shortcut, or of anything else */
     bool caught; /* pointer or keyboard are: Ctrl+Alt+G then releases whatever the host key is */
+    unsigned host_locks, guest_locks; /* INPUT_LED_CAPS, INPUT_LED_NUM */
+    bool locks_due;                   /* they are to be compared */
+    bool lock_sent;                   /* a lock was pressed; the guest's lights have not answered */
+    unsigned unanswered[2];           /* times in a row, of each lock */
     void (*key)(void *opaque, unsigned code, bool down); /* to the guest */
     void (*action)(void *opaque, enum window_action action);
     void *opaque;
@@ -79,6 +87,12 @@ struct window_keys {
  */
 void window_keys_event(struct window_keys *k, unsigned code, unsigned symbol, bool down,
                        bool repeat);
+/* The locks that are on at the host (INPUT_LED_*), as of the key that is told next. */
+void window_keys_host_locks(struct window_keys *k, unsigned locks);
+/* The lights of the guest's keyboard. */
+void window_keys_guest_locks(struct window_keys *k, unsigned lights);
+/* The keyboard comes back from elsewhere. */
+void window_keys_come_back(struct window_keys *k);
 /* Let go of everything: the window lost the keyboard, or a menu has it. */
 void window_keys_release(struct window_keys *k);
 /* A pointer's button was pressed: the host key held with it is no tap. */

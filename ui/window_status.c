@@ -80,9 +80,11 @@ static bool watch_nic(struct window_watch *w, const struct machine *m, unsigned 
 bool window_watch_look(struct window_watch *w, struct machine *m)
 {
     bool tablet = input_has_tablet(m), changed;
+    unsigned leds = input_leds(m);
 
-    changed = m->paused != w->told.paused || tablet != w->told.tablet;
+    changed = m->paused != w->told.paused || tablet != w->told.tablet || leds != w->told.leds;
     w->told.paused = m->paused;
+    w->told.leds = leds;
     w->told.tablet = tablet;
     for (unsigned i = 0; i < VM_MAX_DRIVES; i++) {
         changed |= watch_drive(w, m, i);

@@ -10,7 +10,8 @@
 
 struct window_status {
     bool paused;
-    bool tablet; /* the guest takes absolute places */
+    bool tablet;   /* the guest takes absolute places */
+    unsigned leds; /* of its keyboard: INPUT_LED_* */
     struct window_drive {
         enum gui_light light; /* NONE: no medium */
         bool readonly;

@@ -109,8 +109,9 @@ static void typist_action(void *opaque, enum window_action action)
     g_string_append_printf(((struct typist *)opaque)->said, "!%d ", action);
 }
 
-/* Keys in hexadecimal: + down, - up, = repeated; a letter behind ':' is the symbol on it.  What
- * came of them. */
+/* Keys in hexadecimal: + down, - up, = repeated; a letter behind ':' is the symbol on it.  L: the
+ * keyboard goes elsewhere, B: and comes back; H and G: the locks of host and guest (Num 2, Caps 4).
+ * What came of them. */
 static void keys_expect(const char *host, bool caught, const char *events, const char *want)
 {
     struct typist t = {.k = {.host = host_key_find(host),
@@ -128,6 +129,12 @@ static void keys_expect(const char *host, bool caught, const char *events, const
 
         if (**w == 'L') {
             window_keys_release(&t.k);
+        } else if (**w == 'B') {
+            window_keys_come_back(&t.k);
+        } else if (**w == 'H') {
+            window_keys_host_locks(&t.k, code);
+        } else if (**w == 'G') {
+            window_keys_guest_locks(&t.k, code);
         } else {
             window_keys_event(&t.k, code, symbol ? (unsigned)symbol[1] : 0, **w != '-', **w == '=');
         }
@@ -184,6 +191,28 @@ Test(window, no_key_is_left_down)
     /* the focus goes with the host key */
     keys_expect("right-ctrl", true, "+e4 L +09 -09 -e4", "+09 -09");
     keys_expect("right-ctrl", true, "+00 +100 +ffff", "");
+}
+
+Test(window, locks_follow_the_host)
+{
+    /* changed while the keyboard was elsewhere: before the first key, and once */
+    keys_expect("right-ctrl", false, "H4 B +04 -04 +05 -05", "+39 -39 +04 -04 +05 -05");
+    keys_expect("right-ctrl", false, "H6 B +04", "+39 -39 +53 -53 +04");
+    keys_expect("right-ctrl", false, "H0 G4 +04", "+39 -39 +04");
+    keys_expect("right-ctrl", false, "H2 G2 B +04", "+04");
+    /* not for what is no key of the guest's */
+    keys_expect("right-ctrl", false, "H4 B +e4 +2b -2b -e4", "");
+    /* the first key is the lock itself: the host's state is told as it is after that */
+    keys_expect("right-ctrl", false, "H4 B +39 -39", "+39 -39");
+    keys_expect("right-ctrl", false, "H0 B +39 -39", "+39 -39 +39 -39");
+    /* pressed here both change alike, the guest's lights later: nobody presses it again */
+    keys_expect("right-ctrl", false, "B +04 H4 +39 -39 +04 G4 +05 H0 +39 -39 G0 +06",
+                "+04 +39 -39 +05 +39 -39 +06");
+    /* a guest that has no lights is left as it was */
+    keys_expect("right-ctrl", false, "H4 B +04 -04 B +04 -04 B +04 -04 B +04",
+                "+39 -39 +04 -04 +39 -39 +04 -04 +04 -04 +04");
+    /* the guest's own change, as when its system starts, is put right */
+    keys_expect("right-ctrl", false, "H2 B +04 -04 G2 G0 +04", "+53 -53 +04 -04 +53 -53 +04");
 }
 
 Test(window, every_shortcut_has_a_label_and_a_key_of_its_own)

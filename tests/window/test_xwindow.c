@@ -258,6 +258,27 @@ Test(xwindow, the_host_key_catches_and_releases)
     xrig_free(x);
 }
 
+/* Caps Lock is pressed while no window has the keyboard; BIOS and guest begin without it. */
+Test(xwindow, caps_lock_is_the_hosts)
+{
+    struct xrig *x;
+
+    if (!xrig_can_run()) {
+        return;
+    }
+    x = begin(ECHO);
+    xrig_do(x, "key a");
+    g_free(xrig_com1(x, "^KEY 1E61$"));
+    xrig_do(x, "windowminimize %s sleep 0.5 key Caps_Lock sleep 0.5 windowactivate --sync %s",
+            x->window, x->window);
+    xrig_do(x, "sleep 0.3 key b");
+    g_free(xrig_com1(x, "^KEY 3042$"));
+    /* and off again, by the window's own */
+    xrig_do(x, "key Caps_Lock sleep 0.5 key c");
+    g_free(xrig_com1(x, "^KEY 2E63$"));
+    xrig_free(x);
+}
+
 /* The end ------------------------------------------------------------------------------------- */
 
 static unsigned counter(const char *json, const char *name)

@@ -4,6 +4,7 @@
 #include "tests/ui/gui_rig.h"
 #include "ui/keys.h"
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 static void rig_set_clipboard(void *of, const char *text)
 {
@@ -125,13 +126,30 @@ uint32_t gui_rig_pixel(struct gui_rig *r, int x, int y)
     return pixels[(size_t)y * stride / 4 + (size_t)x];
 }
 
+/* Over white, as PPM. */
 void gui_rig_picture(struct gui_rig *r, const char *name)
 {
     const char *folder = g_getenv("CANDELA_PICTURES");
+    g_autofree char *path = folder ? g_strdup_printf("%s/%s.ppm", folder, name) : NULL;
+    struct gui_rect at = gui_where(gui_root(r->gui)), rect;
+    FILE *f = path ? fopen(path, "w") : NULL;
+    const uint32_t *p;
+    unsigned stride;
 
-    if (folder) {
-        g_autofree char *path = g_strdup_printf("%s/%s.png", folder, name);
+    gui_paint(r->gui, &rect, 1);
+    p = gui_pixels(r->gui, &stride);
+    if (path) {
+        cr_assert(f, "%s", path);
+        fprintf(f, "P6 %d %d 255\n", at.w, at.h);
+        for (int y = 0; y < at.h; y++, p += stride / 4) {
+            for (int x = 0; x < at.w; x++) {
+                unsigned white = 0xff - (p[x] >> 24);
 
-        cr_assert(gui_write_png(r->gui, path, NULL), "%s", path);
+                fputc((int)((p[x] >> 16 & 0xff) + white), f);
+                fputc((int)((p[x] >> 8 & 0xff) + white), f);
+                fputc((int)((p[x] & 0xff) + white), f);
+            }
+        }
+        cr_assert_eq(fclose(f), 0, "%s", path);
     }
 }

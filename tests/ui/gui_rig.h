@@ -28,7 +28,7 @@ const char *gui_rig_dump(struct gui_rig *r);
 bool gui_rig_has(struct gui_rig *r, const char *text);
 /* What is painted at a place. */
 uint32_t gui_rig_pixel(struct gui_rig *r, int x, int y);
-/* Into the folder CANDELA_PICTURES, if that is set. */
+/* Into the folder CANDELA_PICTURES as NAME.ppm, if that is set. */
 void gui_rig_picture(struct gui_rig *r, const char *name);
 
 #endif

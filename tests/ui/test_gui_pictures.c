@@ -18,7 +18,6 @@ static struct gui_widget *status_bar(struct gui *g)
     gui_item(bar, GUI_ICON_PAUSE, "", "Pause", NULL, NULL);
     gui_item(bar, GUI_ICON_RESET, "", "Reset", NULL, NULL);
     gui_item(bar, GUI_ICON_POWER, "", "Power", NULL, NULL);
-    gui_separator(bar);
     w = gui_item(bar, GUI_ICON_DISK, "", "disk.vhd", NULL, NULL);
     gui_set_light(w, GUI_LIGHT_READ);
     w = gui_item(bar, GUI_ICON_CD, "", "debian-12.iso", NULL, NULL);
@@ -26,7 +25,7 @@ static struct gui_widget *status_bar(struct gui *g)
     gui_set_light(gui_item(bar, GUI_ICON_FLOPPY, "", "empty", NULL, NULL), GUI_LIGHT_OFF);
     w = gui_item(bar, GUI_ICON_NETWORK, "", "user", NULL, NULL);
     gui_set_light(w, GUI_LIGHT_ERROR);
-    gui_set_enabled(gui_item(bar, GUI_ICON_SOUND, "", "no sound", NULL, NULL), false);
+    gui_set_enabled(gui_item(bar, GUI_ICON_SEARCH, "", "no use", NULL, NULL), false);
     gui_item(bar, GUI_ICON_CAMERA, "", "Screenshot", NULL, NULL);
     gui_item(bar, GUI_ICON_FULL, "", "Full screen", NULL, NULL);
     gui_space(bar);
@@ -77,7 +76,6 @@ static void form_dialog(struct gui *g)
     gui_set_enabled(gui_entry(form, "cannot be changed", "", NULL, NULL), false);
     gui_check(d, "Start in _full screen", true, NULL, NULL);
     gui_check(d, "Show the _boot menu", false, NULL, NULL);
-    gui_set_value(gui_progress(d), 620);
     gui_set_enabled(gui_check(d, "_USB tablet", true, NULL, NULL), false);
     gui_label(d, "The name 'Debian' is in use. Take another one.", GUI_ERROR);
     gui_dialog_button(d, "_Delete…", 2, GUI_DESTROYS);

@@ -110,8 +110,6 @@ void gui_drop_keys(struct gui *g);
 bool gui_is_modal(const struct gui *g);
 /* The tree as text, a line a widget: role "text" [states] x,y wxh. */
 void gui_dump(struct gui *g, GString *out);
-/* As PNG, for looking at it; false with an error of the file. */
-bool gui_write_png(struct gui *g, const char *path, GError **err);
 
 /* ---- Widgets.  Each is put behind its box's others and is owned by it. ---- */
 
@@ -130,19 +128,22 @@ enum gui_icon {
     GUI_ICON_KEYBOARD,
     GUI_ICON_MOUSE,
     GUI_ICON_PLUS,
+    GUI_ICON_MINUS,
     GUI_ICON_TRASH,
     GUI_ICON_GEAR,
     GUI_ICON_FOLDER,
     GUI_ICON_FILE,
     GUI_ICON_COPY,
     GUI_ICON_SEARCH,
-    GUI_ICON_SOUND,
     GUI_ICON_CHIP,
     GUI_ICON_EJECT,
     GUI_ICON_INFO,
     GUI_ICON_WARNING,
     GUI_ICON_UP,
     GUI_ICON_MENU,
+    GUI_ICON_TICK,
+    GUI_ICON_DOWN,
+    GUI_ICON_RIGHT,
     GUI_ICON_CANDLE, /* the logo, in colours */
     GUI_ICONS,
 };
@@ -161,6 +162,7 @@ enum gui_look {
     GUI_WINDOW,  /* box: the window's ground */
     GUI_BAR,     /* box: a bar with a line above */
     GUI_PANEL,   /* box: a framed panel */
+    GUI_LOOKS,
 };
 
 /* Called for clicks and changes made by the user (not by gui_set_*). */
@@ -172,11 +174,8 @@ struct gui_widget *gui_vbox(struct gui_widget *box);
 struct gui_widget *gui_hbox(struct gui_widget *box);
 /* Two columns, of labels and fields: children are put in by turns. */
 struct gui_widget *gui_form(struct gui_widget *box);
-/* A vertical box that scrolls when it is too high for its place. */
-struct gui_widget *gui_scroll(struct gui_widget *box);
 /* Nothing, taking the room that is left. */
 struct gui_widget *gui_space(struct gui_widget *box);
-struct gui_widget *gui_separator(struct gui_widget *box);
 /* Wraps when its box is narrower (in horizontal boxes: is cut). */
 struct gui_widget *gui_label(struct gui_widget *box, const char *text, enum gui_look look);
 /* A label whose letter leads to the next focusable widget. */
@@ -197,8 +196,6 @@ struct gui_widget *gui_entry(struct gui_widget *box, const char *text, const cha
 /* A number with its unit ("MiB"). */
 struct gui_widget *gui_spin(struct gui_widget *box, int min, int max, int step, int value,
                             const char *unit, gui_fn *fn, void *of);
-/* Value 0..1000. */
-struct gui_widget *gui_progress(struct gui_widget *box);
 /* `fn`: another row is selected. */
 struct gui_widget *gui_list(struct gui_widget *box, gui_fn *fn, void *of);
 
@@ -206,7 +203,7 @@ struct gui_widget *gui_list(struct gui_widget *box, gui_fn *fn, void *of);
 void gui_remove(struct gui_widget *w);
 void gui_set_text(struct gui_widget *w, const char *text);
 const char *gui_text(const struct gui_widget *w);
-/* Check: 0, 1; choice: index; spin: number; list: selected row or -1; progress. */
+/* Check: 0, 1; choice: index; spin: number; list: selected row or -1. */
 void gui_set_value(struct gui_widget *w, int value);
 int gui_value(const struct gui_widget *w);
 void gui_set_icon(struct gui_widget *w, enum gui_icon icon);
@@ -252,9 +249,9 @@ struct gui_row {
 };
 
 void gui_list_clear(struct gui_widget *list);
-/* Copied; gives its index. */
-int gui_list_add(struct gui_widget *list, const struct gui_row *row);
-/* Units a row is high, and the width of its picture: 0 is as the text needs. */
+/* Copied, behind the others. */
+void gui_list_add(struct gui_widget *list, const struct gui_row *row);
+/* Units that rows added from now on are high, and their pictures wide; 0: as the text needs. */
 void gui_list_set_size(struct gui_widget *list, int row_height, int picture_width);
 
 /* ---- Menus ---- */

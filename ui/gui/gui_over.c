@@ -1,0 +1,411 @@
+/*
+ * What lies over the window: menus, dialogs, toasts and tips.  Each is a widget like any other, but
+ * for the place it finds.
+ *
+ * A menu is a box of items; what is below one is a menu that is hidden until it is chosen.  A
+ * dialog is a box with a title, a body that scrolls and a row of buttons, in the middle of the
+ * window and never larger than it.
+ */
+#include "ui/gui/gui_int.h"
+
+enum {
+    ROOM = 16, /* around a dialog, and most toasts */
+    DIALOG_WIDTH = 400,
+    DIALOG_MOST = 640,
+    MENU_MOST = 400, /* as wide as what it belongs to, but no wider */
+    SCROLL_BAR = 10,
+    TOASTS = 4,
+    TOAST_MS = 6000,
+    ERROR_MS = 20000
+};
+
+/* ---- Places ---- */
+
+static struct gui_rect in_the_middle(const struct gui *g, struct gui_size s)
+{
+    return (struct gui_rect){(g->w - s.w) / 2, (g->h - s.h) / 2, s.w, s.h};
+}
+
+static struct gui_rect dialog_place(struct gui_widget *w)
+{
+    struct gui *g = w->gui;
+    int natural = CLAMP(gui_measure(w, 0).w + SCROLL_BAR, DIALOG_WIDTH, DIALOG_MOST);
+    struct gui_size s = {MIN(natural, MAX(g->w - 2 * ROOM, 1)), 0};
+
+    s.h = MIN(gui_measure(w, s.w).h, MAX(g->h - 2 * ROOM, 1));
+    return in_the_middle(g, s);
+}
+
+/* Below what it belongs to, or above where there is no room; menus of menus beside it. */
+static struct gui_rect menu_place(struct gui_widget *w)
+{
+    struct gui *g = w->gui;
+    struct gui_size s = gui_measure(w, MIN(g->w, DIALOG_MOST));
+    struct gui_rect r = {w->at.x, w->at.y + w->at.h + 4, MIN(s.w, g->w), MIN(s.h, g->h)};
+
+    if (w->own) {
+        r.x = w->at.x + w->at.w - 4;
+        r.y = w->at.y - w->pad;
+        r.x = r.x + r.w > g->w ? w->at.x - r.w + 4 : r.x;
+    } else if (r.y + r.h > g->h && w->at.y - 4 - r.h >= 0) {
+        r.y = w->at.y - 4 - r.h;
+    }
+    if (w->kind == TOP_TIP) {
+        r.x += (w->at.w - r.w) / 2;
+    } else if (!w->own) {
+        r.w = MIN(MAX(r.w, MIN(w->at.w, MENU_MOST)), g->w);
+    }
+    r.x = CLAMP(r.x, 0, g->w - r.w);
+    r.y = CLAMP(r.y, 0, g->h - r.h);
+    return r;
+}
+
+static void dialog_focus(struct gui_widget *top);
+
+/* Toasts stand below one another at the top, where no dialog has its buttons. */
+void gui_screen_layout(struct gui_widget *screen)
+{
+    struct gui *g = screen->gui;
+    int y = ROOM;
+
+    screen->r = (struct gui_rect){0, 0, g->w, g->h};
+    for (struct gui_widget *w = screen->first; w; w = w->next) {
+        if (w->kind == TOP_BASE) {
+            gui_place(w, screen->r);
+        } else if (w->kind == TOP_DIALOG) {
+            gui_place(w, dialog_place(w));
+            dialog_focus(w);
+        } else if (w->kind == TOP_TOAST) {
+            struct gui_rect r = in_the_middle(g, gui_measure(w, MAX(MIN(g->w - 2 * ROOM, 560), 1)));
+
+            r.y = y;
+            y += r.h + GUI_GAP;
+            gui_place(w, r);
+        } else if (!w->hidden) {
+            gui_place(w, menu_place(w));
+        }
+    }
+}
+
+/* ---- Menus ---- */
+
+struct menu {
+    void (*fn)(void *of, int id);
+    void *of;
+};
+
+void gui_close_menus(struct gui *g)
+{
+    struct gui_widget *before;
+
+    g->menu_of = NULL;
+    for (struct gui_widget *w = g->screen->last; w; w = before) {
+        before = w->prev;
+        if (w->kind == TOP_MENU) {
+            gui_remove(w);
+        }
+    }
+}
+
+static void menu_start(struct gui_widget *menu)
+{
+    struct gui_widget *marked = menu->first;
+
+    while (marked && marked->mark != GUI_CHECKED) {
+        marked = marked->next;
+    }
+    menu->focus = NULL;
+    gui_layout(menu->gui);
+    if (marked) {
+        gui_focus(marked);
+    } else if (menu->gui->by_keys) {
+        gui_focus_next(menu, 1);
+    }
+}
+
+static void menu_item_click(struct gui_widget *w)
+{
+    struct gui *g = w->gui;
+    struct gui_widget *below = w->own, *base;
+    struct menu m = *(struct menu *)gui_top_of(w)->data;
+
+    if (below) {
+        below->at = w->r;
+        gui_show(below, true);
+        menu_start(below);
+        return;
+    }
+    gui_close_menus(g);
+    base = gui_top(g)->focus;
+    if (!gui_is_modal(g) && base && !(base->class->flags & CLICK_FOCUSES)) {
+        gui_drop_keys(g); /* a status bar's menu is done: back to the guest */
+    }
+    if (m.fn) {
+        m.fn(m.of, w->value);
+    }
+}
+
+const struct gui_class gui_menu_item_class = {.role = "item",
+                                              .flags = CAN_FOCUS | ENTER_CLICKS | HAS_MARKS,
+                                              .pad = 6,
+                                              .icon = 16,
+                                              .height = 28,
+                                              .measure = gui_item_measure,
+                                              .paint = gui_item_paint,
+                                              .click = menu_item_click};
+
+/* Right goes to the menu below an item, Left and Esc back. */
+static bool menu_event(struct gui_widget *w, const struct gui_event *ev)
+{
+    if (gui_is_key(ev, KEY_RIGHT, 0)) {
+        if (w->focus && w->focus->own) {
+            menu_item_click(w->focus);
+        }
+    } else if (w->own && (gui_is_key(ev, KEY_ESC, 0) || gui_is_key(ev, KEY_LEFT, 0))) {
+        gui_show(w, false);
+    } else if (gui_is_key(ev, KEY_ESC, 0)) {
+        gui_close_menus(w->gui);
+    } else {
+        return gui_scroll_event(w, ev) || gui_is_key(ev, KEY_LEFT, 0);
+    }
+    return true;
+}
+
+static const struct gui_class menu_class = {.role = "menu",
+                                            .look = LOOK_MENU,
+                                            .measure = gui_box_measure,
+                                            .layout = gui_box_layout,
+                                            .event = menu_event};
+
+static struct gui_size line_measure(struct gui_widget *w, int width)
+{
+    (void)w;
+    (void)width;
+    return (struct gui_size){0, 9};
+}
+
+static void line_paint(struct gui_widget *w, cairo_t *cr)
+{
+    gui_fill(cr, w->gui, (struct gui_rect){w->r.x, w->r.y + 4, w->r.w, 1}, 0, C_LINE);
+}
+
+static const struct gui_class line_class = {
+    .role = "line", .measure = line_measure, .paint = line_paint};
+
+/* `from`: the item it is below, or NULL. */
+static struct gui_widget *menu_new(struct gui *g, const struct menu *m, struct gui_widget *from,
+                                   const struct gui_menu_item *items, unsigned count)
+{
+    struct gui_widget *menu = gui_make_top(g, &menu_class, TOP_MENU, NULL);
+
+    gui_own(menu, g_memdup2(m, sizeof *m), g_free);
+    menu->own = from;
+    menu->hidden = from;
+    menu->scroll = true;
+    menu->pad = 6;
+    for (unsigned i = 0; i < count; i++) {
+        const struct gui_menu_item *it = &items[i];
+        struct gui_widget *w =
+            gui_make(menu, it->text ? &gui_menu_item_class : &line_class, it->text, NULL, NULL);
+
+        w->note = it->keys ? gui_clean(it->keys) : NULL;
+        w->value = it->id;
+        w->icon = it->icon;
+        w->mark = it->mark;
+        w->disabled = it->disabled;
+        w->own = it->sub ? menu_new(g, m, w, it->sub, it->sub_count) : NULL;
+    }
+    return menu;
+}
+
+void gui_menu(struct gui *g, struct gui_widget *at, int x, int y, const struct gui_menu_item *items,
+              unsigned count, void (*fn)(void *of, int id), void *of)
+{
+    struct gui_widget *menu;
+
+    gui_layout(g);
+    gui_close_menus(g);
+    menu = menu_new(g, &(struct menu){fn, of}, NULL, items, count);
+    menu->at = at ? at->r : (struct gui_rect){(int)(x / g->scale), (int)(y / g->scale) - 4, 0, 0};
+    g->menu_of = at;
+    menu_start(menu);
+}
+
+/* ---- Dialogs ---- */
+
+struct dialog {
+    bool (*fn)(struct gui_widget *body, int id, void *of);
+    void *of;
+    struct gui_widget *body, *buttons, *standard, *cancel;
+};
+
+/* At first what is in it has the keyboard, or else its default button. */
+static void dialog_focus(struct gui_widget *top)
+{
+    struct dialog *d = top->data;
+
+    for (struct gui_widget *w = d->body; w && !top->focus; w = gui_next(w, d->body)) {
+        if ((w->class->flags & CAN_FOCUS) && gui_is_usable(w)) {
+            top->focus = w;
+            gui_damage(w);
+        }
+    }
+    if (!top->focus && (d->standard || d->cancel)) {
+        top->focus = d->standard && !d->standard->disabled ? d->standard : d->cancel;
+    }
+}
+
+static void press(struct gui_widget *button, void *of)
+{
+    struct gui_widget *top = gui_top_of(button);
+    struct dialog *d = top->data;
+
+    (void)of;
+    if (!button->disabled && (!d->fn || d->fn(d->body, button->value, d->of)) && !top->removed) {
+        gui_dialog_close(top);
+    }
+}
+
+static bool dialog_event(struct gui_widget *w, const struct gui_event *ev)
+{
+    struct dialog *d = w->data;
+    struct gui_widget *button = gui_is_enter(ev)             ? d->standard
+                                : gui_is_key(ev, KEY_ESC, 0) ? d->cancel
+                                                             : NULL;
+
+    if (button) {
+        press(button, NULL);
+    }
+    return button;
+}
+
+static const struct gui_class dialog_class = {.role = "dialog",
+                                              .look = LOOK_DIALOG,
+                                              .measure = gui_box_measure,
+                                              .layout = gui_box_layout,
+                                              .event = dialog_event};
+
+struct gui_widget *gui_dialog(struct gui *g, enum gui_icon icon, const char *title,
+                              bool (*fn)(struct gui_widget *dialog, int id, void *of), void *of)
+{
+    struct gui_widget *top, *head;
+    struct dialog *d = g_new0(struct dialog, 1);
+
+    gui_close_menus(g);
+    top = gui_make_top(g, &dialog_class, TOP_DIALOG, title);
+    gui_own(top, d, g_free);
+    gui_set_spacing(top, 16, 24);
+    d->fn = fn;
+    d->of = of;
+    head = gui_hbox(top);
+    head->spacing = 12;
+    if (icon) {
+        gui_set_look(gui_picture(head, icon, 28), GUI_DIM);
+    }
+    gui_label(head, title, GUI_TITLE)->grow = true;
+    d->body = gui_vbox(top);
+    d->body->scroll = d->body->grow = true;
+    /* Room for the ring of who has the keyboard: the body cuts what is outside. */
+    gui_set_spacing(d->body, 12, 4);
+    d->buttons = gui_hbox(top);
+    gui_space(d->buttons);
+    return d->body;
+}
+
+struct gui_widget *gui_dialog_button(struct gui_widget *dialog, const char *text, int id,
+                                     unsigned flags)
+{
+    struct dialog *d = gui_top_of(dialog)->data;
+    struct gui_widget *w = gui_button(d->buttons, GUI_NO_ICON, text, press, NULL);
+
+    w->value = id;
+    w->look = flags & GUI_DESTROYS ? GUI_DANGER : flags & GUI_DEFAULT ? GUI_PRIMARY : GUI_PLAIN;
+    d->standard = flags & GUI_DEFAULT ? w : d->standard;
+    d->cancel = flags & GUI_CANCEL ? w : d->cancel;
+    return w;
+}
+
+void gui_dialog_close(struct gui_widget *dialog)
+{
+    if (!dialog->removed) {
+        gui_close_menus(dialog->gui);
+        gui_remove(gui_top_of(dialog));
+    }
+}
+
+struct gui_widget *gui_ask(struct gui *g, enum gui_icon icon, const char *title, const char *text,
+                           const char *buttons,
+                           bool (*fn)(struct gui_widget *dialog, int id, void *of), void *of)
+{
+    struct gui_widget *dialog = gui_dialog(g, icon, title, fn, of);
+    g_auto(GStrv) names = g_strsplit(buttons, "|", 8);
+    int last = (int)g_strv_length(names) - 1;
+    bool danger = icon == GUI_ICON_TRASH; /* Enter must not destroy anything */
+
+    if (text && *text) {
+        gui_label(dialog, text, GUI_PLAIN);
+    }
+    for (int i = last; i >= 0; i--) {
+        unsigned flags = i == last ? GUI_CANCEL : 0;
+
+        flags |= i == (danger ? last : 0) ? GUI_DEFAULT : 0;
+        gui_dialog_button(dialog, names[i], i, flags | (danger && i == 0 ? GUI_DESTROYS : 0));
+    }
+    return dialog;
+}
+
+/* ---- Toasts and tips ---- */
+
+static const struct gui_class toast_class = {.role = "toast",
+                                             .flags = WRAPS,
+                                             .look = LOOK_TOAST,
+                                             .pad = 14,
+                                             .icon = 20,
+                                             .measure = gui_item_measure,
+                                             .paint = gui_item_paint,
+                                             .click = gui_remove};
+
+void gui_toast(struct gui *g, const char *text, bool error)
+{
+    struct gui_widget *w = gui_make_top(g, &toast_class, TOP_TOAST, text), *old = w;
+    unsigned n = 0;
+
+    w->look = error ? LOOK_TOAST_ERROR : LOOK_TOAST;
+    w->icon = error ? GUI_ICON_WARNING : GUI_ICON_INFO;
+    w->value = error ? ERROR_MS : TOAST_MS;
+    while (old->prev->kind == TOP_TOAST) {
+        old = old->prev;
+        n++;
+    }
+    if (n == TOASTS) {
+        gui_remove(old);
+    }
+}
+
+static const struct gui_class tip_class = {.role = "tip",
+                                           .flags = WRAPS,
+                                           .look = LOOK_TIP,
+                                           .pad = 8,
+                                           .measure = gui_item_measure,
+                                           .paint = gui_item_paint};
+
+void gui_tip_hide(struct gui *g)
+{
+    if (g->tip) {
+        gui_remove(g->tip);
+    }
+    g->tip = g->tip_of = NULL;
+    g->tip_at = 0;
+}
+
+void gui_tip_show(struct gui_widget *w)
+{
+    struct gui *g = w->gui;
+
+    gui_tip_hide(g);
+    if (w->tip && gui_top_of(w) == gui_top(g)) { /* a menu may have opened over it meanwhile */
+        g->tip_of = w;
+        g->tip = gui_make_top(g, &tip_class, TOP_TIP, w->tip);
+        g->tip->at = w->r;
+    }
+}

@@ -7,7 +7,7 @@
 #include "ui/manager_int.h"
 #include <gio/gio.h>
 
-enum { ROW_HEIGHT = 92, PICTURE_WIDTH = 101 };
+enum { ROW_HEIGHT = 92, PICTURE_WIDTH = 101, FILES_SHOWN = 8 };
 
 /* ---- Work on threads ---- */
 
@@ -180,7 +180,7 @@ void manager_take(struct manager *m, GPtrArray *cards)
 
 /* ---- What is done with a machine ---- */
 
-enum deed { DEED_START, DEED_CLONE, DEED_DELETE, DEED_KILL, DEED_CONTROL };
+enum deed { DEED_START, DEED_CLONE, DEED_LOOK_DELETE, DEED_DELETE, DEED_KILL, DEED_CONTROL };
 
 struct errand {
     struct manager *m;
@@ -188,6 +188,7 @@ struct errand {
     char *what, *to;
     const char *command;
     char *note;
+    char **files; /* LOOK_DELETE: that would go */
     GError *err;
 };
 
@@ -201,6 +202,9 @@ static void errand_work(void *of)
         break;
     case DEED_CLONE:
         library_clone(&(struct library_clone_args){.from = e->what, .to = e->to}, &e->err);
+        break;
+    case DEED_LOOK_DELETE:
+        e->files = library_delete_list(e->what, &e->err);
         break;
     case DEED_DELETE:
         library_delete(e->what, &e->note, &e->err);
@@ -216,13 +220,28 @@ static void errand_work(void *of)
     }
 }
 
+static void ask_delete(struct manager *m, const char *what, char *const *files);
+
+/* A start that fails is no trifle that goes away by itself. */
+static void errand_failed(const struct errand *e)
+{
+    if (e->deed == DEED_START) {
+        gui_ask(e->m->gui, GUI_ICON_WARNING, "It cannot be started", e->err->message, "_Close",
+                NULL, NULL);
+    } else {
+        gui_toast(e->m->gui, e->err->message, true);
+    }
+}
+
 static void errand_done(void *of)
 {
     struct errand *e = of;
 
     if (e->err) {
-        gui_toast(e->m->gui, e->err->message, true);
+        errand_failed(e);
         g_error_free(e->err);
+    } else if (e->deed == DEED_LOOK_DELETE) {
+        ask_delete(e->m, e->what, e->files);
     } else if (e->deed == DEED_CLONE) {
         g_free(e->m->select);
         e->m->select = g_strdup(e->to);
@@ -233,6 +252,7 @@ static void errand_done(void *of)
     g_free(e->what);
     g_free(e->to);
     g_free(e->note);
+    g_strfreev(e->files);
     g_free(e);
 }
 
@@ -324,52 +344,50 @@ static void on_folder(struct gui_widget *w, void *of)
     }
 }
 
-/* The list may have changed meanwhile: only the machine that was asked about goes. */
 static bool delete_answered(struct gui_widget *dialog, int id, void *of)
 {
     struct manager *m = of;
-    const struct manager_card *card = manager_selected(m);
 
     (void)dialog;
-    if (id == 0 && card && !g_strcmp0(card->machine->what, m->doomed)) {
-        send_errand(m, DEED_DELETE, NULL, NULL);
+    if (id == 0) {
+        send_errand_to(m, m->doomed, DEED_DELETE, NULL, NULL);
     }
     return true;
 }
 
-static void on_delete(struct gui_widget *w, void *of)
+static void ask_delete(struct manager *m, const char *what, char *const *files)
 {
-    struct manager *m = of;
-    const struct manager_card *card = manager_selected(m);
-    g_autoptr(GError) err = NULL;
-    g_auto(GStrv) files = card ? library_delete_list(card->machine->what, &err) : NULL;
-    g_autofree char *title = NULL;
-    GString *text;
+    g_autofree char *title = g_strdup_printf("Delete %s?", what);
+    g_autoptr(GString) text = g_string_new("These files go, and cannot be brought back:");
 
-    (void)w;
-    if (!files) {
-        if (err) {
-            gui_toast(m->gui, err->message, true);
-        }
-        return;
+    if (gui_is_modal(m->gui)) {
+        return; /* something else was begun meanwhile */
     }
     g_free(m->doomed);
-    m->doomed = g_strdup(card->machine->what);
-    title = g_strdup_printf("Delete %s?", card->machine->name);
-    text = g_string_new("These files go, and cannot be brought back:");
-    for (int i = 0; files[i] && i < 8; i++) {
+    m->doomed = g_strdup(what);
+    for (int i = 0; files[i]; i++) {
         g_autofree char *base = g_path_get_basename(files[i]);
 
+        if (i == FILES_SHOWN) {
+            g_string_append_printf(text, "\n    and %u more",
+                                   g_strv_length((char **)files) - FILES_SHOWN);
+            break;
+        }
         g_string_append_printf(text, "\n    %s", base);
     }
     gui_ask(m->gui, GUI_ICON_TRASH, title, text->str, "_Delete|_Cancel", delete_answered, m);
-    g_string_free(text, TRUE);
+}
+
+static void on_delete(struct gui_widget *w, void *of)
+{
+    (void)w;
+    send_errand(of, DEED_LOOK_DELETE, NULL, NULL);
 }
 
 static void on_new(struct gui_widget *w, void *of)
 {
     (void)w;
-    manager_new_machine(of, NULL, NULL);
+    manager_new_machine(of, MEDIA_UNKNOWN, NULL);
 }
 
 static void on_search(struct gui_widget *w, void *of)
@@ -388,11 +406,29 @@ static void on_select(struct gui_widget *w, void *of)
 
 enum { DO_START, DO_SETTINGS, DO_CLONE, DO_FOLDER, DO_DELETE, DO_PAUSE, DO_POWER, DO_KILL };
 
+/* The list may have changed below the menu: what is chosen is for the machine it was opened for. */
+static bool select_again(struct manager *m, const char *what)
+{
+    for (guint i = 0; i < m->shown->len; i++) {
+        const struct manager_card *card = g_ptr_array_index(m->shown, i);
+
+        if (!g_strcmp0(card->machine->what, what)) {
+            gui_set_value(m->list, (int)i);
+            show_buttons(m);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void menu_chosen(void *of, int id)
 {
     static gui_fn *const deeds[] = {on_start, on_settings, on_clone, on_folder, on_delete};
+    struct manager *m = of;
 
-    if (id <= DO_DELETE) {
+    if (!select_again(m, m->menu_for)) {
+        gui_toast(m->gui, "That machine is not there any more.", true);
+    } else if (id <= DO_DELETE) {
         deeds[id](NULL, of);
     } else if (id == DO_KILL) {
         send_errand(of, DEED_KILL, NULL, NULL);
@@ -401,6 +437,7 @@ static void menu_chosen(void *of, int id)
     }
 }
 
+/* By the right button at the pointer; by the Menu key near the list's top. */
 static void on_menu(struct gui_widget *w, void *of)
 {
     struct manager *m = of;
@@ -409,6 +446,7 @@ static void on_menu(struct gui_widget *w, void *of)
     bool off = state == LIBRARY_OFF, runs = state == LIBRARY_RUNNING,
          paused = state == LIBRARY_PAUSED;
     struct gui_rect at = gui_where(w);
+    int x = at.x + at.w / 3, y = at.y + at.h / 4;
     const struct gui_menu_item items[] = {
         {paused ? "_Continue" : "_Start", "Enter", DO_START, GUI_ICON_PLAY,
          .disabled = !off && !paused},
@@ -423,10 +461,15 @@ static void on_menu(struct gui_widget *w, void *of)
         {"_Delete…", "Del", DO_DELETE, GUI_ICON_TRASH, .disabled = !off && state != LIBRARY_BROKEN},
     };
 
-    if (card) {
-        gui_menu(m->gui, NULL, at.x + at.w / 3, at.y + at.h / 4, items, ARRAY_LEN(items),
-                 menu_chosen, m);
+    if (!card) {
+        return;
     }
+    if (!m->by_keys && m->host.pointer) {
+        m->host.pointer(m->host.of, &x, &y);
+    }
+    g_free(m->menu_for);
+    m->menu_for = g_strdup(card->machine->what);
+    gui_menu(m->gui, NULL, x, y, items, ARRAY_LEN(items), menu_chosen, m);
 }
 
 /* Searching goes on while the arrows move in the list. */
@@ -442,6 +485,7 @@ static bool on_list_key(struct gui_widget *w, const struct gui_event *ev, void *
     const char *search = gui_text(m->search);
     g_autofree char *text = NULL;
 
+    m->by_keys = ev->key == KEY_MENU || ev->key == KEY_F10;
     if (ev->kind == GUI_TEXT) {
         text = g_strconcat(search, ev->text, NULL);
         search_for(m, text);
@@ -575,20 +619,25 @@ void manager_free(struct manager *m)
     g_ptr_array_free(m->cards, TRUE);
     g_free(m->select);
     g_free(m->doomed);
+    g_free(m->menu_for);
     g_free(m);
 }
 
 void manager_drop(struct manager *m, const char *path)
 {
-    g_autofree char *low = g_ascii_strdown(path, -1);
-    bool cd = g_str_has_suffix(low, ".iso");
+    enum media_kind kind = media_kind_of(path);
 
     if (gui_is_modal(m->gui)) {
         return;
     }
-    if (g_str_has_suffix(low, ".cvm")) {
+    if (g_str_has_suffix(path, ".cvm")) {
         send_errand_to(m, path, DEED_START, NULL, NULL);
+    } else if (kind != MEDIA_UNKNOWN) {
+        manager_new_machine(m, kind, path);
     } else {
-        manager_new_machine(m, cd ? NULL : path, cd ? path : NULL);
+        g_autofree char *name = g_path_get_basename(path);
+        g_autofree char *said = g_strdup_printf("%s is no image of a CD or disk.", name);
+
+        gui_toast(m->gui, said, true);
     }
 }

@@ -19,6 +19,8 @@ struct manager_host {
     void *of;
     /* Have fn(arg) called on the main thread; any thread. */
     void (*post)(void *of, void (*fn)(void *arg), void *arg);
+    /* Where the pointer is, in pixels of the window; NULL: not known. */
+    void (*pointer)(void *of, int *x, int *y);
 };
 
 /* Builds its widgets into the gui's root.  The host's struct is copied. */

@@ -10,7 +10,8 @@
 
 enum { CANCEL, OK };
 enum { DISK_NEW, DISK_FILE, DISK_NONE };
-enum { MAX_OPTIONS = 16, NEW_DISK_GIB = 20 };
+/* Memory: today's installers with a graphical screen want 1 GiB. */
+enum { MAX_OPTIONS = 16, NEW_DISK_GIB = 20, NEW_MEMORY_MIB = 1024 };
 
 /* Rows of the form that are a text each; the option they stand for, with its old value. */
 struct form_path {
@@ -18,7 +19,7 @@ struct form_path {
 };
 
 static const struct form_path paths[] = {
-    {"hda", "_Disk", "No disk", "*.vhd;*.avhd;*.img;*.raw"},
+    {"hda", "_Disk", "A VHD or a raw image", "*.vhd;*.avhd;*.img;*.raw"},
     {"hdb", "Second dis_k", "No disk", "*.vhd;*.avhd;*.img;*.raw"},
     {"cdrom", "_CD image", "Empty drive", "*.iso;*.img"},
     {"fda", "_Floppy image", "Empty drive", "*.img;*.vfd;*.ima;*.flp"},
@@ -34,16 +35,21 @@ struct form_choice {
 };
 
 static const struct form_choice choices[] = {
-    {"accel", "_Engine", {{"Automatic", NULL}, {"Translator", "jit"}, {"Interpreter", "interp"}}},
+    {"accel",
+     "_Engine",
+     {{"Automatic", NULL},
+      {"KVM (the host's processor)", "kvm"},
+      {"Translator", "jit"},
+      {"Interpreter", "interp"}}},
     {"nic",
      "Net_work",
-     {{"As by default", NULL},
+     {{"Shared, by default", NULL},
       {"Shared (NAT)", "user"},
       {"Between machines (switch)", "switch:lab"},
       {"None", "none"}}},
     {"boot",
      "_Boot from",
-     {{"As by default", NULL},
+     {{"Disk, CD, floppy, by default", NULL},
       {"Disk, then CD", "cd"},
       {"CD, then disk", "dc"},
       {"Floppy", "a"},
@@ -55,7 +61,7 @@ struct form {
     struct manager *m;
     char *what; /* of the machine; NULL: a new one */
     struct gui_widget *dialog, *name, *memory, *cpus, *disk_kind, *disk_size, *path[PATHS],
-        *path_row[PATHS], *choice[CHOICES], *error, *ok, *cancel;
+        *path_row[PATHS], *path_name[PATHS], *size_name, *choice[CHOICES], *error, *ok, *cancel;
     char *old_path[PATHS], *old_choice[CHOICES];
     int old_memory, old_cpus, asked; /* asked: the path whose chooser is open */
     bool busy;
@@ -134,7 +140,7 @@ static void add_path(struct form *f, struct gui_widget *form, int i, const char 
 {
     struct gui_widget *row, *button;
 
-    gui_field(form, paths[i].label);
+    f->path_name[i] = gui_field(form, paths[i].label);
     row = f->path_row[i] = gui_hbox(form);
     f->path[i] = gui_entry(row, value, paths[i].hint, NULL, f);
     gui_set_grow(f->path[i], true);
@@ -288,6 +294,7 @@ static void form_foot(struct form *f, const char *ok)
     f->cancel = gui_dialog_button(f->dialog, "Cancel", CANCEL, GUI_CANCEL);
     f->ok = gui_dialog_button(f->dialog, ok, OK, GUI_DEFAULT);
     gui_focus(f->name);
+    gui_event(f->m->gui, &(struct gui_event){.kind = GUI_KEY, .sym = 'a', .mods = GUI_CTRL});
 }
 
 static void show_disk(struct gui_widget *w, void *of)
@@ -296,34 +303,48 @@ static void show_disk(struct gui_widget *w, void *of)
     int kind = gui_value(f->disk_kind);
 
     (void)w;
-    gui_set_enabled(f->disk_size, kind == DISK_NEW);
-    gui_set_enabled(f->path_row[PATH_DISK], kind == DISK_FILE);
-    gui_set_enabled(f->path[PATH_DISK], kind == DISK_FILE);
+    gui_show(f->size_name, kind == DISK_NEW);
+    gui_show(f->disk_size, kind == DISK_NEW);
+    gui_show(f->path_name[PATH_DISK], kind == DISK_FILE);
+    gui_show(f->path_row[PATH_DISK], kind == DISK_FILE);
 }
 
-void manager_new_machine(struct manager *m, const char *disk, const char *cd)
+/* A name like that of the image. */
+static char *new_name(const char *image)
 {
-    static const char *const kinds[] = {"A new disk (VHD)", "A disk there is", "No disk", NULL};
-    struct form *f = form_new(m, GUI_ICON_PLUS, "New machine");
-    const char *like = disk ? disk : cd;
-    g_autofree char *base = like ? g_path_get_basename(like) : g_strdup("New machine");
-    char *dot = like ? strrchr(base, '.') : NULL;
-    g_autofree char *name = NULL;
-    struct gui_widget *form;
+    g_autofree char *base = image ? g_path_get_basename(image) : g_strdup("New machine");
+    char *dot = image ? strrchr(base, '.') : NULL;
 
     if (dot) {
         *dot = 0;
     }
-    name = library_new_name(base);
-    form = form_head(f, name, 512, 1);
+    return library_new_name(base);
+}
+
+/* The image of a new machine is new, too: it is put in behind what add_path took for old. */
+static void add_image(struct form *f, struct gui_widget *form, int i, const char *image)
+{
+    add_path(f, form, i, NULL);
+    gui_set_text(f->path[i], image);
+}
+
+void manager_new_machine(struct manager *m, enum media_kind kind, const char *image)
+{
+    static const char *const kinds[] = {"A new disk (VHD)", "A disk there is", "No disk", NULL};
+    struct form *f = form_new(m, GUI_ICON_PLUS, "New machine");
+    g_autofree char *name = new_name(image);
+    struct gui_widget *form = form_head(f, name, NEW_MEMORY_MIB, 1);
+
     gui_field(form, "_Hard disk");
-    f->disk_kind = gui_choice(form, kinds, disk ? DISK_FILE : DISK_NEW, show_disk, f);
-    gui_field(form, "New disk's _size");
+    f->disk_kind = gui_choice(form, kinds, kind == MEDIA_DISK ? DISK_FILE : DISK_NEW, show_disk, f);
+    f->size_name = gui_field(form, "_Size");
     f->disk_size = gui_spin(form, 1, 2040, 1, NEW_DISK_GIB, "GiB", NULL, f);
-    add_path(f, form, PATH_DISK, NULL);
-    add_path(f, form, PATH_CD, NULL);
-    gui_set_text(f->path[PATH_DISK], disk); /* what is filled in is new, too */
-    gui_set_text(f->path[PATH_CD], cd);
+    add_image(f, form, PATH_DISK, kind == MEDIA_DISK ? image : NULL);
+    gui_set_text(f->path_name[PATH_DISK], "_File");
+    add_image(f, form, PATH_CD, kind == MEDIA_CD ? image : NULL);
+    if (kind == MEDIA_FLOPPY) {
+        add_image(f, form, PATH_FLOPPY, image);
+    }
     gui_label(f->dialog,
               "A new disk grows as it is written to.  To install a system, choose its CD image.",
               GUI_DIM);

@@ -6,6 +6,7 @@
 
 #include "ui/library.h"
 #include "ui/manager.h"
+#include "ui/window_media.h"
 
 /* One machine as it is shown. */
 struct manager_card {
@@ -21,6 +22,8 @@ struct manager {
     GPtrArray *shown; /* those in the list; not owned */
     char *select;     /* to select when it appears, or NULL */
     char *doomed;     /* whom the question about deleting is about */
+    char *menu_for;   /* the machine of the open menu */
+    bool by_keys;     /* which the Menu key opens */
     struct gui_widget *search, *list, *empty, *hint, *count, *start, *settings, *clone, *folder,
         *remove;
     GThreadPool *pool;
@@ -40,9 +43,9 @@ struct manager_watch *manager_watch_new(struct manager *m);
 void manager_watch_free(struct manager_watch *w);
 void manager_card_free(void *card);
 
-/* manager_form.c: the dialogs for a new machine (cd: an image for its drive, or NULL) and for the
- * settings of one. */
-void manager_new_machine(struct manager *m, const char *disk, const char *cd);
+/* manager_form.c: the dialogs for a new machine (image: for its drive of this kind, or NULL) and
+ * for the settings of one. */
+void manager_new_machine(struct manager *m, enum media_kind kind, const char *image);
 void manager_edit_machine(struct manager *m, const struct library_machine *machine);
 
 #endif

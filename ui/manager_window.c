@@ -19,6 +19,13 @@ static void window_post(void *of, void (*fn)(void *arg), void *arg)
     sdl_post(w->sdl, fn, arg);
 }
 
+static void window_pointer(void *of, int *x, int *y)
+{
+    struct manager_window *w = of;
+
+    sdl_pointer(w->sdl, x, y);
+}
+
 static void window_event(void *of, const struct sdl_event *e)
 {
     struct manager_window *w = of;
@@ -35,7 +42,7 @@ static void window_event(void *of, const struct sdl_event *e)
 int command_manager(void)
 {
     struct manager_window w = {0};
-    struct manager_host host = {&w, window_post};
+    struct manager_host host = {&w, window_post, window_pointer};
     struct sdl_setup setup = {
         .title = "Candela", .width = 820, .height = 600, .event = window_event, .opaque = &w};
     g_autoptr(GError) err = NULL;

@@ -302,6 +302,21 @@ bool sdl_is_visible(const struct sdl *s)
     return s->shown && !s->hidden;
 }
 
+/* A window that grows does so to the right and down, and its bar must be seen.  (Where programs may
+ * not place windows nothing comes of it.) */
+static void sdl_keep_on_screen(struct sdl *s, const SDL_Rect *screen)
+{
+    int x, y, top = 0, left = 0, bottom = 0, right = 0, in_x, in_y;
+
+    SDL_GetWindowPosition(s->window, &x, &y);
+    SDL_GetWindowBordersSize(s->window, &top, &left, &bottom, &right);
+    in_x = MAX(MIN(x, screen->x + screen->w - right - s->asked_w), screen->x + left);
+    in_y = MAX(MIN(y, screen->y + screen->h - bottom - s->asked_h), screen->y + top);
+    if (s->shown && (in_x < x || in_y < y)) {
+        SDL_SetWindowPosition(s->window, MIN(x, in_x), MIN(y, in_y));
+    }
+}
+
 void sdl_fit_window(struct sdl *s)
 {
     SDL_Rect screen = {0, 0, 1 << 14, 1 << 14};
@@ -317,6 +332,7 @@ void sdl_fit_window(struct sdl *s)
     s->asked_w = MIN((int)lround(w / s->ratio), screen.w);
     s->asked_h = MIN((int)lround((h + s->bar) / s->ratio), screen.h);
     SDL_SetWindowSize(s->window, s->asked_w, s->asked_h);
+    sdl_keep_on_screen(s, &screen);
     sdl_measure(s);
 }
 

@@ -6,11 +6,15 @@
 #include "ui/manager.h"
 #include <criterion/criterion.h>
 #include <glib/gstdio.h>
+#include <stdio.h>
+#include <unistd.h>
 
 struct post {
     void (*fn)(void *arg);
     void *arg;
 };
+
+enum { POINTER_X = 300, POINTER_Y = 200 };
 
 struct bench {
     struct gui_rig *r;
@@ -26,6 +30,13 @@ static void bench_post(void *of, void (*fn)(void *arg), void *arg)
 
     *p = (struct post){fn, arg};
     g_async_queue_push(b->posts, p);
+}
+
+static void bench_pointer(void *of, int *x, int *y)
+{
+    (void)of;
+    *x = POINTER_X;
+    *y = POINTER_Y;
 }
 
 static void post_take(struct post *p)
@@ -49,7 +60,7 @@ static bool bench_wait(struct bench *b, const char *text)
 
 static void bench(struct bench *b)
 {
-    struct manager_host host = {b, bench_post};
+    struct manager_host host = {b, bench_post, bench_pointer};
     g_autofree char *run = NULL;
 
     memset(b, 0, sizeof *b);
@@ -109,8 +120,7 @@ Test(manager, new_by_keys_alone)
     cr_assert(bench_wait(&b, "Make one with New"));
     gui_rig_keys(b.r, "Ctrl+n");
     cr_assert(gui_rig_has(b.r, "entry \"New machine\" [focused]"), "%s", gui_rig_dump(b.r));
-    gui_rig_keys(b.r, "Ctrl+a");
-    gui_rig_type(b.r, "a/b");
+    gui_rig_type(b.r, "a/b"); /* in place of the name that is proposed */
     gui_rig_keys(b.r, "ret");
     cr_assert(gui_rig_has(b.r, "entry \"a/b\" [focused]"), "it stays, at what is wrong: %s",
               gui_rig_dump(b.r));
@@ -157,11 +167,13 @@ Test(manager, shows_what_comes_and_goes)
     cr_assert(gui_rig_has(b.r, "row \"Alpha\" \"64.0\u00a0MiB, 1 processor\" \"Off\" [selected]"),
               "%s", gui_rig_dump(b.r));
     gui_rig_keys(b.r, "delete");
-    cr_assert(gui_rig_has(b.r, "Delete Alpha?"), "%s", gui_rig_dump(b.r));
+    cr_assert(bench_wait(&b, "Delete Alpha?"), "%s", gui_rig_dump(b.r));
     gui_rig_picture(b.r, "manager-delete");
     gui_rig_keys(b.r, "ret");
     cr_assert(gui_rig_has(b.r, "row \"Alpha\""), "Enter does not delete");
-    gui_rig_keys(b.r, "delete d");
+    gui_rig_keys(b.r, "delete");
+    cr_assert(bench_wait(&b, "Delete Alpha?"), "%s", gui_rig_dump(b.r));
+    gui_rig_keys(b.r, "d");
     cr_assert(bench_wait(&b, "1 machine\""), "%s", gui_rig_dump(b.r));
     cr_assert(!gui_rig_has(b.r, "row \"Alpha\""));
     done(&b);
@@ -198,6 +210,13 @@ Test(manager, settings_write_what_was_changed)
 /* It is started, as what is wrong with it tells: the program of the tests runs no machines. */
 Test(manager, a_dropped_key_file_is_a_machine_and_an_image_is_for_a_new_one)
 {
+    static const struct {
+        const char *name, *label;
+    } images[] = {
+        {"Some system.ISO", "field \"_CD image\""},
+        {"Some system.vhd", "field \"_File\""},
+        {"Some system.vfd", "field \"_Floppy image\""},
+    };
     struct bench b;
     g_autofree char *path = NULL;
 
@@ -208,8 +227,52 @@ Test(manager, a_dropped_key_file_is_a_machine_and_an_image_is_for_a_new_one)
     manager_drop(b.m, path);
     cr_expect(!gui_is_modal(b.r->gui), "%s", gui_rig_dump(b.r));
     cr_expect(bench_wait(&b, "Broken.cvm: "), "%s", gui_rig_dump(b.r));
-    manager_drop(b.m, "/tmp/Some system.ISO");
-    cr_expect(gui_rig_has(b.r, "entry \"Some system\" [focused]"), "%s", gui_rig_dump(b.r));
-    cr_expect(gui_rig_has(b.r, "entry \"/tmp/Some system.ISO\""), "%s", gui_rig_dump(b.r));
+    gui_rig_keys(b.r, "esc");
+    for (unsigned i = 0; i < ARRAY_LEN(images); i++) {
+        g_autofree char *image = g_build_filename(b.folder, images[i].name, NULL);
+        g_autofree char *entry = g_strdup_printf("entry \"%s\"", image);
+
+        cr_assert(g_file_set_contents(image, "", 0, NULL));
+        cr_assert_eq(truncate(image, 1440 * 1024), 0);
+        manager_drop(b.m, image);
+        cr_expect(gui_rig_has(b.r, "entry \"Some system\" [focused]"), "%s", gui_rig_dump(b.r));
+        cr_expect(gui_rig_has(b.r, images[i].label), "%s", gui_rig_dump(b.r));
+        cr_expect(gui_rig_has(b.r, entry), "%s", gui_rig_dump(b.r));
+        gui_rig_keys(b.r, "esc");
+    }
+    manager_drop(b.m, "/dev/null");
+    cr_expect(gui_rig_has(b.r, "null is no image"), "%s", gui_rig_dump(b.r));
+    cr_expect(!gui_is_modal(b.r->gui));
+    done(&b);
+}
+
+/* A click of the right button selects the row and opens its menu at the pointer.  What is chosen
+ * is for that machine also when the list has changed meanwhile, or for none. */
+Test(manager, a_menu_is_for_the_row_it_was_opened_on)
+{
+    struct gui_rect row;
+    const char *at;
+    struct bench b;
+
+    bench(&b);
+    make("Alpha");
+    make("Beta");
+    cr_assert(bench_wait(&b, "row \"Beta\""), "%s", gui_rig_dump(b.r));
+    at = strstr(gui_rig_dump(b.r), "list ");
+    cr_assert(at && sscanf(strchr(at, ']'), "] %d,%d", &row.x, &row.y) == 2, "%s", at);
+    gui_rig_click(b.r, row.x + 40, row.y + 92 + 40, GUI_BUTTON_RIGHT, 1);
+    at = strstr(gui_rig_dump(b.r), "row \"Beta\"");
+    cr_assert(at && strstr(at, "[selected]"), "%s", gui_rig_dump(b.r));
+    cr_expect(gui_rig_has(b.r, "300,200"), "at the pointer: %s", gui_rig_dump(b.r));
+    gui_rig_picture(b.r, "manager-menu");
+    /* Beta goes while its menu is open */
+    cr_assert(library_delete("Beta", NULL, NULL));
+    cr_assert(bench_wait(&b, "1 machine\""), "%s", gui_rig_dump(b.r));
+    gui_rig_keys(b.r, "d");
+    cr_expect(gui_rig_has(b.r, "not there any more"), "%s", gui_rig_dump(b.r));
+    while (manager_is_busy(b.m)) {
+        post_take(g_async_queue_pop(b.posts));
+    }
+    cr_expect(!gui_is_modal(b.r->gui), "not Alpha's: %s", gui_rig_dump(b.r));
     done(&b);
 }

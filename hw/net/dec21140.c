@@ -591,7 +591,7 @@ static bool dec21140_attach(struct device *dev, GError **err)
     timer_init(&d->s.idle, dev, dec_idle_transmit, 0);
     pci_allow_write(dev, 0x0d, 1, 0xff); /* all of the latency timer */
     pci_allow_write(dev, CFDD, 4, 0xc000ff00);
-    dec_crc_init(d);
+    dec_fcs_init(&d->fcs);
     d->net = dev->m->nics[d->index];
     if (d->net) {
         memcpy(d->mac, d->net->mac, sizeof d->mac);

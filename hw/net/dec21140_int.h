@@ -8,6 +8,7 @@
 #define HW_NET_DEC21140_INT_H
 
 #include "hw/core/machine.h"
+#include "hw/net/dec21140_fcs.h"
 #include "hw/net/dec21140_filter.h"
 #include "hw/net/dec21140_mii.h"
 #include "hw/net/dec21140_srom.h"
@@ -104,7 +105,7 @@ struct dec21140 {
     uint64_t index;          /* property */
     unsigned work;           /* descriptors this call has been through */
     uint8_t mac[6], rom[DEC_SROM_BYTES];
-    uint32_t crc[8][256]; /* CRC-32, eight bytes at a time */
+    struct dec_fcs fcs;
     struct dec_counts {
         uint64_t tx_frames, tx_setups, tx_errors, tx_looped, rx_frames, rx_truncated, rx_watchdog,
             rx_missed, bus_errors, interrupts;
@@ -127,7 +128,6 @@ void dec_rx_refuse(struct dec21140 *d);
 /* dec21140_ring.c */
 
 extern const struct net_front dec_front;
-void dec_crc_init(struct dec21140 *d);
 /* Whether the chip owns the descriptor that is next; true also where it cannot be read, as only
  * taking it tells. */
 bool dec_owns(struct dec21140 *d, uint32_t at);

@@ -69,40 +69,6 @@ struct dec_desc {
     uint32_t word[4]; /* status, control, first buffer, second buffer or next descriptor */
 };
 
-/* Check sequences ------------------------------------------------------------------------------ */
-
-void dec_crc_init(struct dec21140 *d)
-{
-    for (unsigned i = 0; i < 256; i++) {
-        d->crc[0][i] = dec_crc32_byte(0, (uint8_t)i);
-    }
-    for (unsigned i = 0; i < 256; i++) {
-        for (unsigned n = 1; n < 8; n++) {
-            uint32_t c = d->crc[n - 1][i];
-
-            d->crc[n][i] = c >> 8 ^ d->crc[0][c & 0xff];
-        }
-    }
-}
-
-/* As it stands behind a frame, first byte in the low bits. */
-static uint32_t dec_fcs(const struct dec21140 *d, const uint8_t *p, size_t len)
-{
-    const uint32_t(*t)[256] = d->crc;
-    uint32_t c = UINT32_MAX;
-
-    for (; len >= 8; p += 8, len -= 8) {
-        uint32_t a = c ^ ld_le32(p), b = ld_le32(p + 4);
-
-        c = t[7][a & 0xff] ^ t[6][a >> 8 & 0xff] ^ t[5][a >> 16 & 0xff] ^ t[4][a >> 24] ^
-            t[3][b & 0xff] ^ t[2][b >> 8 & 0xff] ^ t[1][b >> 16 & 0xff] ^ t[0][b >> 24];
-    }
-    for (; len; p++, len--) {
-        c = c >> 8 ^ t[0][(c ^ *p) & 0xff];
-    }
-    return ~c;
-}
-
 /* The bus -------------------------------------------------------------------------------------- */
 
 /* Nothing answered: both processes end, until the driver stops and starts them. */
@@ -365,7 +331,7 @@ static enum net_verdict dec_rx_frame(struct dec21140 *d, const uint8_t *frame, u
         return NET_FULL;
     }
     d->s.rs = RS_WAITING;
-    st_le32(in.fcs, dec_fcs(d, frame, len));
+    st_le32(in.fcs, dec_fcs_of(&d->fcs, frame, len));
     status = dec_rx_status(d, &in, status);
     if (!dec_rx_chain(d, &in, &desc, &status)) {
         return NET_LOST;
@@ -504,7 +470,7 @@ static bool dec_tx_shape(struct dec21140 *d, uint8_t *frame)
     /* A padded frame gets a check sequence of its own. */
     if (control & TDES1_AC && !(padded && len < NET_FRAME_MIN + FCS_BYTES)) {
         if (len < FCS_BYTES ||
-            ld_le32(frame + len - FCS_BYTES) != dec_fcs(d, frame, len - FCS_BYTES)) {
+            ld_le32(frame + len - FCS_BYTES) != dec_fcs_of(&d->fcs, frame, len - FCS_BYTES)) {
             return false;
         }
         len -= FCS_BYTES;

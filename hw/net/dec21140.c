@@ -32,6 +32,7 @@ enum {
     CFDD = 0x40,
     CFIT_MIN_GNT = 0x3e,
     TX_UNAVAILABLE_NS = 100000, /* most of a long frame's time on the wire */
+    TX_JOINED_NS = 1000000,
     RX_RETRY_US = 100,
     RX_RETRY_MAX_US = 12800,
 };
@@ -90,6 +91,7 @@ static const struct state_field dec21140_state[] = {
     F(tx_over),
     F(tx_told, .reset = true),
     F(tx_polled),
+    F(tx_joined),
     F(rx_refused),
     STATE_HOLE(struct dec21140, s.hole),
     STATE_ARRAY(struct dec21140, s.tx_fifo, .keep = true),
@@ -105,8 +107,28 @@ static const struct prop dec21140_props[] = {
 
 /* Interrupts ----------------------------------------------------------------------------------- */
 
+/* Whether the transmit list is at its end and the guest has not been told. */
+static bool dec_tx_is_unavailable(const struct dec21140 *d)
+{
+    return d->s.ts == TS_SUSPENDED && !d->s.tx_told;
+}
+
+/* A guest that is interrupted for a frame need not be interrupted once more for having sent some.
+ */
+static void dec_tx_join(struct dec21140 *d)
+{
+    if (d->s.csr[7] & ~d->s.csr[5] & CSR5_RI && dec_tx_is_unavailable(d)) {
+        d->s.tx_told = true;
+        d->s.tx_joined = true;
+        d->s.csr[5] |= CSR5_TU;
+    }
+}
+
 void dec_raise(struct dec21140 *d, uint32_t events)
 {
+    if (events & CSR5_RI) {
+        dec_tx_join(d);
+    }
     d->s.csr[5] |= events;
 }
 
@@ -270,23 +292,39 @@ static void dec_arm_tap(struct dec21140 *d)
 
 /*
  * The end of the list is told when the wire would be through with what is on its way: a driver that
- * keeps sending has added more by then, and needs no interrupt for each frame.
+ * keeps sending has added more by then, and needs no interrupt for each frame.  It may be told with
+ * a received frame before, and one that was can wait longer for the next, which acknowledges.  Only
+ * a driver that wants the interrupt needs a timer; others find the event when they look.
  */
+static int64_t dec_tx_unavailable_at(const struct dec21140 *d)
+{
+    return (int64_t)d->s.tx_idle_at + (d->s.tx_joined ? TX_JOINED_NS : TX_UNAVAILABLE_NS);
+}
+
+static void dec_tx_arm_unavailable(struct dec21140 *d)
+{
+    if (d->s.csr[7] & CSR5_TU && dec_tx_is_unavailable(d) && !d->s.unavailable.armed) {
+        timer_at(&d->s.unavailable, dec_tx_unavailable_at(d));
+    }
+}
+
+/* Raise the event if it is due. */
+static void dec_tx_tell_unavailable(struct dec21140 *d)
+{
+    if (dec_tx_is_unavailable(d) && clock_now(d->dev.m) >= dec_tx_unavailable_at(d)) {
+        d->s.tx_told = true;
+        d->s.tx_joined = false;
+        dec_raise(d, CSR5_TU);
+    }
+}
+
 static void dec_tx_unavailable(struct device *dev, unsigned n)
 {
     struct dec21140 *d = (struct dec21140 *)dev;
-    int64_t due = (int64_t)d->s.tx_idle_at + TX_UNAVAILABLE_NS;
 
     (void)n;
-    if (d->s.ts != TS_SUSPENDED || d->s.tx_told) {
-        return;
-    }
-    if (clock_now(dev->m) < due) {
-        timer_at(&d->s.unavailable, due);
-        return;
-    }
-    d->s.tx_told = true;
-    dec_raise(d, CSR5_TU);
+    dec_tx_tell_unavailable(d);
+    dec_tx_arm_unavailable(d); /* more was sent meanwhile */
     dec_update_irq(d);
 }
 
@@ -297,9 +335,7 @@ void dec_tx_suspend(struct dec21140 *d)
     if (!d->s.tx_polled) {
         d->s.tx_told = false;
         d->s.tx_idle_at = (uint64_t)clock_now(d->dev.m);
-        if (!d->s.unavailable.armed) {
-            timer_at(&d->s.unavailable, (int64_t)d->s.tx_idle_at + TX_UNAVAILABLE_NS);
-        }
+        dec_tx_arm_unavailable(d);
     }
     d->s.tx_polled = false;
     dec_arm_tap(d);
@@ -471,6 +507,7 @@ static void dec_write_csr(struct dec21140 *d, unsigned n, uint32_t val)
     const struct dec_register *reg = &dec_registers[n];
     uint32_t was = d->s.csr[n];
 
+    dec_tx_tell_unavailable(d); /* before something ends what it is about */
     d->s.csr[n] = (was & ~reg->mask) | (val & reg->mask);
     switch (n) {
     case 0:
@@ -498,6 +535,7 @@ static void dec_write_csr(struct dec21140 *d, unsigned n, uint32_t val)
         break;
     case 7: /* the end of a driver's poll */
         dec_rx_poll(d);
+        dec_tx_arm_unavailable(d);
         break;
     case 9:
         dec_srom_write(&d->s.srom, d->rom, val);
@@ -529,8 +567,12 @@ static uint32_t dec_read_csr8(struct dec21140 *d)
 
 static uint32_t dec_read_csr(struct dec21140 *d, unsigned n)
 {
-    uint32_t val = d->s.csr[n] | dec_registers[n].ones;
+    uint32_t val;
 
+    if (n == 5) {
+        dec_tx_tell_unavailable(d);
+    }
+    val = d->s.csr[n] | dec_registers[n].ones;
     switch (n) {
     case 5:
         return val | (uint32_t)d->s.rs << CSR5_RS_SHIFT | (uint32_t)d->s.ts << CSR5_TS_SHIFT |

@@ -96,8 +96,9 @@ struct dec21140 {
         bool tx_over;    /* it is too long */
         bool tx_told;    /* that it is at its end, or nobody needs to know */
         bool tx_polled;  /* a poll demand: finding nothing is no event */
+        bool tx_joined;  /* last time it was told with a received frame */
         bool rx_refused; /* a frame is kept waiting */
-        uint8_t hole[6];
+        uint8_t hole[5];
         uint8_t tx_fifo[NET_FRAME_MAX]; /* a frame in the making, while nobody asks for it */
     } s;
     struct net *net;

@@ -121,6 +121,86 @@ Test(dec21140_tx, the_end_of_the_list_is_not_told_while_more_comes)
     dec_end(x);
 }
 
+/* Transmit frame `n` and let `ns` pass; whether the end of the list was told. */
+static bool told_after(struct dec_rig *x, unsigned n, int64_t ns)
+{
+    dec_put_frame(x, n, 60, 0);
+    stop_at(x, n + 1);
+    dec_out(x, 1, 0);
+    cr_assert(!x->net.front->transmit(x->dev, &x->batch));
+    rig_step(x->r, ns);
+    return x->card->s.csr[5] & CSR5_TU; /* without looking */
+}
+
+static void acknowledge(struct dec_rig *x)
+{
+    dec_out(x, 5, CSR5_EVENTS);
+    cr_assert(!dec_irq(x));
+}
+
+Test(dec21140_tx, the_end_of_the_list_needs_no_interrupt_beside_that_of_a_frame)
+{
+    struct dec_rig *x = dec_begin();
+
+    dec_start_rx(x, 8, 1536, CSR6_PS | DEC_CSR6_PR);
+    dec_start_tx(x, CSR6_PS | DEC_CSR6_PR | CSR6_SR);
+    dec_out(x, 7, CSR5_NIS | CSR5_RI | CSR5_TU);
+    dec_collect(x);
+    acknowledge(x);
+    cr_assert(!told_after(x, 0, NS_PER_US));
+    cr_assert_eq(dec_offer(x, 60), NET_TAKEN);
+    cr_assert_eq(x->card->s.csr[5] & (CSR5_RI | CSR5_TU), CSR5_RI | CSR5_TU);
+    acknowledge(x);
+    cr_assert(!told_after(x, 1, 999 * NS_PER_US), "the next frame may tell it, too");
+    cr_assert_eq(dec_offer(x, 60), NET_TAKEN);
+    acknowledge(x);
+    cr_assert(!told_after(x, 2, 999 * NS_PER_US));
+    rig_step(x->r, NS_PER_US);
+    cr_assert(dec_irq(x), "none came");
+    acknowledge(x);
+    cr_assert(told_after(x, 3, 100 * NS_PER_US), "none is waited for");
+    acknowledge(x);
+    dec_end(x);
+}
+
+/* While a driver polls, a frame is no interrupt, and must not become one by this. */
+Test(dec21140_tx, the_end_of_the_list_is_not_told_by_a_frame_that_is_not)
+{
+    struct dec_rig *x = dec_begin();
+
+    dec_start_rx(x, 8, 1536, CSR6_PS | DEC_CSR6_PR);
+    dec_start_tx(x, CSR6_PS | DEC_CSR6_PR | CSR6_SR);
+    dec_out(x, 7, CSR5_NIS | CSR5_TU);
+    dec_collect(x);
+    acknowledge(x);
+    cr_assert(!told_after(x, 0, NS_PER_US));
+    cr_assert_eq(dec_offer(x, 60), NET_TAKEN);
+    cr_assert(!dec_irq(x));
+    rig_step(x->r, 99 * NS_PER_US);
+    cr_assert(dec_irq(x));
+    dec_end(x);
+}
+
+Test(dec21140_tx, a_driver_that_wants_no_interrupt_finds_the_end_of_the_list)
+{
+    struct dec_rig *x = dec_begin();
+
+    stop_at(x, 0);
+    dec_start_tx(x, CSR6_PS);
+    dec_collect(x);
+    acknowledge(x);
+    cr_assert(!told_after(x, 0, NS_PER_SEC), "no timer");
+    cr_assert_eq(dec_in(x, 5) & CSR5_TU, CSR5_TU);
+    acknowledge(x);
+    cr_assert(!told_after(x, 1, 50 * NS_PER_US));
+    dec_out(x, 7, CSR5_NIS | CSR5_TU);
+    rig_step(x->r, 49 * NS_PER_US);
+    cr_assert(!dec_irq(x));
+    rig_step(x->r, NS_PER_US);
+    cr_assert(dec_irq(x), "it changed its mind");
+    dec_end(x);
+}
+
 Test(dec21140_tx, automatic_polling_finds_frames)
 {
     struct dec_rig *x = dec_begin();

@@ -24,6 +24,7 @@ enum {
     TYPE_IPV4 = 0x0800,
     TYPE_IPV6 = 0x86dd,
     ACKS_MERGED = 8,
+    TCP_FIN = 1,
     BARE_ACK = 16,
     BACKLOG = 128, /* connections that wait for the guest */
     SOCKETS_MIN = 64,
@@ -324,6 +325,14 @@ static void net_slirp_dispatch(struct net_port *p, const struct net_poll *poll)
 
 /* From the guest ------------------------------------------------------------------------------- */
 
+/* Whether libslirp will have something for a socket: data, or the end of it. */
+static bool slirp_has_data(const struct guarded *p)
+{
+    const uint8_t *tcp = p->frame + p->at;
+
+    return p->proto == GUARD_TCP && (tcp[13] & TCP_FIN || p->size > (tcp[12] >> 4) * 4u);
+}
+
 static void net_slirp_send(struct net_port *p, const uint8_t *frame, size_t len)
 {
     struct net_slirp *n = p->peer;
@@ -334,7 +343,7 @@ static void net_slirp_send(struct net_port *p, const uint8_t *frame, size_t len)
         net_drop(&p->net, NET_DROP_MALFORMED);
     } else if (net_guard_check(&n->guard, frame, len, net_slirp_may_open(n), &pass, &waits)) {
         n->sending = true;
-        n->written |= pass.proto == GUARD_TCP;
+        n->written |= slirp_has_data(&pass);
         slirp_input(n->slirp, pass.frame, (int)pass.len);
         n->sending = false;
     } else if (!waits) {

@@ -4,6 +4,7 @@
  *
  * Not modelled: the speed of the wire.  Frames go as fast as both ends take them.
  */
+#define _GNU_SOURCE /* ppoll */
 #include "ui/net_int.h"
 #include "hw/core/eventfd.h"
 #include <errno.h>
@@ -24,11 +25,11 @@ static const struct net_peer_ops *const net_peers[] = {
 /*
  * Pacing.  While frames come and go quickly and the guest has its hands full, cards are looked at
  * in intervals: more frames a batch, fewer interrupts, fewer wake-ups of this thread.  A guest that
- * waits is served at once.
+ * waits is served at once.  So is one that gets more than it sends: what it sends is
+ * acknowledgements then, and whoever sends to it waits for them, with the window full.
  */
 enum {
     PACE_NS = 100000,
-    PACE_SLICE_NS = 25000, /* how often to see whether the guest waits */
     PACE_WINDOW_NS = 1000000,
     PACE_FRAMES = 20, /* in a window: quickly */
 };
@@ -77,7 +78,7 @@ short net_poll_revents(const struct net_poll *poll, unsigned index)
 
 void nets_wake(struct nets *s)
 {
-    if (atomic_load(&s->asleep)) {
+    if (atomic_load(&s->sleep) != NET_AWAKE) {
         fd_signal(s->wake_fd);
     }
 }
@@ -86,9 +87,21 @@ void nets_wake(struct nets *s)
 static void net_port_kick(struct net *n, unsigned kicks)
 {
     struct net_port *p = (struct net_port *)n;
+    struct nets *s = p->nets;
 
-    if ((atomic_fetch_or(&p->kicks, kicks) & kicks) != kicks) {
-        nets_wake(p->nets);
+    if ((atomic_fetch_or(&p->kicks, kicks) & kicks) != kicks &&
+        (atomic_load(&s->sleep) != NET_PACING || atomic_load(&s->pace.inbound))) {
+        nets_wake(s);
+    }
+}
+
+/* A vCPU sleeps: if all do, the guest waits. */
+static void nets_on_idle(void *arg)
+{
+    struct nets *s = arg;
+
+    if (atomic_load(&s->sleep) == NET_PACING && machine_is_idle(s->m)) {
+        nets_wake(s);
     }
 }
 
@@ -174,6 +187,7 @@ static bool net_port_offer(struct net_port *p, const uint8_t *frame, uint32_t le
         return false;
     }
     if (verdict == NET_TAKEN) {
+        p->nets->pace.in += len;
         net_count(&p->net.stats.rx_frames, 1);
         net_count(&p->net.stats.rx_bytes, len);
     }
@@ -239,6 +253,7 @@ static void net_port_send_one(struct net_port *p, const uint8_t *frame, size_t l
     }
     net_count(&p->net.stats.tx_frames, 1);
     net_count(&p->net.stats.tx_bytes, len);
+    p->nets->pace.out += len;
     p->ops->send(p, out, len);
 }
 
@@ -288,25 +303,58 @@ static void nets_note_moved(struct nets *s, unsigned frames)
     if (pace->exchanged_at - pace->window_at >= PACE_WINDOW_NS) {
         pace->dense = pace->frames >= PACE_FRAMES &&
                       pace->exchanged_at - pace->window_at < 2 * PACE_WINDOW_NS;
+        atomic_store(&pace->inbound, pace->in > pace->out);
         pace->window_at = pace->exchanged_at;
         pace->frames = 0;
+        pace->in = pace->out = 0;
     }
     pace->frames += frames;
 }
 
-/* Let time pass until the next exchange is due.  A list of descriptors that goes on without a frame
- * in it leads nowhere: whoever waits for the machine lock comes first. */
+/* Whether a card has kicked, or has frames to take. */
+static bool nets_is_called(struct nets *s)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        const struct net_port *p = s->ports[i];
+
+        if (atomic_load(&p->kicks) || (p->in.frames && !p->full)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether time is to pass before the next exchange.  A list of descriptors that goes on without a
+ * frame in it leads nowhere: whoever waits for the machine lock comes first. */
+static bool nets_is_paced(struct nets *s)
+{
+    const struct net_pace *pace = &s->pace;
+
+    if (pace->fruitless) {
+        return true;
+    }
+    return pace->dense && !machine_is_idle(s->m) &&
+           !(atomic_load(&pace->inbound) && nets_is_called(s));
+}
+
+/* Let time pass until the next exchange is due. */
 static void nets_pace(struct nets *s)
 {
-    struct net_pace *pace = &s->pace;
+    struct pollfd wake = {.fd = s->wake_fd, .events = POLLIN};
     int64_t left;
 
-    while ((pace->fruitless || (pace->dense && !machine_is_idle(s->m))) && !atomic_load(&s->quit) &&
-           (left = pace->exchanged_at + PACE_NS - clock_host_now()) > 0) {
-        struct timespec t = {.tv_nsec = MIN(left, PACE_SLICE_NS)};
+    /* First the word, then the look: whoever changes something does it the other way round. */
+    atomic_store(&s->sleep, NET_PACING);
+    atomic_thread_fence(memory_order_seq_cst);
+    while (!atomic_load(&s->quit) && nets_is_paced(s) &&
+           (left = s->pace.exchanged_at + PACE_NS - clock_host_now()) > 0) {
+        struct timespec t = {.tv_nsec = MIN(left, PACE_NS)};
 
-        nanosleep(&t, NULL);
+        if (ppoll(&wake, 1, &t, NULL) > 0) {
+            fd_clear(s->wake_fd);
+        }
     }
+    atomic_store(&s->sleep, NET_AWAKE);
 }
 
 /* Frames both ways for all cards under one hold of the machine lock; nets.lock held before and
@@ -382,7 +430,7 @@ static void nets_wait(struct nets *s, bool moving)
             net_pcap_flush(s->ports[i]->pcap, s);
         }
     }
-    atomic_store(&s->asleep, true);
+    atomic_store(&s->sleep, NET_ASLEEP);
     if (!moving) {
         net_poll_within(&s->poll, HELD_POLL_MS);
     } else if (nets_is_busy(s)) {
@@ -395,7 +443,7 @@ static void nets_wait(struct nets *s, bool moving)
             g_array_index(s->poll.fds, struct pollfd, i).revents = 0;
         }
     }
-    atomic_store(&s->asleep, false);
+    atomic_store(&s->sleep, NET_AWAKE);
     g_mutex_lock(&s->lock);
     if (net_poll_revents(&s->poll, 0)) {
         fd_clear(s->wake_fd);
@@ -500,6 +548,8 @@ bool nets_start(struct nets *s, GError **err)
             return false;
         }
     }
+    s->m->on_idle_arg = s;
+    s->m->on_idle = nets_on_idle;
     s->thread = g_thread_try_new("net", nets_thread, s, err);
     return s->thread != NULL;
 }

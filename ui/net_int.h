@@ -116,13 +116,19 @@ void net_port_input(struct net_port *p, const uint8_t *frame, size_t len);
 /* Whether a peer should read more that may go to this port.  Net thread. */
 bool net_port_has_room(const struct net_port *p);
 
-/* How dense the traffic is: frames moved in the window of time that began at `window_at`, and
- * whether the one before had many; and whether a card had much to do last, but no frame. */
+/* How dense the traffic is: frames moved, and bytes to and from the guest, in the window of time
+ * that began at `window_at`; whether the one before had many, and more to the guest than from it;
+ * and whether a card had much to do last, but no frame. */
 struct net_pace {
     int64_t exchanged_at, window_at; /* ns */
     unsigned frames;
+    uint64_t in, out;
     bool dense, fruitless;
+    _Atomic bool inbound;
 };
+
+/* What the thread does: something; it lets time pass; it waits for whatever comes. */
+enum net_sleep { NET_AWAKE, NET_PACING, NET_ASLEEP };
 
 struct nets {
     struct machine *m;
@@ -132,7 +138,8 @@ struct nets {
     GMutex lock;
     GThread *thread;
     int wake_fd;
-    _Atomic bool asleep, quit;
+    _Atomic unsigned sleep; /* enum net_sleep */
+    _Atomic bool quit;
     struct net_poll poll;
     struct net_pace pace;
     GPtrArray *switches; /* ui/net_switch.c's, by name; NULL until there is one */

@@ -144,6 +144,11 @@ struct machine {
     /* Text shown with a triple fault; filled by the engine (Capstone lives in ui).  On the vCPU's
      * thread, no lock. */
     void (*fault_report)(struct vcpu *v, GString *out);
+    /* Called when a vCPU goes to sleep in HLT, on its thread without the lock; NULL: nobody wants
+     * to know.  Set before they start.  An accelerator whose HLT is the host's business does not.
+     */
+    void (*on_idle)(void *arg);
+    void *on_idle_arg;
     /* Disassemble one instruction for traces; set by ui: writes text, returns length. */
     int (*disassemble)(const uint8_t *bytes, size_t len, uint64_t ip, unsigned bits, char *text,
                        size_t max);

@@ -218,6 +218,9 @@ static void vcpu_wait_limited(struct vcpu *v, uint32_t mask, int64_t limit_us)
     vcpu_leave(v);
     start = clock_host_now();
     atomic_store(&v->idle, true);
+    if (v->m->on_idle) {
+        v->m->on_idle(v->m->on_idle_arg);
+    }
     if (!v->short_wait || !vcpu_spin(v, mask, start + SPIN_NS)) {
         vcpu_sleep(v, mask, limit_us);
     }

@@ -47,6 +47,30 @@ SMP_PROGRAM(ring, APIC_ON MEET "xor %r12d, %r12d\n"
                                "movl $0x4040, 0x300(%rbp)\n"
                                "cmp $3000, %r12d\n jb 1b\n" SMP_END HANDLER(ring));
 
+static void count_idle(void *arg)
+{
+    atomic_fetch_add((_Atomic unsigned *)arg, 1);
+}
+
+/* Every processor ends in HLT. */
+SMP_PROGRAM(only_ends, SMP_END);
+Test(smp_apic, who_wants_to_know_is_told_of_halts)
+{
+    _Atomic unsigned idle = 0;
+    struct smp_rig r;
+
+    SMP_BEGIN(&r, 2, only_ends);
+    r.m->on_idle = count_idle;
+    r.m->on_idle_arg = &idle;
+    smp_start(&r);
+    smp_wait(&r, 2);
+    while (!machine_is_idle(r.m)) {
+        g_usleep(1000);
+    }
+    smp_free(&r);
+    cr_assert_geq(atomic_load(&idle), 2);
+}
+
 Test(smp_apic, no_wake_up_is_lost_between_hlt_and_the_interrupt, .timeout = 200)
 {
     struct smp_rig r;

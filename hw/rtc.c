@@ -50,6 +50,10 @@ enum { D_VRT = 0x80 };
 enum { ALARM_ANY = 0xc0, HOUR_PM = 0x80 };
 
 #define RTC_HZ 32768
+/* See rtc_note_taken. */
+#define REST_PART   8
+#define REST_FACTOR 3
+#define REST_MAX_NS (20 * NS_PER_MS)
 /* UIP rises 244 us before the update, which takes 1984 us. */
 #define RTC_UPDATE_NS   (2228 * NS_PER_US)
 #define SECONDS_PER_DAY 86400
@@ -70,6 +74,9 @@ struct rtc {
         bool nmi_masked;
         uint8_t hole[4];
     } s;
+    /* How the guest does with its interrupts: when the last one was asked for; how long the one
+     * before it took; when one for a period that it missed may come next. */
+    int64_t asked_at, took, rest_until;
     int64_t host_ahead; /* ns by which the host's clock was ahead of virtual time when we looked */
 };
 
@@ -276,7 +283,8 @@ static void rtc_settle_periods(struct rtc *r, unsigned period)
     uint64_t n = rtc_periods(r, period);
     uint64_t lag = MAX((uint64_t)CATCH_UP_NS * RTC_HZ / NS_PER_SEC / period, CATCH_UP_PERIODS);
 
-    if (n == r->s.seen_periods || (r->s.event.retry && clock_now(r->dev.m) < r->s.event.deadline)) {
+    if (n == r->s.seen_periods || clock_now(r->dev.m) < r->rest_until ||
+        (r->s.event.retry && clock_now(r->dev.m) < r->s.event.deadline)) {
         return;
     }
     if (!(r->s.cmos[RTC_B] & B_PIE)) {
@@ -333,6 +341,30 @@ static void rtc_settle(struct rtc *r)
     rtc_follow_host(r);
 }
 
+static void rtc_set_irq(struct rtc *r, bool level)
+{
+    if (level && !r->s.irq.level) {
+        r->asked_at = clock_now(r->dev.m);
+    }
+    line_set(&r->s.irq, level);
+}
+
+/*
+ * The guest has come as far as register C.  One that is slow at its interrupts, as on a busy host,
+ * gets those that it missed only in a part of its time: it may need longer for each than a period
+ * is, and would do nothing else.  Once is no sign of that.
+ */
+static void rtc_note_taken(struct rtc *r)
+{
+    int64_t now = clock_now(r->dev.m), took = now - r->asked_at, slow = MIN(took, r->took);
+    int64_t period = clock_ticks_to_ns(rtc_period(r), RTC_HZ);
+
+    if (r->s.irq.level) {
+        r->took = took;
+        r->rest_until = slow > period / REST_PART ? now + MIN(REST_FACTOR * slow, REST_MAX_NS) : 0;
+    }
+}
+
 /*
  * Set IRQF and the line, and program the timer for the next event an enabled interrupt waits for.
  *
@@ -356,7 +388,11 @@ static void rtc_update(struct rtc *r)
     if ((b & ~c & (B_AIE | B_UIE)) && !rtc_is_held(r)) {
         next = MIN(next, base + (int64_t)(r->s.seen_sec + 1) * NS_PER_SEC);
     }
-    line_set(&r->s.irq, (c & wanted) || behind);
+    if (behind && now < r->rest_until) {
+        next = r->rest_until;
+        behind = false;
+    }
+    rtc_set_irq(r, (c & wanted) || behind);
     /* With a request pending, more events change nothing until register C is read. */
     if (next == INT64_MAX || (c & wanted)) {
         timer_stop(&r->s.event);
@@ -391,7 +427,8 @@ static uint8_t rtc_read_reg(struct rtc *r, unsigned index)
         rtc_update(r);
         v = r->s.cmos[RTC_C];
         r->s.cmos[RTC_C] = 0;
-        line_set(&r->s.irq, false);
+        rtc_note_taken(r);
+        rtc_set_irq(r, false);
         rtc_update(r);
         return v;
     case RTC_D:
@@ -606,6 +643,7 @@ static void rtc_reset(struct device *dev)
     struct rtc *r = (struct rtc *)dev;
     r->s.cmos[RTC_B] &= ~(B_PIE | B_AIE | B_UIE | B_SQWE);
     r->s.cmos[RTC_C] = 0;
+    r->took = r->rest_until = 0;
     rtc_update(r);
 }
 

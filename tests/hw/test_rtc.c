@@ -256,6 +256,32 @@ Test(rtc, periods_wait_for_a_guest_that_is_late_within_bounds)
     rig_free(r);
 }
 
+/* A guest that needs longer than a period for an interrupt, again and again, does something else
+ * too.
+ */
+Test(rtc, missed_periods_leave_a_slow_guest_most_of_its_time)
+{
+    struct rig *r = begin("2024-01-01T00:00:00");
+    int64_t busy = 0, idle = 0;
+
+    set(r, 0x0a, 0x26); /* 1024 Hz */
+    set(r, 0x0b, 0x42);
+    for (unsigned i = 0; i < 2000; i++) {
+        if (irq.level) {
+            clock_interrupt_taken(r->m);
+            rig_step(r, 1500 * NS_PER_US);
+            (void)get(r, 0x0c);
+            busy++;
+        } else {
+            rig_step(r, 1500 * NS_PER_US);
+            idle++;
+        }
+    }
+    cr_expect(idle > 2 * busy && busy > 300, "%u interrupts, %u other things", (unsigned)busy,
+              (unsigned)idle);
+    rig_free(r);
+}
+
 Test(rtc, update_and_alarm_interrupts)
 {
     struct rig *r = begin("2024-01-01T23:59:57");

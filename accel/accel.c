@@ -9,7 +9,8 @@
 #include "accel/interp.h"
 #include "accel/kvm.h"
 
-static const struct accel_ops *const accelerators[] = {&accel_kvm, &accel_jit, &accel_interp,
+static const struct accel_ops *const accelerators[] = {&accel_kvm,       &accel_kvm_user_apic,
+                                                       &accel_jit,       &accel_interp,
                                                        &accel_check_jit, &accel_check_interp};
 
 static const struct accel_ops *find(const char *name)
@@ -84,8 +85,9 @@ const struct accel_ops *accel_choose(const char *name, bool by_software, const c
     if (!is_available(a, &no)) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_ACCEL, "--accel %s: %s; --accel %s", name,
                     no->message,
-                    a == &accel_kvm ? "auto takes the best there is"
-                                    : "interp runs without the translator");
+                    a == &accel_kvm || a == &accel_kvm_user_apic
+                        ? "auto takes the best there is"
+                        : "interp runs without the translator");
         return NULL;
     }
     *why = "as asked";

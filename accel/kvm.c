@@ -3,12 +3,12 @@
  *
  * Follows: Linux, Documentation/virt/kvm/api.rst.
  *
- * Everything but the instructions is ours: interrupt controllers with the local APICs, timers,
- * CPUID's contents and the model-specific registers that the processor does not itself use.  So a
- * machine is the same machine whoever runs it, and its state can go from one engine to another.
+ * Everything but the instructions is ours: interrupt controllers, timers, CPUID's contents and the
+ * model-specific registers that the processor does not itself use.  So a machine is the same
+ * machine whoever runs it, and its state can go from one engine to another.  The local APICs are
+ * the kernel's while the guest runs (kvm_irq.c), where the host has them and they are not declined.
  *
- * Not modelled: the in-kernel interrupt controllers, nested guests, SMM, single-step and
- * breakpoints of ours.
+ * Not modelled: nested guests, SMM, single-step and breakpoints of ours.
  */
 #include "accel/kvm_int.h"
 #include "accel/interp.h"
@@ -89,7 +89,7 @@ static bool kvm_create(struct kvm *k, GError **err)
     return true;
 }
 
-static bool kvm_init(struct machine *m, GError **err)
+static bool kvm_init_with(struct machine *m, bool user_apic, GError **err)
 {
     struct kvm *k;
 
@@ -101,15 +101,26 @@ static bool kvm_init(struct machine *m, GError **err)
     }
     k = g_new0(struct kvm, 1);
     k->dev = k->vm = -1;
+    k->user_apic = user_apic;
     g_mutex_init(&k->tsc_lock);
     k->slots = g_array_new(FALSE, FALSE, sizeof(struct kvm_slot));
     m->accel_data = k;
     m->fault_report = interp_fault_report;
-    if (kvm_create(k, err) && kvm_msr_init(k, err) && kvm_mem_update(m, err)) {
+    if (kvm_create(k, err) && kvm_mem_update(m, err)) {
         return true;
     }
     kvm_fini(m);
     return false;
+}
+
+static bool kvm_init(struct machine *m, GError **err)
+{
+    return kvm_init_with(m, false, err);
+}
+
+static bool kvm_init_user_apic(struct machine *m, GError **err)
+{
+    return kvm_init_with(m, true, err);
 }
 
 static void kvm_map_changed(struct machine *m)
@@ -122,22 +133,24 @@ static void kvm_map_changed(struct machine *m)
     }
 }
 
+#define KVM_OPS                                                                                    \
+    .available = kvm_available, .fini = kvm_fini, .vcpu_init = kvm_vcpu_init,                      \
+    .vcpu_fini = kvm_vcpu_fini, .vcpu_run = kvm_vcpu_run, .vcpu_kick = kvm_vcpu_kick,              \
+    .vcpu_reset = kvm_vcpu_reset, .state_pull = kvm_vcpu_pull, .state_push = kvm_vcpu_push,        \
+    .reg_get = kvm_vcpu_reg_get, .reg_set = kvm_vcpu_reg_set, .map_changed = kvm_map_changed,      \
+    .dirty_pull = kvm_mem_pull_dirty, .apic_message = kvm_irq_message,                             \
+    .apic_routes = kvm_irq_routes, .apics_pull = kvm_irq_pull, .stats_json = kvm_vcpu_json
+
 const struct accel_ops accel_kvm = {
     .name = "kvm",
     .title = "the host's processor (VT-x or AMD-V) through /dev/kvm",
-    .available = kvm_available,
     .init = kvm_init,
-    .fini = kvm_fini,
-    .vcpu_init = kvm_vcpu_init,
-    .vcpu_fini = kvm_vcpu_fini,
-    .vcpu_run = kvm_vcpu_run,
-    .vcpu_kick = kvm_vcpu_kick,
-    .vcpu_reset = kvm_vcpu_reset,
-    .state_pull = kvm_vcpu_pull,
-    .state_push = kvm_vcpu_push,
-    .reg_get = kvm_vcpu_reg_get,
-    .reg_set = kvm_vcpu_reg_set,
-    .map_changed = kvm_map_changed,
-    .dirty_pull = kvm_mem_pull_dirty,
-    .stats_json = kvm_vcpu_json,
+    KVM_OPS,
+};
+
+const struct accel_ops accel_kvm_user_apic = {
+    .name = "kvm-user-apic",
+    .title = "the same, but for the local APICs, which are emulated",
+    .init = kvm_init_user_apic,
+    KVM_OPS,
 };

@@ -9,6 +9,8 @@
 #include "hw/core/machine.h"
 
 extern const struct accel_ops accel_kvm;
+/* The same with local APICs of ours: slower, and what hosts without the kernel's get anyway. */
+extern const struct accel_ops accel_kvm_user_apic;
 
 /* What this host's KVM was seen to run. */
 enum kvm_fit {

@@ -2,7 +2,7 @@
  * Inside the KVM accelerator: what its files share.  kvm.c has the machine's part and the hooks,
  * kvm_mem.c the memory slots, kvm_vcpu.c a vCPU and its run loop, kvm_state.c the way between
  * struct cpu and the kernel, kvm_msr.c model-specific registers and the TSC, kvm_cpuid.c the CPU
- * model, kvm_host.c what this host's KVM can do.
+ * model, kvm_irq.c the kernel's local APICs, kvm_host.c what this host's KVM can do.
  *
  * Follows: Linux, Documentation/virt/kvm/api.rst.
  *
@@ -24,6 +24,7 @@ enum kvm_count {
     KVM_COUNT_RDMSR,
     KVM_COUNT_WRMSR,
     KVM_COUNT_TPR,
+    KVM_COUNT_EOI,    /* of an interrupt that the I/O APIC asks about */
     KVM_COUNT_WINDOW, /* interrupts may be delivered again */
     KVM_COUNT_KICK,   /* a signal: something asks for the vCPU */
     KVM_COUNT_DEBUG,
@@ -54,6 +55,12 @@ struct kvm {
     uint32_t tsc_khz;   /* of the guest's TSC */
     bool tsc_scaled;    /* not the host's own rate */
     bool has_readonly;
+    bool user_apic; /* the kernel's local APICs are not wanted */
+    bool chosen;    /* whether there is `split`: with the first vCPU */
+    bool split;     /* the local APICs are the kernel's (kvm_irq.c) */
+    /* Under the machine lock: vCPUs in kvm_vcpu_run; what the I/O APIC wants to know the end of. */
+    unsigned inside, nroutes;
+    struct apic_message routes[APIC_ROUTES];
     struct kvm_cpuid2 *supported;
     /* The guest's TSC at virtual time 0 and offset 0, less the host's (scaled); the same for all
      * vCPUs, and new when virtual time has stood still.  Under tsc_lock. */
@@ -75,6 +82,7 @@ struct kvm_vcpu {
     uint64_t tsc_offset; /* the kernel's, where it can be set; else 0 */
     uint64_t counts[KVM_COUNTS];
     int64_t ns_guest; /* host time in KVM_RUN */
+    int held;         /* a vector that the 8259 gave and the kernel has not taken yet, or -1 */
 };
 
 /* Tell people why the engine fails: a line on stderr. */
@@ -116,6 +124,26 @@ bool kvm_tsc_set_rate(struct kvm_vcpu *e);
 /* Make the kernel's TSC count what c->tsc_offset says, if it does not; and the way back. */
 void kvm_tsc_push(struct vcpu *v);
 void kvm_tsc_pull(struct vcpu *v);
+
+/*
+ * kvm_irq.c.  The choice, before the first vCPU is made; then accel_ops.apic_message, apic_routes
+ * and apics_pull, and the way there: every vCPU calls kvm_irq_push before it enters the guest
+ * (false: it failed, and was said), and kvm_irq_begin and kvm_irq_end around its run loop.  Without
+ * lock: push, begin, end, exit_eoi.
+ */
+void kvm_irq_init(struct machine *m);
+bool kvm_irq_message(struct machine *m, const struct apic_message *msg);
+void kvm_irq_routes(struct machine *m, const struct apic_message *list, unsigned n);
+void kvm_irq_pull(struct machine *m);
+bool kvm_irq_push(struct machine *m);
+void kvm_irq_begin(struct vcpu *v);
+void kvm_irq_end(struct vcpu *v);
+void kvm_irq_exit_eoi(struct vcpu *v);
+/* The part of a vCPU's own state: cpu.halted and vcpu.wait_sipi; false with errno. */
+bool kvm_irq_push_mp(struct vcpu *v);
+bool kvm_irq_pull_mp(struct vcpu *v);
+/* IA32_APIC_BASE, whosever it is now. */
+uint64_t kvm_irq_base(struct vcpu *v);
 
 /* kvm_state.c: struct cpu to the kernel and back; false with errno's text in *err. */
 bool kvm_state_push(struct vcpu *v, GError **err);

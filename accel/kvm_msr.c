@@ -32,7 +32,13 @@ static const struct kept kept[] = {
     {0xc0000080, 5, false}, /* EFER, STAR, LSTAR, CSTAR, SFMASK */
     {0xc0000100, 4, false}, /* FS, GS, KERNEL_GS_BASE, TSC_AUX */
 };
-static_assert(ARRAY_LEN(kept) <= KVM_MSR_FILTER_MAX_RANGES, "they are the kernel's");
+/* Besides, with local APICs of the kernel's (x2APIC registers are then in any case). */
+static const struct kept kept_split[] = {
+    {0x1b, 1, false},  /* APIC_BASE */
+    {0x6e0, 1, false}, /* TSC_DEADLINE */
+};
+static_assert(ARRAY_LEN(kept) + ARRAY_LEN(kept_split) <= KVM_MSR_FILTER_MAX_RANGES,
+              "they are the kernel's");
 
 bool kvm_msr_init(struct kvm *k, GError **err)
 {
@@ -44,11 +50,13 @@ bool kvm_msr_init(struct kvm *k, GError **err)
                  KVM_MSR_EXIT_REASON_FILTER},
     };
 
-    for (unsigned n = 0; n < ARRAY_LEN(kept); n++) {
+    for (unsigned n = 0; n < ARRAY_LEN(kept) + (k->split ? ARRAY_LEN(kept_split) : 0); n++) {
+        const struct kept *r = n < ARRAY_LEN(kept) ? &kept[n] : &kept_split[n - ARRAY_LEN(kept)];
+
         filter.ranges[n] = (struct kvm_msr_filter_range){
-            .flags = KVM_MSR_FILTER_READ | (kept[n].read_only ? 0 : KVM_MSR_FILTER_WRITE),
-            .base = kept[n].first,
-            .nmsrs = kept[n].count,
+            .flags = KVM_MSR_FILTER_READ | (r->read_only ? 0 : KVM_MSR_FILTER_WRITE),
+            .base = r->first,
+            .nmsrs = r->count,
             .bitmap = &ones,
         };
     }

@@ -117,18 +117,6 @@ static struct kvm_dtable dtable_push(const struct dtable *t)
     return (struct kvm_dtable){.base = t->base, .limit = t->limit};
 }
 
-static uint64_t apic_base(struct cpu *c)
-{
-    uint64_t base = 0xfee00900;
-
-    if (c->v->apic) {
-        machine_lock(c->v->m);
-        base = c->v->apic->get_base(c->v->apic_dev);
-        machine_unlock(c->v->m);
-    }
-    return base;
-}
-
 static bool sregs_push(struct kvm_vcpu *e, struct cpu *c)
 {
     struct kvm_sregs s = {0};
@@ -144,7 +132,7 @@ static bool sregs_push(struct kvm_vcpu *e, struct cpu *c)
     s.cr4 = c->cr4;
     s.cr8 = e->run->cr8;
     s.efer = c->efer;
-    s.apic_base = apic_base(c);
+    s.apic_base = kvm_irq_base(c->v);
     return kvm_call(e->fd, KVM_SET_SREGS, &s) >= 0;
 }
 
@@ -345,7 +333,7 @@ bool kvm_state_push(struct vcpu *v, GError **err)
     struct cpu *c = v->cpu;
 
     if (!regs_move(e, c, true) || !sregs_push(e, c) || !fpu_push(e, c) || !debug_move(e, c, true) ||
-        !msrs_move(e, c, true) || !events_push(e, c)) {
+        !msrs_move(e, c, true) || !events_push(e, c) || !kvm_irq_push_mp(v)) {
         return state_failed(v, "its state cannot be set", err);
     }
     kvm_tsc_push(v);
@@ -358,7 +346,7 @@ bool kvm_state_pull(struct vcpu *v, GError **err)
     struct kvm_vcpu *e = v->engine;
     struct cpu *c = v->cpu;
 
-    if (!sregs_pull(e, c) || !regs_move(e, c, false) || !fpu_pull(e, c) ||
+    if (!kvm_irq_pull_mp(v) || !sregs_pull(e, c) || !regs_move(e, c, false) || !fpu_pull(e, c) ||
         !debug_move(e, c, false) || !msrs_move(e, c, false) || !events_pull(e, c)) {
         return state_failed(v, "its state cannot be read", err);
     }

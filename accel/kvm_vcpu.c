@@ -7,8 +7,9 @@
  * the next KVM_RUN; before the thread leaves the run loop that is done without entering the guest,
  * so that the state is always one between instructions.
  *
- * Interrupts come from our local APIC: injected when the guest can take them, with a "window" exit
- * asked for when it cannot.
+ * Interrupts come from the kernel's local APIC (kvm_irq.c), or from ours.  Then, and always where
+ * the 8259 asks, they are injected when the guest can take them, with a "window" exit asked for
+ * when it cannot.
  *
  * Follows: Linux, Documentation/virt/kvm/api.rst (KVM_RUN, struct kvm_run).
  *
@@ -35,8 +36,18 @@ bool kvm_vcpu_init(struct vcpu *v, GError **err)
     }
     e = g_new0(struct kvm_vcpu, 1);
     e->k = k;
+    e->held = -1;
     v->cpu = c;
     v->engine = e;
+    if (!k->chosen) { /* the devices are there now, and no vCPU is yet */
+        kvm_irq_init(v->m);
+        k->chosen = kvm_msr_init(k, err);
+        if (!k->chosen) {
+            e->fd = -1;
+            kvm_vcpu_fini(v);
+            return false;
+        }
+    }
     e->fd = kvm_call(k->vm, KVM_CREATE_VCPU, (void *)(uintptr_t)v->id);
     e->run = e->fd < 0 ? MAP_FAILED
                        : mmap(NULL, k->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, e->fd, 0);
@@ -98,6 +109,7 @@ static void take_over(struct vcpu *v)
 
 void kvm_vcpu_pull(struct vcpu *v)
 {
+    kvm_irq_pull(v->m);
     (void)pull(v);
 }
 
@@ -215,7 +227,7 @@ static void sync_tpr(struct vcpu *v)
 {
     const struct kvm_run *r = ((struct kvm_vcpu *)v->engine)->run;
 
-    if (!v->apic) {
+    if (!v->apic || ((struct kvm_vcpu *)v->engine)->k->split) {
         return;
     }
     machine_lock(v->m);
@@ -250,6 +262,10 @@ static bool handle_exit(struct vcpu *v, enum vcpu_exit *exit)
     case KVM_EXIT_HLT:
         what = KVM_COUNT_HALT;
         ((struct cpu *)v->cpu)->halted = true;
+        break;
+    case KVM_EXIT_IOAPIC_EOI:
+        what = KVM_COUNT_EOI;
+        kvm_irq_exit_eoi(v);
         break;
     case KVM_EXIT_INTR:
         what = KVM_COUNT_KICK;
@@ -357,26 +373,37 @@ static bool inject_interrupt(struct vcpu *v)
 {
     struct kvm_vcpu *e = v->engine;
     struct kvm_interrupt irq;
+    int vector = e->held;
 
     e->run->request_interrupt_window = 0;
-    if (!(vcpu_pending(v) & VCPU_REQ_INTR)) {
+    if (vector < 0 && !(vcpu_pending(v) & VCPU_REQ_INTR)) {
         return true;
     }
     if (!e->run->ready_for_interrupt_injection || !e->run->if_flag || e->unfinished) {
         e->run->request_interrupt_window = 1;
         return true;
     }
-    int vector = vcpu_ack_intr(v);
+    if (vector < 0) {
+        vector = vcpu_ack_intr(v);
+    }
     if (vector < 0) {
         return true;
     }
     ((struct cpu *)v->cpu)->halted = false;
     e->run->ready_for_interrupt_injection = 0;
     irq.irq = (uint32_t)vector;
-    if (vcpu_pending(v) & VCPU_REQ_INTR) {
+    e->held = -1;
+    if (kvm_call(e->fd, KVM_INTERRUPT, &irq) < 0) {
+        if (errno != EEXIST) {
+            kvm_say("KVM, vCPU %u: KVM_INTERRUPT: %s", v->id, g_strerror(errno));
+            return false;
+        }
+        e->held = vector; /* the last one came when KVM_RUN returned at once */
+    }
+    if (e->held >= 0 || vcpu_pending(v) & VCPU_REQ_INTR) {
         e->run->request_interrupt_window = 1;
     }
-    return kvm_call(e->fd, KVM_INTERRUPT, &irq) >= 0;
+    return true;
 }
 
 /* ---- the run loop ---- */
@@ -387,7 +414,7 @@ static bool load(struct vcpu *v)
     struct cpu *c = v->cpu;
     g_autoptr(GError) err = NULL;
 
-    if (v->apic) {
+    if (v->apic && !e->k->split) {
         machine_lock(v->m);
         e->run->cr8 = v->apic->get_tpr(v->apic_dev);
         machine_unlock(v->m);
@@ -408,7 +435,7 @@ static bool prepare(struct vcpu *v)
 {
     struct kvm_vcpu *e = v->engine;
 
-    if (!e->loaded && !load(v)) {
+    if (!kvm_irq_push(v->m) || (!e->loaded && !load(v))) {
         return false;
     }
     if (e->tsc_clock != atomic_load(&v->m->clock_offset)) { /* virtual time has stood still */
@@ -459,6 +486,9 @@ static bool is_idle(struct vcpu *v)
 {
     struct cpu *c = v->cpu;
 
+    if (((struct kvm_vcpu *)v->engine)->k->split) {
+        return false; /* the kernel waits */
+    }
     if (c->halted && (can_interrupt(v) || vcpu_pending(v) & VCPU_REQ_NMI)) {
         c->halted = false;
     }
@@ -493,18 +523,22 @@ static enum vcpu_exit run_loop(struct vcpu *v)
 
 enum vcpu_exit kvm_vcpu_run(struct vcpu *v)
 {
-    enum vcpu_exit exit = run_loop(v);
+    enum vcpu_exit exit;
 
-    return exit == VCPU_EXIT_ERROR || finish(v) ? exit : VCPU_EXIT_ERROR;
+    kvm_irq_begin(v);
+    exit = run_loop(v);
+    exit = exit == VCPU_EXIT_ERROR || finish(v) ? exit : VCPU_EXIT_ERROR;
+    kvm_irq_end(v);
+    return exit;
 }
 
 void kvm_vcpu_json(struct vcpu *v, GString *out)
 {
     static const char *const name[KVM_COUNTS] = {
-        [KVM_COUNT_PORT] = "port",     [KVM_COUNT_MMIO] = "mmio",   [KVM_COUNT_HALT] = "halt",
-        [KVM_COUNT_RDMSR] = "rdmsr",   [KVM_COUNT_WRMSR] = "wrmsr", [KVM_COUNT_TPR] = "tpr",
-        [KVM_COUNT_WINDOW] = "window", [KVM_COUNT_KICK] = "kick",   [KVM_COUNT_DEBUG] = "debug",
-        [KVM_COUNT_OTHER] = "other"};
+        [KVM_COUNT_PORT] = "port",   [KVM_COUNT_MMIO] = "mmio",     [KVM_COUNT_HALT] = "halt",
+        [KVM_COUNT_RDMSR] = "rdmsr", [KVM_COUNT_WRMSR] = "wrmsr",   [KVM_COUNT_TPR] = "tpr",
+        [KVM_COUNT_EOI] = "eoi",     [KVM_COUNT_WINDOW] = "window", [KVM_COUNT_KICK] = "kick",
+        [KVM_COUNT_DEBUG] = "debug", [KVM_COUNT_OTHER] = "other"};
     const struct kvm_vcpu *e = v->engine;
 
     g_string_append_printf(out, ", \"guest_ns\": %" G_GINT64_FORMAT ", \"kvm_exits\": {",

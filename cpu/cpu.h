@@ -489,6 +489,10 @@ enum { CPU_TSC_KHZ = 1000000 };
 uint64_t cpu_tsc(struct cpu *c);
 /* The ticks alone that have passed at `ns` of virtual time. */
 uint64_t cpu_tsc_ticks(const struct cpu *c, int64_t ns);
+/* A deadline as the guest gives it, in counts of its TSC, and as the APIC keeps it, in ns of
+ * virtual time; 0 is none in both. */
+uint64_t cpu_deadline_to_tsc(const struct cpu *c, uint64_t ns);
+uint64_t cpu_deadline_to_ns(const struct cpu *c, uint64_t val);
 
 /* --- exceptions (cpu/excp.c) --- */
 

@@ -278,9 +278,7 @@ static bool apic_enabled(struct cpu *c)
 
     if (c->v->apic) {
         cpu_outside(c, OUTSIDE_APIC);
-        machine_lock(c->v->m);
         on = c->v->apic->get_base(c->v->apic_dev) & BIT(11);
-        machine_unlock(c->v->m);
     }
     return on;
 }
@@ -403,7 +401,7 @@ static void leaf_d(const struct cpu *c, uint32_t sub, uint32_t out[4])
 }
 
 /* Feeds the APIC timer too. */
-#define CRYSTAL_KHZ 100000u
+#define CRYSTAL_KHZ 1000000u
 
 /*
  * The TSC's rate as a multiple of the crystal's: the fraction that is nearest.  Its numerator times

@@ -80,9 +80,7 @@ static bool apic_base_get(struct cpu *c, uint64_t *val)
         return false;
     }
     cpu_outside(c, OUTSIDE_APIC);
-    machine_lock(c->v->m);
     *val = c->v->apic->get_base(c->v->apic_dev);
-    machine_unlock(c->v->m);
     return true;
 }
 
@@ -116,24 +114,33 @@ static bool apic_msr(struct cpu *c, uint32_t msr, uint64_t *val, bool write)
 
 /* The APIC keeps the deadline in virtual nanoseconds; the guest's TSC counts those from elsewhere.
  */
+uint64_t cpu_deadline_to_tsc(const struct cpu *c, uint64_t ns)
+{
+    return ns ? cpu_tsc_ticks(c, (int64_t)ns) + c->tsc_offset : 0;
+}
+
+uint64_t cpu_deadline_to_ns(const struct cpu *c, uint64_t val)
+{
+    __int128 at = (__int128)val - (int64_t)c->tsc_offset;
+
+    if (at > 0 && at <= INT64_MAX && c->tsc_khz != CPU_TSC_KHZ) {
+        at = (at * CPU_TSC_KHZ + c->tsc_khz - 1) / c->tsc_khz; /* not before, see clock.h */
+    }
+    return !val ? 0 : at <= 0 ? 1 : at > INT64_MAX ? INT64_MAX : (uint64_t)at;
+}
+
 static bool tsc_deadline_get(struct cpu *c, uint64_t *val)
 {
     if (!apic_msr(c, MSR_TSC_DEADLINE, val, false)) {
         return false;
     }
-    *val = *val ? cpu_tsc_ticks(c, (int64_t)*val) + c->tsc_offset : 0;
+    *val = cpu_deadline_to_tsc(c, *val);
     return true;
 }
 
 static bool tsc_deadline_set(struct cpu *c, uint64_t val)
 {
-    __int128 at = (__int128)val - (int64_t)c->tsc_offset;
-    uint64_t ns;
-
-    if (at > 0 && at <= INT64_MAX && c->tsc_khz != CPU_TSC_KHZ) {
-        at = (at * CPU_TSC_KHZ + c->tsc_khz - 1) / c->tsc_khz; /* not before, see clock.h */
-    }
-    ns = !val ? 0 : at <= 0 ? 1 : at > INT64_MAX ? INT64_MAX : (uint64_t)at;
+    uint64_t ns = cpu_deadline_to_ns(c, val);
 
     return apic_msr(c, MSR_TSC_DEADLINE, &ns, true);
 }

@@ -5,6 +5,11 @@
  * says.  Polarity is stored only: every sink of ours is active high, and guests program what the
  * ACPI tables say.
  *
+ * Where an accelerator has local APICs of its own it is told which messages' ends are wanted
+ * (accel_ops.apic_routes): those of level-triggered pins, and those of edge-triggered pins whose
+ * device asks whether its last interrupt was taken (the timers that make up for lost time), which
+ * go out marked as level for that.
+ *
  * Not modelled: the arbitration id, delivery status (messages arrive at once), SMI.
  */
 #include "hw/ioapic.h"
@@ -30,7 +35,10 @@ struct ioapic {
         uint8_t select, id, hole[2];
     } s;
     struct region region;
+    /* Edge-triggered pins: whose device wants to know; whose last message has not been ended. */
+    uint32_t watched, waiting;
 };
+static_assert(IOAPIC_PINS <= APIC_ROUTES, "a route each");
 
 static const struct state_field ioapic_state[] = {
     STATE_ARRAY(struct ioapic, s.redir, .reset = REDIR_MASKED),
@@ -41,13 +49,51 @@ static const struct state_field ioapic_state[] = {
     STATE_END,
 };
 
+static bool redir_is_fixed(uint64_t e)
+{
+    unsigned mode = e >> 8 & 7;
+
+    return mode == LAPIC_FIXED || mode == LAPIC_LOWEST;
+}
+
+/* Whether the end of a pin's message is wanted. */
+static bool ioapic_wants_eoi(const struct ioapic *io, unsigned pin)
+{
+    uint64_t e = io->s.redir[pin];
+
+    return redir_is_fixed(e) && (e & REDIR_LEVEL || io->watched & BIT(pin));
+}
+
+static void ioapic_tell_routes(struct ioapic *io)
+{
+    const struct accel_ops *accel = io->dev.m->accel;
+    struct apic_message list[IOAPIC_PINS];
+    unsigned n = 0;
+
+    if (!accel || !accel->apic_routes) {
+        return;
+    }
+    for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {
+        uint64_t e = io->s.redir[pin];
+
+        if (ioapic_wants_eoi(io, pin)) {
+            list[n++] = lapic_message(e >> 56, e & REDIR_LOGICAL, e >> 8 & 7, e & 0xff, true);
+        }
+    }
+    accel->apic_routes(io->dev.m, list, n);
+}
+
 /* Send the message of a pin's entry. */
 static bool ioapic_send(struct ioapic *io, unsigned pin)
 {
+    bool away = atomic_load(&io->dev.m->apics_away);
     uint64_t e = io->s.redir[pin];
+    bool watch = away && !(e & REDIR_LEVEL) && ioapic_wants_eoi(io, pin);
+
     trace(io, TR_IRQ, "pin %u sends %#x", pin, (unsigned)(e & 0xff));
+    io->waiting = watch ? io->waiting | BIT(pin) : io->waiting & ~BIT(pin);
     return lapic_deliver(io->dev.m, e >> 56, e & REDIR_LOGICAL, e >> 8 & 7, e & 0xff,
-                         e & REDIR_LEVEL);
+                         watch || e & REDIR_LEVEL);
 }
 
 /* A level-triggered pin: send while the line is high and the last message was ended. */
@@ -85,17 +131,31 @@ void ioapic_set_irq(void *dev, int pin, bool level)
 
 bool ioapic_is_waiting(struct device *dev, int pin)
 {
-    uint64_t e = ((struct ioapic *)dev)->s.redir[pin];
-    unsigned mode = e >> 8 & 7;
-    return !(e & (REDIR_MASKED | REDIR_LEVEL)) && (mode == LAPIC_FIXED || mode == LAPIC_LOWEST) &&
-           lapic_is_waiting(dev->m, e >> 56, e & REDIR_LOGICAL, e & 0xff);
+    struct ioapic *io = (struct ioapic *)dev;
+    uint64_t e = io->s.redir[pin];
+
+    if (e & (REDIR_MASKED | REDIR_LEVEL) || !redir_is_fixed(e)) {
+        return false;
+    }
+    if (atomic_load(&dev->m->apics_away)) {
+        if (!(io->watched & BIT(pin))) {
+            io->watched |= BIT(pin);
+            ioapic_tell_routes(io);
+        }
+        return io->waiting & BIT(pin);
+    }
+    return lapic_is_waiting(dev->m, e >> 56, e & REDIR_LOGICAL, e & 0xff);
 }
 
 static void ioapic_end(struct ioapic *io, uint8_t vector)
 {
     for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {
         uint64_t *e = &io->s.redir[pin];
-        if ((*e & 0xff) == vector && (*e & REDIR_REMOTE_IRR)) {
+        if ((*e & 0xff) != vector) {
+            continue;
+        }
+        io->waiting &= ~BIT(pin);
+        if (*e & REDIR_REMOTE_IRR) {
             *e &= ~(uint64_t)REDIR_REMOTE_IRR;
             ioapic_service(io, pin);
         }
@@ -140,14 +200,17 @@ static void ioapic_write_reg(struct ioapic *io, uint32_t val)
         return;
     }
     uint64_t *e = &io->s.redir[pin];
+    io->waiting &= ~BIT(pin);
     if (reg & 1) {
         *e = (*e & 0xffffffff) | (uint64_t)(val & 0xff000000) << 32;
+        ioapic_tell_routes(io);
         return;
     }
     *e = (*e & ~(uint64_t)REDIR_WRITABLE) | (val & REDIR_WRITABLE);
     if (!(*e & REDIR_LEVEL)) {
         *e &= ~(uint64_t)REDIR_REMOTE_IRR; /* a turn to edge and back is how old drivers reset it */
     }
+    ioapic_tell_routes(io);
     ioapic_service(io, pin);
 }
 
@@ -219,7 +282,21 @@ static bool ioapic_attach(struct device *dev, GError **err)
     (void)err;
     region_init_mmio(&io->region, "ioapic", dev, &ioapic_mmio, PAGE_BYTES);
     region_add(dev->m, &io->region, IOAPIC_BASE, IOAPIC_PRIORITY);
+    dev->m->apic_eoi = ioapic_eoi;
     return true;
+}
+
+static void ioapic_reset(struct device *dev)
+{
+    struct ioapic *io = (struct ioapic *)dev;
+
+    io->watched = io->waiting = 0;
+    ioapic_tell_routes(io);
+}
+
+static void ioapic_loaded(struct device *dev)
+{
+    ioapic_tell_routes((struct ioapic *)dev);
 }
 
 const struct device_ops ioapic_ops = {
@@ -228,5 +305,7 @@ const struct device_ops ioapic_ops = {
     DEVICE_STATE(struct ioapic),
     .state = ioapic_state,
     .attach = ioapic_attach,
+    .reset = ioapic_reset,
+    .loaded = ioapic_loaded,
     .info = ioapic_info,
 };

@@ -5,12 +5,15 @@
  * APIC bus: messages are delivered at once, so delivery status bits always read 0 and arbitration
  * never happens.
  *
- * The timer counts 100 MHz (LAPIC_BUS_HZ); its registers are computed from virtual time, a core
- * timer runs only while an interrupt can come of it.  TSC deadlines are virtual nanoseconds.
+ * The timer counts 1 GHz (LAPIC_BUS_HZ); its registers are computed from virtual time, a core timer
+ * runs only while an interrupt can come of it.  TSC deadlines are virtual nanoseconds.
  *
  * After reset the boot processor's LINT0 is an unmasked ExtINT ("virtual wire mode", Intel MP
  * specification 3.6.2.2) as its firmware would set it up, so that the 8259 works for software that
  * never heard of the APIC.
+ *
+ * While an accelerator has the state (lapic_away.c), an NMI pin gets through whatever its entry
+ * says, and LINT0 is an ExtINT.
  *
  * Not modelled: SMI, CMCI and remote read; performance and thermal interrupts never come;
  * lowest-priority arbitration beyond the processor priority; register pages at different addresses.
@@ -94,6 +97,10 @@ bool lapic_passes_extint(struct device *dev)
 {
     const struct lapic *l = (const struct lapic *)dev;
     uint32_t lvt = l->s.lvt[LVT_LINT0];
+
+    if (atomic_load(&dev->m->apics_away)) { /* as it shows */
+        return l->extint_taken && clock_now(dev->m) - l->extint_at < NS_PER_SEC;
+    }
     /* With the APIC off the pin is INTR. */
     return !lapic_is_on(l) || (!(lvt & LVT_MASKED) && (lvt >> 8 & 7) == LAPIC_EXTINT);
 }
@@ -106,7 +113,12 @@ static bool lapic_has_extint(struct lapic *l)
 
 void lapic_update(struct lapic *l)
 {
-    if (l->vcpu) {
+    if (!l->vcpu) {
+        return;
+    }
+    if (atomic_load(&l->dev.m->apics_away)) { /* whether it gets through is the engine's business */
+        vcpu_intr(l->vcpu, l->s.extint || l->s.lint[0]);
+    } else {
         vcpu_intr(l->vcpu, lapic_has_extint(l) || (lapic_is_on(l) && lapic_pending(l) >= 0));
     }
 }
@@ -165,7 +177,11 @@ void lapic_set_lint(struct lapic *l, unsigned n, bool level)
     uint32_t *lvt = &l->s.lvt[LVT_LINT0 + n];
 
     l->s.lint[n] = level;
-    if (!lapic_is_on(l)) {
+    if (atomic_load(&l->dev.m->apics_away)) {
+        if (n == 1 && rise && l->vcpu) {
+            vcpu_nmi(l->vcpu);
+        }
+    } else if (!lapic_is_on(l)) {
         if (n == 1 && rise && l->vcpu) {
             vcpu_nmi(l->vcpu); /* the pin is NMI then */
         }
@@ -214,13 +230,16 @@ void lapic_eoi(struct lapic *l)
 static int lapic_ack(struct device *dev)
 {
     struct lapic *l = (struct lapic *)dev;
-    int v = lapic_is_on(l) ? lapic_pending(l) : -1;
+    bool away = atomic_load(&dev->m->apics_away);
+    int v = lapic_is_on(l) && !away ? lapic_pending(l) : -1;
 
     if (v >= 0) {
         bit_put(l->s.irr, v, false);
         bit_put(l->s.isr, v, true);
-    } else if (lapic_has_extint(l) && dev->m->intack) {
+    } else if ((away ? l->s.extint || l->s.lint[0] : lapic_has_extint(l)) && dev->m->intack) {
         l->s.extint = false;
+        l->extint_taken = true;
+        l->extint_at = clock_now(dev->m);
         v = dev->m->intack(dev->m);
     }
     trace(dev, TR_IRQ, "delivers %#x", v);
@@ -279,7 +298,7 @@ static bool lapic_take(struct lapic *l, unsigned mode, uint8_t vector, bool leve
     case LAPIC_LOWEST:
         return lapic_accept(l, vector, level);
     case LAPIC_EXTINT:
-        l->s.extint = lapic_is_on(l);
+        l->s.extint = lapic_is_on(l) || atomic_load(&l->dev.m->apics_away);
         lapic_update(l);
         return true;
     default:
@@ -303,12 +322,26 @@ static bool lapic_take(struct lapic *l, unsigned mode, uint8_t vector, bool leve
     }
 }
 
+struct apic_message lapic_message(uint8_t dest, bool logical, unsigned mode, uint8_t vector,
+                                  bool level)
+{
+    return (struct apic_message){
+        .addr = MSI_BASE | (uint32_t)dest << 12 | (logical ? BIT(2) : 0),
+        .data = vector | mode << 8 | (level ? BIT(14) | BIT(15) : 0),
+    };
+}
+
 static bool lapic_route(struct machine *m, uint32_t dest, bool logical, unsigned mode,
                         uint8_t vector, bool level)
 {
     struct lapic *l, *best = NULL;
     bool taken = false;
 
+    if (atomic_load(&m->apics_away) && mode != LAPIC_EXTINT) {
+        const struct apic_message msg = lapic_message((uint8_t)dest, logical, mode, vector, level);
+
+        return m->accel->apic_message(m, &msg); /* ExtINT is ours in any case: the 8259 is */
+    }
     for (unsigned i = 0; (l = lapic_next(m, &i));) {
         if (!lapic_is_target(l, dest, logical)) {
             continue;
@@ -333,6 +366,10 @@ bool lapic_is_waiting(struct machine *m, uint8_t dest, bool logical, uint8_t vec
 {
     struct lapic *l;
     bool waits = false;
+
+    if (atomic_load(&m->apics_away)) {
+        return false; /* nobody can say, without asking the guest out */
+    }
 
     for (unsigned i = 0; (l = lapic_next(m, &i));) {
         waits |= lapic_is_target(l, lapic_wide(dest), logical) && bit_test(l->s.irr, vector);
@@ -409,7 +446,7 @@ static void lapic_init(struct device *dev)
  * The register page follows the base of APIC 0, and is there while any processor uses it: one that
  * has gone to x2APIC mode must not take it from the others.
  */
-static void lapic_place(struct lapic *l)
+void lapic_place(struct lapic *l)
 {
     struct machine *m = l->dev.m;
     struct lapic *first = NULL, *each;
@@ -466,6 +503,11 @@ static void lapic_set_tpr(struct device *dev, uint8_t cr8)
     lapic_update(l);
 }
 
+static void lapic_update_pin(struct device *dev)
+{
+    lapic_update((struct lapic *)dev);
+}
+
 const struct apic_ops lapic_apic_ops = {
     .ack = lapic_ack,
     .get_base = lapic_get_base,
@@ -475,6 +517,9 @@ const struct apic_ops lapic_apic_ops = {
     .msr_read = lapic_msr_read,
     .msr_write = lapic_msr_write,
     .init = lapic_init,
+    .save = lapic_save,
+    .load = lapic_load,
+    .update = lapic_update_pin,
 };
 
 /* ---- device ---- */

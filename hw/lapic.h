@@ -8,8 +8,11 @@
  * The device binds itself to m->vcpus[id] (sets .apic and .apic_dev) at reset, or earlier through
  * lapic_bind.  The one with id 0 puts the register page at 0xfee00000.  ExtINT asks m->intack.
  *
- * The timer counts a bus clock of LAPIC_BUS_HZ; TSC deadlines are virtual nanoseconds (the TSC runs
- * at 1 GHz).
+ * The timer counts a bus clock of LAPIC_BUS_HZ (Linux's KVM has no other); TSC deadlines are
+ * virtual nanoseconds (the TSC runs at 1 GHz).
+ *
+ * An accelerator may have the APICs' state for itself (machine.apics_away): messages then go to it,
+ * and what remains here is the levels of the pins and the 8259's way to the processor.
  *
  * Not modelled: see hw/lapic.c.
  */
@@ -18,7 +21,7 @@
 
 #include "hw/core/machine.h"
 
-#define LAPIC_BUS_HZ       100000000u
+#define LAPIC_BUS_HZ       1000000000u
 #define LAPIC_DEFAULT_BASE 0xfee00000u
 /* Above RAM and ROM: the page is the processor's own. */
 #define LAPIC_PRIORITY 100
@@ -60,6 +63,9 @@ bool lapic_deliver(struct machine *m, uint8_t dest, bool logical, unsigned mode,
 bool lapic_is_waiting(struct machine *m, uint8_t dest, bool logical, uint8_t vector);
 /* Whether the 8259's requests get through to the processor, as LINT0 stands.  Lock held. */
 bool lapic_passes_extint(struct device *dev);
+/* Such a message as a write to memory. */
+struct apic_message lapic_message(uint8_t dest, bool logical, unsigned mode, uint8_t vector,
+                                  bool level);
 /* An MSI: the write `data` to `addr` (0xfeexxxxx).  A bus master's DMA there ends here as well. */
 bool lapic_deliver_msi(struct machine *m, uint64_t addr, uint32_t data);
 

@@ -54,6 +54,11 @@ void lapic_info(struct device *dev, GString *out)
 {
     const struct lapic *l = (const struct lapic *)dev;
 
+    if (atomic_load(&dev->m->apics_away)) {
+        machine_exclusive_begin(dev->m);
+        dev->m->accel->apics_pull(dev->m);
+        machine_exclusive_end(dev->m);
+    }
     g_string_append_printf(out, "%s: ID %u, base %" G_GINT64_MODIFIER "x, %s%s%s\n", dev->name,
                            (unsigned)l->id, (uint64_t)(l->s.base & BASE_ADDRESS),
                            !lapic_is_on(l)  ? "off"

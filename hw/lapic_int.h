@@ -74,6 +74,9 @@ struct lapic {
     struct region region, messages; /* APIC 0 only */
     struct vcpu *vcpu;
     uint64_t id; /* property */
+    /* While the state is away: whether, and when, the 8259 got through last. */
+    bool extint_taken;
+    int64_t extint_at;
 };
 
 static inline bool lapic_is_x2(const struct lapic *l)
@@ -100,6 +103,8 @@ void lapic_local(struct lapic *l, unsigned n);
 void lapic_error(struct lapic *l, uint32_t bit);
 void lapic_set_lint(struct lapic *l, unsigned n, bool level);
 void lapic_eoi(struct lapic *l);
+/* Put the register page where it belongs. */
+void lapic_place(struct lapic *l);
 /* Send what ICR says. */
 void lapic_send(struct lapic *l);
 
@@ -107,6 +112,13 @@ void lapic_send(struct lapic *l);
 extern const struct mmio_ops lapic_mmio, lapic_messages;
 bool lapic_msr_read(struct device *dev, uint32_t msr, uint64_t *val);
 bool lapic_msr_write(struct device *dev, uint32_t msr, uint64_t val);
+
+/* What software reads; false: no such register. */
+bool lapic_read_reg(struct lapic *l, unsigned reg, uint32_t *val);
+
+/* lapic_away.c: apic_ops.save and load. */
+void lapic_save(struct device *dev, struct apic_state *to);
+void lapic_load(struct device *dev, const struct apic_state *from);
 
 /* lapic_info.c: device_ops.info. */
 void lapic_info(struct device *dev, GString *out);
@@ -121,5 +133,7 @@ void lapic_write_initial(struct lapic *l, uint32_t val);
 void lapic_write_divide(struct lapic *l, uint32_t val);
 void lapic_write_lvt_timer(struct lapic *l, uint32_t val);
 void lapic_write_tsc_deadline(struct lapic *l, uint64_t val);
+/* Go on from registers that are in place, with `current` left of the count. */
+void lapic_timer_resume(struct lapic *l, uint32_t current);
 
 #endif

@@ -13,7 +13,7 @@
 
 enum { SVR_WRITABLE = 0x1ff | SVR_NO_BROADCAST };
 
-static bool lapic_read_reg(struct lapic *l, unsigned reg, uint32_t *val)
+bool lapic_read_reg(struct lapic *l, unsigned reg, uint32_t *val)
 {
     switch (reg) {
     case REG_ID:
@@ -219,7 +219,7 @@ static void lapic_region_write(struct device *dev, uint64_t off, uint64_t val, u
 }
 
 /* A bus master's write.  To it the page of registers is not there. */
-static void lapic_message(struct device *dev, uint64_t pa, uint32_t data)
+static void lapic_take_message(struct device *dev, uint64_t pa, uint32_t data)
 {
     lapic_deliver_msi(dev->m, pa, data);
 }
@@ -228,13 +228,13 @@ const struct mmio_ops lapic_mmio = {
     .sizes = SIZE_1 | SIZE_2 | SIZE_4,
     .read = lapic_region_read,
     .write = lapic_region_write,
-    .message = lapic_message,
+    .message = lapic_take_message,
 };
 
 /* A processor's stores to the rest of the range go nowhere. */
 const struct mmio_ops lapic_messages = {
     .sizes = SIZE_ANY,
-    .message = lapic_message,
+    .message = lapic_take_message,
 };
 
 bool lapic_msr_read(struct device *dev, uint32_t msr, uint64_t *val)

@@ -182,6 +182,17 @@ void lapic_write_lvt_timer(struct lapic *l, uint32_t val)
     lapic_arm(l, now);
 }
 
+void lapic_timer_resume(struct lapic *l, uint32_t current)
+{
+    uint64_t now = lapic_now(l);
+
+    l->s.fired = 0;
+    l->s.counting = current && current <= l->s.initial && !(l->s.lvt[LVT_TIMER] & LVT_DEADLINE);
+    l->s.count_start =
+        l->s.counting ? now - (uint64_t)(l->s.initial - current) * lapic_tick_ns(l) : 0;
+    lapic_arm(l, now);
+}
+
 void lapic_write_tsc_deadline(struct lapic *l, uint64_t val)
 {
     uint64_t now = lapic_timer_settle(l);

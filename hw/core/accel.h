@@ -15,6 +15,14 @@ struct machine;
 struct vcpu;
 struct ram;
 
+/* A bus master's write that is an interrupt: address 0xfeexxxxx. */
+struct apic_message {
+    uint64_t addr;
+    uint32_t data;
+};
+/* An I/O APIC's inputs: how many messages apic_routes takes at most. */
+#define APIC_ROUTES 24
+
 /* Why vcpu_run returned. */
 enum vcpu_exit {
     VCPU_EXIT_REQUEST,  /* a request bit the engine does not serve itself is pending (PARK, STOP) */
@@ -49,6 +57,17 @@ struct accel_ops {
     /* Note in a block's page flags what the guest wrote where the engine itself keeps record (may
      * be NULL: it notes it at once).  Lock held. */
     void (*dirty_pull)(struct machine *m, struct ram *ram);
+    /*
+     * Of an engine with local APICs of its own (else NULL), which takes the devices' state when it
+     * runs the guest, and machine.apics_away with it.  Lock held.
+     *
+     * apic_message: deliver one; apics_away is set.  apic_routes: the level-triggered messages that
+     * machine.apic_eoi is wanted for, all of them; any time.  apics_pull: the devices have the
+     * state again; vCPUs out of guest code.
+     */
+    bool (*apic_message)(struct machine *m, const struct apic_message *msg);
+    void (*apic_routes)(struct machine *m, const struct apic_message *list, unsigned n);
+    void (*apics_pull)(struct machine *m);
     /* What an engine that translates has to say of itself: lines for people, and members for the
        vCPU's JSON object, each with ", " before it.  vCPU not running (may be NULL). */
     void (*print_info)(struct vcpu *v, GString *out);

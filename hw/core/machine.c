@@ -430,7 +430,8 @@ void machine_reset(struct machine *m)
 {
     machine_assert_locked(m);
     m->reset_at = clock_now(m);
-    m->block_epoch++; /* what is under way ends without a word to the devices */
+    atomic_store(&m->apics_away, false); /* an accelerator's are of no use any more */
+    m->block_epoch++;                    /* what is under way ends without a word to the devices */
     block_drain(m);
     aspace_begin(m);
     for (unsigned i = 0; i < m->devices->len; i++) {

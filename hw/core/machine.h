@@ -96,6 +96,12 @@ struct machine {
      * board. */
     int (*intack)(struct machine *m);
     GCond parked_cond; /* a vCPU parked or left the machine lock; see machine_exclusive_begin */
+    /* The local APICs' state is the accelerator's, and what the devices have is old.  Written with
+     * the lock held. */
+    _Atomic bool apics_away;
+    /* An APIC of the accelerator's ended a level-triggered vector; set by the I/O APIC.  Lock held.
+     */
+    void (*apic_eoi)(struct machine *m, uint8_t vector);
     unsigned exclusive_depth; /* sections begun (waiting or inside) and not ended */
     bool paused;              /* machine_pause: vCPUs stay parked, time stands still */
     bool fault_shown;         /* a triple fault was reported already */

@@ -32,13 +32,26 @@ enum {
 };
 
 /*
- * What the CPU asks of its local APIC.  `dev` is the APIC.  All are called with the lock held.
+ * The state of a local APIC as software sees it, on its way to an engine that has APICs of its own,
+ * and back.
+ */
+struct apic_state {
+    uint64_t base;         /* IA32_APIC_BASE */
+    uint64_t tsc_deadline; /* ns of virtual time; 0: none */
+    /* The page of registers: 4 bytes at every 16; the APIC id in bits 31..24 in both modes; of the
+     * timer's count what is left. */
+    uint8_t regs[0x400];
+};
+
+/*
+ * What the CPU asks of its local APIC.  `dev` is the APIC.  All are called with the lock held;
+ * while machine.apics_away only ack and update are.
  */
 struct apic_ops {
     /* The vector to deliver now, acknowledged (INTA cycle, ISR set; ExtINT asks the 8259); -1:
      * nothing after all. */
     int (*ack)(struct device *dev);
-    uint64_t (*get_base)(struct device *dev);           /* IA32_APIC_BASE */
+    uint64_t (*get_base)(struct device *dev); /* IA32_APIC_BASE; its own CPU needs no lock */
     bool (*set_base)(struct device *dev, uint64_t val); /* false: #GP */
     uint8_t (*get_tpr)(struct device *dev);             /* CR8: TPR bits 7..4, as 0..15 */
     void (*set_tpr)(struct device *dev, uint8_t cr8);
@@ -46,6 +59,11 @@ struct apic_ops {
                      uint64_t *val); /* x2APIC 0x800..0x83f, TSC deadline */
     bool (*msr_write)(struct device *dev, uint32_t msr, uint64_t val); /* false: #GP */
     void (*init)(struct device *dev); /* INIT: back to power-on state but for ID and base */
+    /* Give the state away: the device's timer stops.  Take it back.  The caller sets
+     * machine.apics_away, which is for all APICs of a machine. */
+    void (*save)(struct device *dev, struct apic_state *to);
+    void (*load)(struct device *dev, const struct apic_state *from);
+    void (*update)(struct device *dev); /* the interrupt pin, after a change of apics_away */
 };
 
 /* The general registers, in the order of their encoding. */

@@ -45,7 +45,7 @@ Test(accel, auto_is_kvm_where_it_runs_everything_else_the_translator)
     cr_expect_eq(choose_by("auto", true, "jit: "), &accel_jit);
     cr_expect_eq(choose("interp", "as asked"), &accel_interp);
     cr_expect_eq(choose("jit", "as asked"), &accel_jit);
-    refuse("warp", CANDELA_ERROR_CONFIG, "auto, kvm, jit, interp");
+    refuse("warp", CANDELA_ERROR_CONFIG, "auto, kvm, kvm-user-apic, jit, interp");
 }
 
 /* No more files may be opened: no memory can be had that is mapped twice. */

@@ -109,11 +109,12 @@ static struct gui_widget *widget_new(struct gui *g, struct gui_widget *parent,
     return w;
 }
 
-struct gui_widget *gui_make(struct gui_widget *box, const struct gui_class *class, const char *text,
-                            gui_fn *fn, void *of)
+struct gui_widget *gui_make(struct gui_widget *box, const struct gui_class *class,
+                            enum gui_icon icon, const char *text, gui_fn *fn, void *of)
 {
     struct gui_widget *w = widget_new(box->gui, box, NULL, class, text);
 
+    w->icon = (int)icon;
     w->fn = fn;
     w->of = of;
     return w;
@@ -156,7 +157,8 @@ static void widget_free(struct gui_widget *w)
 static void forget(struct gui_widget *w, struct gui_widget *top)
 {
     struct gui *g = w->gui;
-    struct gui_widget **holders[] = {&g->hover, &g->active, &g->tip, &g->tip_of, &top->focus};
+    struct gui_widget **holders[] = {&g->hover,  &g->active,  &g->tip,
+                                     &g->tip_of, &top->focus, &w->parent->focus};
 
     w->removed = true;
     if (g->menu_of == w) {
@@ -242,7 +244,7 @@ bool gui_is_focused(const struct gui_widget *w)
 
 bool gui_covers(const struct gui_widget *w)
 {
-    while (w && !w->class->paint && !gui_style(w)->ground) {
+    while (w && w->class->layout && !gui_style(w)->ground) {
         w = w->parent;
     }
     return w;
@@ -311,30 +313,52 @@ const char *gui_text(const struct gui_widget *w)
     return w->text;
 }
 
-void gui_set_icon(struct gui_widget *w, enum gui_icon icon)
+static void set(struct gui_widget *w, int *field, int value)
 {
-    if (w->icon != icon) {
-        w->icon = icon;
+    if (*field != value) {
+        gui_damage(w);
+        *field = value;
         gui_damage(w);
         gui_relayout(w->gui);
     }
+}
+
+void gui_set_icon(struct gui_widget *w, enum gui_icon icon)
+{
+    set(w, &w->icon, (int)icon);
 }
 
 void gui_set_light(struct gui_widget *w, enum gui_light light)
 {
     if (w->light != light) {
         w->light = light;
-        gui_damage(w);
+        gui_damage(w); /* that is all: it blinks */
     }
 }
 
 void gui_set_look(struct gui_widget *w, enum gui_look look)
 {
-    if (w->look != look) {
-        w->look = look;
-        gui_damage(w);
-        gui_relayout(w->gui);
-    }
+    set(w, &w->look, (int)look);
+}
+
+void gui_set_enabled(struct gui_widget *w, bool on)
+{
+    set(w, &w->disabled, !on);
+}
+
+void gui_show(struct gui_widget *w, bool on)
+{
+    set(w, &w->hidden, !on);
+}
+
+void gui_set_grow(struct gui_widget *w, bool on)
+{
+    set(w, &w->grow, on);
+}
+
+bool gui_is_shown(const struct gui_widget *w)
+{
+    return !w->hidden;
 }
 
 void gui_set_tip(struct gui_widget *w, const char *tip)
@@ -346,35 +370,6 @@ void gui_set_tip(struct gui_widget *w, const char *tip)
         g_free(w->tip);
         w->tip = tip ? gui_clean(tip) : NULL;
     }
-}
-
-void gui_set_enabled(struct gui_widget *w, bool on)
-{
-    if (w->disabled == on) {
-        w->disabled = !on;
-        gui_damage(w);
-    }
-}
-
-void gui_show(struct gui_widget *w, bool on)
-{
-    if (w->hidden == on) {
-        gui_damage(w);
-        w->hidden = !on;
-        gui_damage(w);
-        gui_relayout(w->gui);
-    }
-}
-
-bool gui_is_shown(const struct gui_widget *w)
-{
-    return !w->hidden;
-}
-
-void gui_set_grow(struct gui_widget *w, bool on)
-{
-    w->grow = on;
-    gui_relayout(w->gui);
 }
 
 void gui_set_min(struct gui_widget *w, int width, int height)

@@ -142,6 +142,8 @@ enum gui_icon {
     GUI_ICON_UP,
     GUI_ICON_MENU,
     GUI_ICON_TICK,
+    GUI_ICON_UNCHECKED,
+    GUI_ICON_CHECKED,
     GUI_ICON_DOWN,
     GUI_ICON_RIGHT,
     GUI_ICON_CANDLE, /* the logo, in colours */

@@ -10,7 +10,9 @@ enum { SCROLL_STEP = 48, SCROLL_BAR = 10, THUMB_LEAST = 20, BAR_EDGE = 4 };
 
 struct gui_size gui_measure(struct gui_widget *w, int width)
 {
-    struct gui_size s = w->class->measure(w, width);
+    struct gui_size s = (w->class->measure  ? w->class->measure
+                         : w->class->layout ? gui_box_measure
+                                            : gui_item_measure)(w, width);
 
     return (struct gui_size){MAX(s.w, w->min_w), MAX(s.h, w->min_h)};
 }
@@ -217,11 +219,11 @@ bool gui_scroll_event(struct gui_widget *w, const struct gui_event *ev)
 }
 
 const struct gui_class gui_box_class = {
-    .role = "box", .measure = gui_box_measure, .layout = gui_box_layout, .event = gui_scroll_event};
+    .role = "box", .layout = gui_box_layout, .event = gui_scroll_event};
 
 static struct gui_widget *box_new(struct gui_widget *in, bool horizontal, bool form)
 {
-    struct gui_widget *w = gui_make(in, &gui_box_class, NULL, NULL, NULL);
+    struct gui_widget *w = gui_make(in, &gui_box_class, GUI_NO_ICON, NULL, NULL, NULL);
 
     w->horizontal = horizontal;
     w->form = form;
@@ -242,4 +244,12 @@ struct gui_widget *gui_hbox(struct gui_widget *box)
 struct gui_widget *gui_form(struct gui_widget *box)
 {
     return box_new(box, false, true);
+}
+
+struct gui_widget *gui_space(struct gui_widget *box)
+{
+    struct gui_widget *w = gui_vbox(box);
+
+    w->grow = true;
+    return w;
 }

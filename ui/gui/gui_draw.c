@@ -41,7 +41,7 @@ static const struct gui_style styles[LOOKS] = {
 
 const struct gui_style *gui_style(const struct gui_widget *w)
 {
-    return &styles[w->look && !w->disabled ? w->look : w->class->look];
+    return &styles[w->look && !w->disabled ? w->look : (int)w->class->look];
 }
 
 enum gui_colour gui_ink(const struct gui_widget *w)
@@ -49,15 +49,12 @@ enum gui_colour gui_ink(const struct gui_widget *w)
     return w->disabled ? C_DIM : gui_style(w)->ink;
 }
 
-static void set_colour(cairo_t *cr, uint32_t rgba)
-{
-    cairo_set_source_rgba(cr, (rgba >> 24) / 255.0, (rgba >> 16 & 255) / 255.0,
-                          (rgba >> 8 & 255) / 255.0, (rgba & 255) / 255.0);
-}
-
 void gui_colour(cairo_t *cr, const struct gui *g, enum gui_colour c)
 {
-    set_colour(cr, colours[c][g->theme == GUI_DARK]);
+    uint32_t v = colours[c][g->theme == GUI_DARK];
+
+    cairo_set_source_rgba(cr, (v >> 24) / 255.0, (v >> 16 & 255) / 255.0, (v >> 8 & 255) / 255.0,
+                          (v & 255) / 255.0);
 }
 
 /* ---- Shapes ---- */
@@ -146,7 +143,7 @@ void gui_draw_light(cairo_t *cr, const struct gui *g, enum gui_light light, doub
     cairo_fill(cr);
 }
 
-void gui_draw_picture(cairo_t *cr, const struct gui *g, cairo_surface_t *picture, struct gui_rect r)
+void gui_draw_picture(cairo_t *cr, cairo_surface_t *picture, struct gui_rect r)
 {
     double w = cairo_image_surface_get_width(picture), h = cairo_image_surface_get_height(picture);
     double s = MIN(r.w / w, r.h / h);
@@ -159,7 +156,6 @@ void gui_draw_picture(cairo_t *cr, const struct gui *g, cairo_surface_t *picture
     cairo_set_source_surface(cr, picture, 0, 0);
     cairo_paint(cr);
     cairo_restore(cr);
-    gui_frame(cr, g, r, 4, 1, C_LINE);
 }
 
 /* ---- Icons ---- */
@@ -167,7 +163,8 @@ void gui_draw_picture(cairo_t *cr, const struct gui *g, cairo_surface_t *picture
 /*
  * On a grid of 24: M x y, L x y, C x y x y x y and Z as in SVG; O x y radius; R x y w h radius;
  * A x y radius from to (degrees, clockwise).  What stands there is drawn with a line at the end; F
- * fills it, and G y colour y colour too, with a gradient; H x y radius colour is a halo.
+ * fills it, K goes on in the colour of what is on that, and G y colour y colour too, with a
+ * gradient; H x y radius colour is a halo.
  */
 static const char *const icons[GUI_ICONS] = {
     [GUI_ICON_DISK] = "R 3 5 18 14 3 M 3 13.5 L 21 13.5 M 6.5 16.3 L 11 16.3 M 17 16.3 L 17.5 16.3",
@@ -205,6 +202,8 @@ static const char *const icons[GUI_ICONS] = {
     [GUI_ICON_UP] = "M 12 19 L 12 5 M 6 11 L 12 5 L 18 11",
     [GUI_ICON_MENU] = "M 4 7 L 20 7 M 4 12 L 20 12 M 4 17 L 20 17",
     [GUI_ICON_TICK] = "M 5.5 12.5 L 10 17 L 18 7",
+    [GUI_ICON_UNCHECKED] = "R 1 1 22 22 5",
+    [GUI_ICON_CHECKED] = "R 0 0 24 24 5 F K M 6 12.5 L 10.5 17 L 18 7.5",
     [GUI_ICON_DOWN] = "M 5 9 L 12 16 L 19 9",
     [GUI_ICON_RIGHT] = "M 9 5 L 16 12 L 9 19",
     /* The logo, a candle that burns: its glow, holder, wax, wick and flame. */
@@ -299,7 +298,11 @@ void gui_draw_icon(cairo_t *cr, const struct gui *g, enum gui_icon icon, struct 
         for (unsigned i = 0; *path == ' ' && !g_ascii_isupper(path[1]) && i < ARRAY_LEN(n); i++) {
             n[i] = g_ascii_strtod(path, (char **)&path);
         }
-        icon_path(cr, op, n);
+        if (op == 'K') {
+            gui_colour(cr, g, C_ON_ACCENT);
+        } else {
+            icon_path(cr, op, n);
+        }
         path += *path == ' ';
     }
     cairo_set_line_width(cr, 1.7);
@@ -380,7 +383,8 @@ uint32_t gui_mnemonic(const char *text)
     return g_unichar_tolower(letter);
 }
 
-PangoLayout *gui_text_layout(struct gui *g, enum gui_font font, const char *text, unsigned flags)
+PangoLayout *gui_text_layout(struct gui *g, enum gui_font font, const char *text, int width,
+                             unsigned flags)
 {
     PangoLayout *layout = pango_layout_new(g->pango);
     PangoAttrList *line = NULL;
@@ -393,6 +397,13 @@ PangoLayout *gui_text_layout(struct gui *g, enum gui_font font, const char *text
     if (line) {
         pango_layout_set_attributes(layout, g->by_keys ? line : NULL);
         pango_attr_list_unref(line);
+    }
+    if (width > 0) {
+        pango_layout_set_width(layout, width * PANGO_SCALE);
+        pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
+        pango_layout_set_ellipsize(layout,
+                                   flags & T_WRAP ? PANGO_ELLIPSIZE_NONE : PANGO_ELLIPSIZE_END);
+        pango_layout_set_alignment(layout, flags & T_RIGHT ? PANGO_ALIGN_RIGHT : PANGO_ALIGN_LEFT);
     }
     return layout;
 }
@@ -411,26 +422,10 @@ void gui_mark_text(PangoLayout *layout, const struct gui *g, int from, int to)
     pango_attr_list_unref(attrs);
 }
 
-/* At most so wide: wrapped, or cut. */
-static PangoLayout *layout_fit(struct gui *g, enum gui_font font, const char *text, int width,
-                               unsigned flags)
-{
-    PangoLayout *layout = gui_text_layout(g, font, text, flags);
-
-    if (width > 0) {
-        pango_layout_set_width(layout, width * PANGO_SCALE);
-        pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
-        pango_layout_set_ellipsize(layout,
-                                   flags & T_WRAP ? PANGO_ELLIPSIZE_NONE : PANGO_ELLIPSIZE_END);
-        pango_layout_set_alignment(layout, flags & T_RIGHT ? PANGO_ALIGN_RIGHT : PANGO_ALIGN_LEFT);
-    }
-    return layout;
-}
-
 struct gui_size gui_text_size(struct gui *g, enum gui_font font, const char *text, int width,
                               unsigned flags)
 {
-    PangoLayout *layout = layout_fit(g, font, text, width, flags);
+    PangoLayout *layout = gui_text_layout(g, font, text, width, flags);
     PangoRectangle r;
 
     pango_layout_get_extents(layout, NULL, &r);
@@ -445,7 +440,7 @@ void gui_draw_text(cairo_t *cr, struct gui *g, enum gui_font font, const char *t
     PangoRectangle size;
 
     if (text && *text && r.w > 0 && r.h > 0) {
-        layout = layout_fit(g, font, text, r.w, flags);
+        layout = gui_text_layout(g, font, text, r.w, flags);
         pango_layout_get_extents(layout, NULL, &size);
         gui_colour(cr, g, c);
         cairo_move_to(cr, r.x, r.y + MAX(0, round((r.h - (double)size.height / PANGO_SCALE) / 2)));

@@ -36,7 +36,7 @@ static int to_of(const struct gui_widget *w)
 
 static PangoLayout *layout_of(struct gui_widget *w)
 {
-    return gui_text_layout(w->gui, F_TEXT, w->text, 0);
+    return gui_text_layout(w->gui, F_TEXT, w->text, 0, 0);
 }
 
 /* The place `trailing` characters behind the one at `at`. */
@@ -212,24 +212,20 @@ static void spin_paint(struct gui_widget *w, cairo_t *cr)
 
 static bool entry_command(struct gui_widget *w, uint32_t letter)
 {
-    switch (letter) {
-    case 'a':
+    if (letter == 'a') {
         w->anchor = 0;
         caret_to(w, (int)strlen(w->text), true);
-        return true;
-    case 'x':
-    case 'c':
-        copy(w);
-        if (letter == 'x') {
-            replace(w, "");
-        }
-        return true;
-    case 'v':
-        paste(w);
-        return true;
-    default:
-        return false;
     }
+    if (letter == 'x' || letter == 'c') {
+        copy(w);
+    }
+    if (letter == 'x') {
+        replace(w, "");
+    }
+    if (letter == 'v') {
+        paste(w);
+    }
+    return letter && g_utf8_strchr("axcv", -1, letter);
 }
 
 /* Left or right; from a selection, to the end of it. */
@@ -260,13 +256,11 @@ static bool entry_key(struct gui_widget *w, const struct gui_event *ev)
         caret_to(w, ev->key == KEY_END ? (int)strlen(w->text) : 0, shift);
         return true;
     case KEY_BACKSPACE:
-        erase(w, -1, ctrl);
-        return true;
     case KEY_DELETE:
-        if (shift) {
+        if (shift && ev->key == KEY_DELETE) {
             return entry_command(w, 'x');
         }
-        erase(w, 1, ctrl);
+        erase(w, ev->key == KEY_DELETE ? 1 : -1, ctrl);
         return true;
     case KEY_INSERT:
         return entry_command(w, shift ? 'v' : ctrl ? 'c' : 0);
@@ -356,8 +350,8 @@ static void entry_paint(struct gui_widget *w, cairo_t *cr)
     if (is_number(w)) {
         spin_paint(w, cr);
     } else {
-        gui_draw_icon(cr, w->gui, w->icon, (struct gui_rect){w->r.x + w->r.w - 28, r.y, 20, r.h},
-                      16, C_DIM);
+        gui_draw_icon(cr, w->gui, (enum gui_icon)w->icon,
+                      (struct gui_rect){w->r.x + w->r.w - 28, r.y, 20, r.h}, 16, C_DIM);
         gui_draw_text(cr, w->gui, F_TEXT, *w->text ? NULL : w->note, r, C_DIM, 0);
     }
     cairo_save(cr);
@@ -377,7 +371,7 @@ static const struct gui_class spin_class = {.role = "number", .set = spin_set, E
 static struct gui_widget *entry_new(struct gui_widget *box, const struct gui_class *class,
                                     const char *note, gui_fn *fn, void *of)
 {
-    struct gui_widget *w = gui_make(box, class, NULL, fn, of);
+    struct gui_widget *w = gui_make(box, class, GUI_NO_ICON, NULL, fn, of);
 
     w->note = gui_clean(note);
     return w;

@@ -6,7 +6,7 @@
 
 struct gui *gui_new(const struct gui_host *host, enum gui_theme theme)
 {
-    static const struct gui_class screen_class = {.role = "screen"};
+    static const struct gui_class screen_class = {"screen", .layout = gui_screen_layout};
     struct gui *g = g_new0(struct gui, 1);
 
     g->host = host ? *host : (struct gui_host){0};
@@ -81,6 +81,8 @@ static void paint_tree(struct gui_widget *w, cairo_t *cr, struct gui_rect clip)
     }
     if (w->class->paint) {
         w->class->paint(w, cr);
+    } else if (!w->class->layout) {
+        gui_item_paint(w, cr);
     }
     for (struct gui_widget *c = w->first; c; c = c->next) {
         paint_tree(c, cr, clip);

@@ -75,15 +75,16 @@ enum {
     HOVERS = 64, /* shows where the pointer is, as what is clicked does */
 };
 
+/* What has no layout is an item, painted and measured as such; the others are boxes. */
 struct gui_class {
     const char *role;
     unsigned flags;
-    unsigned look;         /* while it is given none, or disabled */
-    int pad, icon, height; /* of items; see gui_item.c */
-    /* Natural size, in at most `width` units where that matters; 0: any. */
-    struct gui_size (*measure)(struct gui_widget *w, int width);
+    unsigned look;                        /* while it is given none, or disabled */
+    int pad, icon, height;                /* of items: at both sides; the icon's size; at least */
     void (*layout)(struct gui_widget *w); /* of what is in it */
     void (*paint)(struct gui_widget *w, cairo_t *cr);
+    /* Natural size, in at most `width` units where that matters; 0: any. */
+    struct gui_size (*measure)(struct gui_widget *w, int width);
     /* Places in units.  True: taken. */
     bool (*event)(struct gui_widget *w, const struct gui_event *ev);
     void (*click)(struct gui_widget *w); /* of the pointer, or Space */
@@ -105,8 +106,7 @@ struct gui_widget {
     char *sub, *tip; /* line below; or NULL */
     char *note;      /* at the right; an entry's hint; what was typed in a list; or NULL */
     cairo_surface_t *picture;
-    enum gui_icon icon;
-    unsigned look;
+    int icon, look, hidden, disabled, grow;
     enum gui_light light;
     enum gui_mark mark;
     int value, min, max, step;
@@ -114,15 +114,15 @@ struct gui_widget {
     int lead;            /* units for the picture, 0: as the icon needs */
     int offset, content; /* scrolling: units above the top (entries: at the left); of the whole */
     int caret, anchor;   /* entries: bytes; the selection is between them */
-    bool hidden, disabled, grow, horizontal, form, scroll, removed, dragging;
+    bool horizontal, form, scroll, removed, dragging;
     gui_fn *fn, *activate, *menu;
     bool (*on_key)(struct gui_widget *w, const struct gui_event *ev, void *of);
     void *of, *own; /* the caller's, the class's */
     void *data;     /* gui_own */
     GDestroyNotify data_free;
+    struct gui_widget *focus; /* on top: who has the keyboard; lists: the selected row */
     /* Of those on top: */
     enum gui_kind kind;
-    struct gui_widget *focus;
     struct gui_rect at; /* menus and tips: what they belong to */
     int64_t until;      /* toasts; 0: not shown yet; when something was typed in a list */
 };
@@ -150,8 +150,8 @@ struct gui_rect gui_inset(struct gui_rect r, int by);
 struct gui_rect gui_cut(struct gui_rect a, struct gui_rect b);
 /* The pixels it touches. */
 cairo_rectangle_int_t gui_device_rect(const struct gui *g, struct gui_rect r);
-struct gui_widget *gui_make(struct gui_widget *box, const struct gui_class *class, const char *text,
-                            gui_fn *fn, void *of);
+struct gui_widget *gui_make(struct gui_widget *box, const struct gui_class *class,
+                            enum gui_icon icon, const char *text, gui_fn *fn, void *of);
 struct gui_widget *gui_make_top(struct gui *g, const struct gui_class *class, enum gui_kind kind,
                                 const char *text);
 void gui_bury(struct gui *g);
@@ -221,16 +221,16 @@ void gui_draw_icon(cairo_t *cr, const struct gui *g, enum gui_icon icon, struct 
                    int size, enum gui_colour c);
 void gui_draw_light(cairo_t *cr, const struct gui *g, enum gui_light light, double x, double y);
 /* In the rectangle, as large as it goes. */
-void gui_draw_picture(cairo_t *cr, const struct gui *g, cairo_surface_t *picture,
-                      struct gui_rect r);
+void gui_draw_picture(cairo_t *cr, cairo_surface_t *picture, struct gui_rect r);
 enum { T_MARKS = 1, T_WRAP = 2, T_RIGHT = 4 };
 struct gui_size gui_text_size(struct gui *g, enum gui_font font, const char *text, int width,
                               unsigned flags);
 /* In the middle of the rectangle's height; cut where it is too long. */
 void gui_draw_text(cairo_t *cr, struct gui *g, enum gui_font font, const char *text,
                    struct gui_rect r, enum gui_colour c, unsigned flags);
-/* A layout of the text as it stands; g_object_unref. */
-PangoLayout *gui_text_layout(struct gui *g, enum gui_font font, const char *text, unsigned flags);
+/* In at most `width` units, wrapped or cut; 0: as it stands.  g_object_unref. */
+PangoLayout *gui_text_layout(struct gui *g, enum gui_font font, const char *text, int width,
+                             unsigned flags);
 /* Bytes `from` to `to` stand on the colour of what is selected. */
 void gui_mark_text(PangoLayout *layout, const struct gui *g, int from, int to);
 /* The letter that a text's "_" marks, small; 0: none. */

@@ -15,18 +15,21 @@ enum {
     TYPE_AHEAD = 1000, /* ms until typing starts again */
 };
 
-static const struct gui_class check_class, choice_class, button_class, row_class;
+static const struct gui_class button_class, check_class, choice_class, row_class;
 
 /* ---- What is before and behind the text ---- */
 
 static enum gui_icon lead_icon(const struct gui_widget *w)
 {
-    return w->mark == GUI_CHECKED ? GUI_ICON_TICK : w->icon;
+    if (w->class == &check_class) {
+        return w->mark == GUI_CHECKED ? GUI_ICON_CHECKED : GUI_ICON_UNCHECKED;
+    }
+    return w->mark == GUI_CHECKED ? GUI_ICON_TICK : (enum gui_icon)w->icon;
 }
 
 static int icon_size(const struct gui_widget *w)
 {
-    bool has = w->icon || w->class == &check_class || w->class == &gui_menu_item_class;
+    bool has = lead_icon(w) || w->class == &gui_menu_item_class;
 
     return !has ? 0 : w->class->icon ? w->class->icon : w->value;
 }
@@ -41,31 +44,23 @@ static int lead_of(const struct gui_widget *w)
 static void lead_paint(struct gui_widget *w, cairo_t *cr, struct gui_rect r, enum gui_colour ink)
 {
     struct gui *g = w->gui;
-    int size = icon_size(w);
 
-    r.w = w->lead ? w->lead : size;
+    ink = w->class == &row_class ? C_DIM : w->mark == GUI_CHECKED && !w->disabled ? C_ACCENT : ink;
     if (w->lead) {
-        r = (struct gui_rect){r.x, r.y + 8, r.w, r.h - 16};
-        gui_fill(cr, g, r, 4, w->picture ? C_TIP : C_WINDOW);
-        size = MIN(r.h / 2, 32);
-    }
-    if (w->class == &check_class) {
-        struct gui_rect box = {r.x, r.y + (r.h - size) / 2, size, size};
+        struct gui_rect frame = {r.x, r.y + 8, w->lead, r.h - 16};
 
-        gui_fill(cr, g, box, 4, !w->value ? C_PANEL : w->disabled ? C_DIM : C_ACCENT);
-        if (w->value) {
-            gui_draw_icon(cr, g, GUI_ICON_TICK, r, size, C_ON_ACCENT);
+        gui_fill(cr, g, frame, 4, w->picture ? C_TIP : C_WINDOW);
+        if (w->picture) {
+            gui_draw_picture(cr, w->picture, frame);
         } else {
-            gui_frame(cr, g, box, 4, 1, w->disabled ? C_LINE : C_DIM);
+            gui_draw_icon(cr, g, lead_icon(w), frame, MIN(frame.h / 2, 32), ink);
         }
-    } else if (w->picture) {
-        gui_draw_picture(cr, g, w->picture, r);
-    } else {
-        gui_draw_icon(cr, g, lead_icon(w), r, size, w->mark == GUI_CHECKED ? C_ACCENT : ink);
+        gui_frame(cr, g, frame, 4, 1, C_LINE);
+        return;
     }
-    if (w->lead) {
-        gui_frame(cr, g, r, 4, 1, C_LINE);
-    } else if (w->light > GUI_LIGHT_OFF && !w->note) {
+    r.w = icon_size(w);
+    gui_draw_icon(cr, g, lead_icon(w), r, r.w, ink);
+    if (w->light > GUI_LIGHT_OFF && !w->note) {
         gui_fill(cr, g, (struct gui_rect){r.x + 11, r.y + r.h / 2, 10, 10}, 5, C_BAR);
         gui_draw_light(cr, g, w->light, r.x + 16, r.y + r.h / 2 + 5);
     }
@@ -73,9 +68,7 @@ static void lead_paint(struct gui_widget *w, cairo_t *cr, struct gui_rect r, enu
 
 static enum gui_icon tail_icon(const struct gui_widget *w)
 {
-    return w->class == &choice_class                    ? GUI_ICON_DOWN
-           : w->own && w->class == &gui_menu_item_class ? GUI_ICON_RIGHT
-                                                        : GUI_NO_ICON;
+    return w->class == &choice_class ? GUI_ICON_DOWN : w->own ? GUI_ICON_RIGHT : GUI_NO_ICON;
 }
 
 static int tail_of(struct gui_widget *w)
@@ -92,9 +85,8 @@ static void tail_paint(struct gui_widget *w, cairo_t *cr, struct gui_rect r)
         gui_draw_light(cr, w->gui, w->light, r.x + r.w - tail_of(w) + NOTE_GAP + LIGHT / 2,
                        r.y + r.h / 2.0);
     }
-    r.x += r.w - 14;
-    r.w = 14;
-    gui_draw_icon(cr, w->gui, tail_icon(w), r, r.w, C_DIM);
+    gui_draw_icon(cr, w->gui, tail_icon(w), (struct gui_rect){r.x + r.w - 14, r.y, 14, r.h}, 14,
+                  C_DIM);
 }
 
 /* ---- The whole ---- */
@@ -110,20 +102,22 @@ static unsigned text_flags(const struct gui_widget *w)
 /* A button without a text is narrower. */
 static int pad_of(const struct gui_widget *w)
 {
-    return *w->text || w->class != &button_class ? w->class->pad : 8;
+    return *w->text || w->class != &button_class ? w->class->pad : GUI_GAP;
 }
 
 struct gui_size gui_item_measure(struct gui_widget *w, int width)
 {
-    int around = 2 * pad_of(w) + lead_of(w) + tail_of(w), pad = pad_of(w);
-    bool wraps = w->class->flags & WRAPS;
-    struct gui_size s = gui_text_size(w->gui, gui_style(w)->font, w->text,
-                                      width && wraps ? MAX(width - around, 1) : 0, text_flags(w));
+    int pad = pad_of(w), around = 2 * pad + lead_of(w) + tail_of(w);
+    bool wraps = w->class->flags & WRAPS, wide = w->class == &button_class && !w->icon;
+    struct gui_size s = {0, 0};
 
-    s.w = (*w->text ? s.w : 0) + around;
-    s.w = w->class == &button_class && *w->text && !w->icon ? MAX(s.w, BUTTON) : s.w;
-    s.h = *w->text && wraps ? s.h + pad * 3 / 2 : 0;
-    return (struct gui_size){s.w, MAX(MAX(s.h, w->class->height), icon_size(w))};
+    if (*w->text) {
+        s = gui_text_size(w->gui, gui_style(w)->font, w->text,
+                          width && wraps ? MAX(width - around, 1) : 0, text_flags(w));
+        s.h = wraps ? s.h + pad * 3 / 2 : 0;
+    }
+    return (struct gui_size){MAX(s.w + around, wide ? BUTTON : 0),
+                             MAX(MAX(s.h, w->class->height), icon_size(w))};
 }
 
 void gui_item_paint(struct gui_widget *w, cairo_t *cr)
@@ -139,68 +133,51 @@ void gui_item_paint(struct gui_widget *w, cairo_t *cr)
         r.x += spare / 2;
         r.w -= spare / 2;
     }
-    lead_paint(w, cr, r, w->class == &row_class ? C_DIM : ink);
+    lead_paint(w, cr, r, ink);
     r.x += lead_of(w);
     r.w -= lead_of(w);
     tail_paint(w, cr, r);
     r.w -= tail_of(w);
     if (w->sub) {
-        int mid = r.y + r.h / 2;
-
-        gui_draw_text(cr, w->gui, F_STRONG, w->text, (struct gui_rect){r.x, mid - 21, r.w, 20}, ink,
+        r.y += r.h / 2 - 21;
+        r.h = 20;
+        gui_draw_text(cr, w->gui, F_SMALL, w->sub, (struct gui_rect){r.x, r.y + 23, r.w, 18}, C_DIM,
                       0);
-        gui_draw_text(cr, w->gui, F_SMALL, w->sub, (struct gui_rect){r.x, mid + 2, r.w, 18}, C_DIM,
-                      0);
-    } else {
-        gui_draw_text(cr, w->gui, font, w->text, r, ink, text_flags(w));
     }
+    gui_draw_text(cr, w->gui, w->sub ? F_STRONG : font, w->text, r, ink, text_flags(w));
 }
 
 bool gui_is_chosen(struct gui_widget *w)
 {
-    return w->class == &row_class ? w->value
-                                  : w->class == &gui_menu_item_class && gui_top_of(w)->focus == w;
+    return w->class == &row_class || w->class == &gui_menu_item_class ? w->parent->focus == w
+                                                                      : false;
 }
 
-#define ITEM .measure = gui_item_measure, .paint = gui_item_paint
+/* ---- What is only seen ---- */
 
-/* ---- Labels, pictures, room ---- */
-
-static const struct gui_class label_class = {.role = "label", .flags = WRAPS, ITEM};
+static const struct gui_class label_class = {.role = "label", .flags = WRAPS},
+                              picture_class = {.role = "picture", .flags = CENTRED},
+                              field_class = {
+                                  .role = "field", .flags = HAS_MARKS, .height = GUI_CONTROL};
 
 struct gui_widget *gui_label(struct gui_widget *box, const char *text, enum gui_look look)
 {
-    struct gui_widget *w = gui_make(box, &label_class, text, NULL, NULL);
+    struct gui_widget *w = gui_make(box, &label_class, GUI_NO_ICON, text, NULL, NULL);
 
-    w->look = look;
+    w->look = (int)look;
     return w;
 }
-
-static const struct gui_class field_class = {
-    .role = "field", .flags = HAS_MARKS, .height = GUI_CONTROL, ITEM};
 
 struct gui_widget *gui_field(struct gui_widget *box, const char *text)
 {
-    return gui_make(box, &field_class, text, NULL, NULL);
+    return gui_make(box, &field_class, GUI_NO_ICON, text, NULL, NULL);
 }
-
-static const struct gui_class picture_class = {.role = "picture", .flags = CENTRED, ITEM};
 
 struct gui_widget *gui_picture(struct gui_widget *box, enum gui_icon icon, int size)
 {
-    struct gui_widget *w = gui_make(box, &picture_class, NULL, NULL, NULL);
+    struct gui_widget *w = gui_make(box, &picture_class, icon, NULL, NULL, NULL);
 
-    w->icon = icon;
     w->value = size;
-    return w;
-}
-
-struct gui_widget *gui_space(struct gui_widget *box)
-{
-    static const struct gui_class space_class = {.role = "space", .measure = gui_item_measure};
-    struct gui_widget *w = gui_make(box, &space_class, NULL, NULL, NULL);
-
-    w->grow = true;
     return w;
 }
 
@@ -218,16 +195,12 @@ static const struct gui_class button_class = {.role = "button",
                                               .pad = 14,
                                               .icon = 16,
                                               .height = GUI_CONTROL,
-                                              .click = fn_click,
-                                              ITEM};
+                                              .click = fn_click};
 
 struct gui_widget *gui_button(struct gui_widget *box, enum gui_icon icon, const char *text,
                               gui_fn *fn, void *of)
 {
-    struct gui_widget *w = gui_make(box, &button_class, text, fn, of);
-
-    w->icon = icon;
-    return w;
+    return gui_make(box, &button_class, icon, text, fn, of);
 }
 
 /* They leave the keyboard where it is. */
@@ -237,15 +210,13 @@ static const struct gui_class item_class = {.role = "item",
                                             .pad = 6,
                                             .icon = 18,
                                             .height = 26,
-                                            .click = fn_click,
-                                            ITEM};
+                                            .click = fn_click};
 
 struct gui_widget *gui_item(struct gui_widget *box, enum gui_icon icon, const char *text,
                             const char *tip, gui_fn *fn, void *of)
 {
-    struct gui_widget *w = gui_make(box, &item_class, text, fn, of);
+    struct gui_widget *w = gui_make(box, &item_class, icon, text, fn, of);
 
-    w->icon = icon;
     gui_set_tip(w, tip);
     return w;
 }
@@ -267,13 +238,12 @@ static const struct gui_class check_class = {.role = "check",
                                              .icon = 18,
                                              .height = GUI_CONTROL,
                                              .click = check_click,
-                                             .set = check_set,
-                                             ITEM};
+                                             .set = check_set};
 
 struct gui_widget *gui_check(struct gui_widget *box, const char *text, bool on, gui_fn *fn,
                              void *of)
 {
-    struct gui_widget *w = gui_make(box, &check_class, text, fn, of);
+    struct gui_widget *w = gui_make(box, &check_class, GUI_NO_ICON, text, fn, of);
 
     check_set(w, on);
     return w;
@@ -308,34 +278,21 @@ static void choice_click(struct gui_widget *w)
 
 static bool choice_event(struct gui_widget *w, const struct gui_event *ev)
 {
-    bool down = gui_is_key(ev, KEY_DOWN, 0), open = gui_is_key(ev, KEY_DOWN, GUI_ALT);
+    int step = gui_is_key(ev, KEY_DOWN, 0) - gui_is_key(ev, KEY_UP, 0);
 
-    if (open) {
+    if (gui_is_key(ev, KEY_DOWN, GUI_ALT)) {
         choice_click(w);
-    } else if (down || gui_is_key(ev, KEY_UP, 0)) {
-        gui_change(w, w->value + (down ? 1 : -1), true);
+    } else if (step) {
+        gui_change(w, w->value + step, true);
     }
-    return open || down || gui_is_key(ev, KEY_UP, 0);
-}
-
-/* As wide as its longest text. */
-static struct gui_size choice_measure(struct gui_widget *w, int width)
-{
-    int most = 0;
-
-    (void)width;
-    for (char **p = w->data; *p; p++) {
-        most = MAX(most, gui_text_size(w->gui, F_TEXT, *p, 0, T_MARKS).w);
-    }
-    return (struct gui_size){MIN(most, 400) + 2 * w->class->pad + NOTE_GAP, GUI_CONTROL};
+    return step;
 }
 
 static const struct gui_class choice_class = {.role = "choice",
                                               .flags = CAN_FOCUS | CLICK_FOCUSES,
                                               .look = LOOK_BUTTON,
                                               .pad = 10,
-                                              .measure = choice_measure,
-                                              .paint = gui_item_paint,
+                                              .height = GUI_CONTROL,
                                               .event = choice_event,
                                               .click = choice_click,
                                               .set = choice_set};
@@ -344,7 +301,7 @@ struct gui_widget *gui_choice(struct gui_widget *box, const char *const *texts, 
                               void *of)
 {
     static const char *const none[] = {"", NULL};
-    struct gui_widget *w = gui_make(box, &choice_class, NULL, fn, of);
+    struct gui_widget *w = gui_make(box, &choice_class, GUI_NO_ICON, NULL, fn, of);
     char **own = g_strdupv((char **)(texts && *texts ? texts : none));
 
     gui_own(w, own, (GDestroyNotify)g_strfreev);
@@ -355,88 +312,69 @@ struct gui_widget *gui_choice(struct gui_widget *box, const char *const *texts, 
 
 /* ---- Lists ---- */
 
+/* -1: none. */
+static int index_of(const struct gui_widget *row)
+{
+    int at = -1;
+
+    for (; row; row = row->prev) {
+        at++;
+    }
+    return at;
+}
+
 static struct gui_widget *row_number(const struct gui_widget *list, int at)
 {
     struct gui_widget *row = at < 0 ? NULL : list->first;
 
-    while (row && at-- > 0) {
+    while (row && row->next && at-- > 0) {
         row = row->next;
     }
     return row;
 }
 
-/* The row at a height, or -1. */
-static int row_at(const struct gui_widget *list, int y)
-{
-    int at = 0;
-
-    for (const struct gui_widget *row = list->first; row; row = row->next, at++) {
-        if (y >= row->r.y && y < row->r.y + row->r.h) {
-            return at;
-        }
-    }
-    return -1;
-}
-
-static int row_count(const struct gui_widget *list)
-{
-    int n = 0;
-
-    for (const struct gui_widget *row = list->first; row; row = row->next) {
-        n++;
-    }
-    return n;
-}
-
 static void list_set(struct gui_widget *w, int at)
 {
-    struct gui_widget *was = row_number(w, w->value), *row;
+    struct gui_widget *row = row_number(w, at);
 
-    w->value = CLAMP(at, -1, row_count(w) - 1);
-    row = row_number(w, w->value);
-    if (was) {
-        was->value = 0;
-        gui_damage(was);
+    if (w->focus) {
+        gui_damage(w->focus);
     }
+    w->focus = row;
+    w->value = index_of(row);
     if (row) {
-        row->value = 1;
         gui_layout(w->gui);
         gui_damage(row);
         gui_scroll_to(row);
     }
 }
 
-/* The next row from the selected one on that starts with what was typed: the list's note. */
-static int find_typed(const struct gui_widget *w)
-{
-    g_autofree char *want = g_utf8_casefold(w->note, -1);
-    int count = row_count(w), from = MAX(w->value, 0);
-    const struct gui_widget *row = row_number(w, from);
-
-    for (int i = 0; i < count; i++, row = row->next ? row->next : w->first) {
-        g_autofree char *have = g_utf8_casefold(row->text, -1);
-
-        if (g_str_has_prefix(have, want)) {
-            return (from + i) % count;
-        }
-    }
-    return w->value;
-}
-
+/* To the next row from the selected one on that starts with what was typed: the list's note. */
 static void list_text(struct gui_widget *w, const char *text)
 {
     bool anew = !w->note || w->gui->now - w->until > TYPE_AHEAD || strlen(w->note) > 256;
-    char *typed = g_strconcat(anew ? "" : w->note, text, NULL);
+    g_autofree char *typed = g_strconcat(anew ? "" : w->note, text, NULL);
+    g_autofree char *want = g_utf8_casefold(typed, -1);
+    struct gui_widget *from = w->focus ? w->focus : w->first, *row = from;
 
     g_free(w->note);
-    w->note = typed;
+    w->note = g_steal_pointer(&typed);
     w->until = w->gui->now;
-    gui_change(w, find_typed(w), true);
+    while (row) {
+        g_autofree char *have = g_utf8_casefold(row->text, -1);
+
+        if (g_str_has_prefix(have, want)) {
+            gui_change(w, index_of(row), true);
+            break;
+        }
+        row = row->next ? row->next : w->first;
+        row = row == from ? NULL : row;
+    }
 }
 
 static bool list_key(struct gui_widget *w, const struct gui_event *ev)
 {
-    int page = w->first ? MAX(w->r.h / MAX(w->first->r.h, 1) - 1, 1) : 1, last = row_count(w) - 1;
+    int page = w->first ? MAX(w->r.h / MAX(w->first->r.h, 1) - 1, 1) : 1;
     const struct {
         unsigned key;
         int to;
@@ -445,16 +383,16 @@ static bool list_key(struct gui_widget *w, const struct gui_event *ev)
                  {KEY_PAGE_UP, w->value - page},
                  {KEY_PAGE_DOWN, w->value + page},
                  {KEY_HOME, 0},
-                 {KEY_END, last}};
+                 {KEY_END, INT_MAX}};
 
     for (unsigned i = 0; i < ARRAY_LEN(moves); i++) {
         if (gui_is_key(ev, moves[i].key, 0)) {
             g_clear_pointer(&w->note, g_free);
-            gui_change(w, CLAMP(moves[i].to, MIN(last, 0), last), true);
+            gui_change(w, MAX(moves[i].to, 0), true);
             return true;
         }
     }
-    if (gui_is_enter(ev) && w->value >= 0) {
+    if (gui_is_enter(ev) && w->focus) {
         gui_call(w, w->activate);
     }
     return gui_is_enter(ev) && w->activate;
@@ -462,18 +400,11 @@ static bool list_key(struct gui_widget *w, const struct gui_event *ev)
 
 static bool list_event(struct gui_widget *w, const struct gui_event *ev)
 {
-    int at = row_at(w, ev->y);
-
-    if (gui_scroll_event(w, ev)) {
-        return true;
-    }
-    if (ev->kind == GUI_PRESS && at >= 0) {
-        gui_change(w, at, true);
-        gui_call(w, ev->clicks == 2 && ev->button == GUI_BUTTON_LEFT ? w->activate : NULL);
-    } else if (ev->kind == GUI_TEXT) {
+    if (ev->kind == GUI_TEXT) {
         list_text(w, ev->text);
     }
-    return ev->kind == GUI_TEXT || (ev->kind == GUI_KEY && list_key(w, ev));
+    return ev->kind == GUI_TEXT || gui_scroll_event(w, ev) ||
+           (ev->kind == GUI_KEY && list_key(w, ev));
 }
 
 static struct gui_size list_measure(struct gui_widget *w, int width)
@@ -484,16 +415,17 @@ static struct gui_size list_measure(struct gui_widget *w, int width)
 static const struct gui_class list_class = {.role = "list",
                                             .flags = CAN_FOCUS | CLICK_FOCUSES,
                                             .look = GUI_PANEL,
-                                            .measure = list_measure,
                                             .layout = gui_box_layout,
+                                            .measure = list_measure,
                                             .event = list_event,
                                             .set = list_set};
 
 struct gui_widget *gui_list(struct gui_widget *box, gui_fn *fn, void *of)
 {
-    struct gui_widget *w = gui_make(box, &list_class, NULL, fn, of);
+    struct gui_widget *w = gui_make(box, &list_class, GUI_NO_ICON, NULL, fn, of);
 
-    w->grow = w->scroll = true;
+    w->scroll = true;
+    w->grow = true;
     w->value = -1;
     w->pad = 4;
     return w;
@@ -506,12 +438,23 @@ static struct gui_size row_measure(struct gui_widget *w, int width)
     return (struct gui_size){width, GUI_CONTROL};
 }
 
+static bool row_event(struct gui_widget *w, const struct gui_event *ev)
+{
+    struct gui_widget *list = w->parent;
+
+    if (ev->kind == GUI_PRESS) {
+        gui_change(list, index_of(w), true);
+        gui_call(list, ev->clicks == 2 && ev->button == GUI_BUTTON_LEFT ? list->activate : NULL);
+    }
+    return ev->kind == GUI_PRESS;
+}
+
 static const struct gui_class row_class = {.role = "row",
                                            .flags = HOVERS,
                                            .pad = 8,
                                            .icon = 18,
                                            .measure = row_measure,
-                                           .paint = gui_item_paint};
+                                           .event = row_event};
 
 static cairo_surface_t *picture_new(const struct gui_row *row)
 {
@@ -533,11 +476,10 @@ static cairo_surface_t *picture_new(const struct gui_row *row)
 
 void gui_list_add(struct gui_widget *list, const struct gui_row *row)
 {
-    struct gui_widget *w = gui_make(list, &row_class, row->text, NULL, NULL);
+    struct gui_widget *w = gui_make(list, &row_class, row->icon, row->text, NULL, NULL);
 
     w->sub = row->sub ? gui_clean(row->sub) : NULL;
     w->note = row->note ? gui_clean(row->note) : NULL;
-    w->icon = row->icon;
     w->light = row->light;
     w->look = row->pale ? GUI_DIM : GUI_PLAIN;
     w->picture = picture_new(row);

@@ -9,11 +9,9 @@
 #include "ui/gui/gui_int.h"
 
 enum {
-    ROOM = 16, /* around a dialog, and most toasts */
-    DIALOG_WIDTH = 400,
-    DIALOG_MOST = 640,
+    ROOM = 16,       /* around all of them */
+    WIDTH = 560,     /* of a dialog, and the most that others are wide */
     MENU_MOST = 400, /* as wide as what it belongs to, but no wider */
-    SCROLL_BAR = 10,
     TOASTS = 4,
     TOAST_MS = 6000,
     ERROR_MS = 20000
@@ -21,42 +19,19 @@ enum {
 
 /* ---- Places ---- */
 
-static struct gui_rect in_the_middle(const struct gui *g, struct gui_size s)
-{
-    return (struct gui_rect){(g->w - s.w) / 2, (g->h - s.h) / 2, s.w, s.h};
-}
-
-static struct gui_rect dialog_place(struct gui_widget *w)
-{
-    struct gui *g = w->gui;
-    int natural = CLAMP(gui_measure(w, 0).w + SCROLL_BAR, DIALOG_WIDTH, DIALOG_MOST);
-    struct gui_size s = {MIN(natural, MAX(g->w - 2 * ROOM, 1)), 0};
-
-    s.h = MIN(gui_measure(w, s.w).h, MAX(g->h - 2 * ROOM, 1));
-    return in_the_middle(g, s);
-}
-
 /* Below what it belongs to, or above where there is no room; menus of menus beside it. */
-static struct gui_rect menu_place(struct gui_widget *w)
+static struct gui_rect beside(const struct gui_widget *w, struct gui_rect r)
 {
-    struct gui *g = w->gui;
-    struct gui_size s = gui_measure(w, MIN(g->w, DIALOG_MOST));
-    struct gui_rect r = {w->at.x, w->at.y + w->at.h + 4, MIN(s.w, g->w), MIN(s.h, g->h)};
+    struct gui_rect at = w->at;
 
     if (w->own) {
-        r.x = w->at.x + w->at.w - 4;
-        r.y = w->at.y - w->pad;
-        r.x = r.x + r.w > g->w ? w->at.x - r.w + 4 : r.x;
-    } else if (r.y + r.h > g->h && w->at.y - 4 - r.h >= 0) {
-        r.y = w->at.y - 4 - r.h;
+        r.x = at.x + at.w + r.w > w->gui->w ? at.x - r.w + 4 : at.x + at.w - 4;
+        r.y = at.y - w->pad;
+        return r;
     }
-    if (w->kind == TOP_TIP) {
-        r.x += (w->at.w - r.w) / 2;
-    } else if (!w->own) {
-        r.w = MIN(MAX(r.w, MIN(w->at.w, MENU_MOST)), g->w);
-    }
-    r.x = CLAMP(r.x, 0, g->w - r.w);
-    r.y = CLAMP(r.y, 0, g->h - r.h);
+    r.w = w->kind == TOP_MENU ? MAX(r.w, MIN(at.w, MENU_MOST)) : r.w;
+    r.x = w->kind == TOP_MENU ? at.x : at.x + (at.w - r.w) / 2;
+    r.y = at.y + at.h + 4 + r.h > w->gui->h ? at.y - 4 - r.h : at.y + at.h + 4;
     return r;
 }
 
@@ -66,23 +41,26 @@ static void dialog_focus(struct gui_widget *top);
 void gui_screen_layout(struct gui_widget *screen)
 {
     struct gui *g = screen->gui;
-    int y = ROOM;
+    int w = MAX(g->w - 2 * ROOM, 1), h = MAX(g->h - 2 * ROOM, 1), y = ROOM;
 
     screen->r = (struct gui_rect){0, 0, g->w, g->h};
-    for (struct gui_widget *w = screen->first; w; w = w->next) {
-        if (w->kind == TOP_BASE) {
-            gui_place(w, screen->r);
-        } else if (w->kind == TOP_DIALOG) {
-            gui_place(w, dialog_place(w));
-            dialog_focus(w);
-        } else if (w->kind == TOP_TOAST) {
-            struct gui_rect r = in_the_middle(g, gui_measure(w, MAX(MIN(g->w - 2 * ROOM, 560), 1)));
+    gui_place(screen->first, screen->r);
+    for (struct gui_widget *top = screen->first->next; top; top = top->next) {
+        struct gui_size s = gui_measure(top, MIN(w, WIDTH));
+        struct gui_rect r = {0, (g->h - MIN(s.h, h)) / 2, MIN(s.w, w), MIN(s.h, h)};
 
+        r.x = (g->w - r.w) / 2;
+        if (top->kind == TOP_TOAST) {
             r.y = y;
             y += r.h + GUI_GAP;
-            gui_place(w, r);
-        } else if (!w->hidden) {
-            gui_place(w, menu_place(w));
+        } else if (top->kind != TOP_DIALOG) {
+            r = beside(top, r);
+        }
+        r.x = CLAMP(r.x, 0, MAX(g->w - r.w, 0));
+        r.y = CLAMP(r.y, 0, MAX(g->h - r.h, 0));
+        gui_place(top, r);
+        if (top->kind == TOP_DIALOG && !top->focus) {
+            dialog_focus(top);
         }
     }
 }
@@ -150,8 +128,6 @@ const struct gui_class gui_menu_item_class = {.role = "item",
                                               .pad = 6,
                                               .icon = 16,
                                               .height = 28,
-                                              .measure = gui_item_measure,
-                                              .paint = gui_item_paint,
                                               .click = menu_item_click};
 
 /* Right goes to the menu below an item, Left and Esc back. */
@@ -171,11 +147,8 @@ static bool menu_event(struct gui_widget *w, const struct gui_event *ev)
     return true;
 }
 
-static const struct gui_class menu_class = {.role = "menu",
-                                            .look = LOOK_MENU,
-                                            .measure = gui_box_measure,
-                                            .layout = gui_box_layout,
-                                            .event = menu_event};
+static const struct gui_class menu_class = {
+    .role = "menu", .look = LOOK_MENU, .layout = gui_box_layout, .event = menu_event};
 
 static struct gui_size line_measure(struct gui_widget *w, int width)
 {
@@ -200,17 +173,16 @@ static struct gui_widget *menu_new(struct gui *g, const struct menu *m, struct g
 
     gui_own(menu, g_memdup2(m, sizeof *m), g_free);
     menu->own = from;
-    menu->hidden = from;
+    menu->hidden = from != NULL;
     menu->scroll = true;
     menu->pad = 6;
     for (unsigned i = 0; i < count; i++) {
         const struct gui_menu_item *it = &items[i];
-        struct gui_widget *w =
-            gui_make(menu, it->text ? &gui_menu_item_class : &line_class, it->text, NULL, NULL);
+        struct gui_widget *w = gui_make(menu, it->text ? &gui_menu_item_class : &line_class,
+                                        it->icon, it->text, NULL, NULL);
 
         w->note = it->keys ? gui_clean(it->keys) : NULL;
         w->value = it->id;
-        w->icon = it->icon;
         w->mark = it->mark;
         w->disabled = it->disabled;
         w->own = it->sub ? menu_new(g, m, w, it->sub, it->sub_count) : NULL;
@@ -243,15 +215,10 @@ struct dialog {
 static void dialog_focus(struct gui_widget *top)
 {
     struct dialog *d = top->data;
+    struct gui_widget *button = d->standard && !d->standard->disabled ? d->standard : d->cancel;
 
-    for (struct gui_widget *w = d->body; w && !top->focus; w = gui_next(w, d->body)) {
-        if ((w->class->flags & CAN_FOCUS) && gui_is_usable(w)) {
-            top->focus = w;
-            gui_damage(w);
-        }
-    }
-    if (!top->focus && (d->standard || d->cancel)) {
-        top->focus = d->standard && !d->standard->disabled ? d->standard : d->cancel;
+    if (!gui_focus_next(d->body, 1) && button) {
+        gui_focus(button);
     }
 }
 
@@ -279,11 +246,8 @@ static bool dialog_event(struct gui_widget *w, const struct gui_event *ev)
     return button;
 }
 
-static const struct gui_class dialog_class = {.role = "dialog",
-                                              .look = LOOK_DIALOG,
-                                              .measure = gui_box_measure,
-                                              .layout = gui_box_layout,
-                                              .event = dialog_event};
+static const struct gui_class dialog_class = {
+    .role = "dialog", .look = LOOK_DIALOG, .layout = gui_box_layout, .event = dialog_event};
 
 struct gui_widget *gui_dialog(struct gui *g, enum gui_icon icon, const char *title,
                               bool (*fn)(struct gui_widget *dialog, int id, void *of), void *of)
@@ -295,6 +259,7 @@ struct gui_widget *gui_dialog(struct gui *g, enum gui_icon icon, const char *tit
     top = gui_make_top(g, &dialog_class, TOP_DIALOG, title);
     gui_own(top, d, g_free);
     gui_set_spacing(top, 16, 24);
+    gui_set_min(top, WIDTH, 0);
     d->fn = fn;
     d->of = of;
     head = gui_hbox(top);
@@ -304,7 +269,8 @@ struct gui_widget *gui_dialog(struct gui *g, enum gui_icon icon, const char *tit
     }
     gui_label(head, title, GUI_TITLE)->grow = true;
     d->body = gui_vbox(top);
-    d->body->scroll = d->body->grow = true;
+    d->body->scroll = true;
+    d->body->grow = true;
     /* Room for the ring of who has the keyboard: the body cuts what is outside. */
     gui_set_spacing(d->body, 12, 4);
     d->buttons = gui_hbox(top);
@@ -361,8 +327,6 @@ static const struct gui_class toast_class = {.role = "toast",
                                              .look = LOOK_TOAST,
                                              .pad = 14,
                                              .icon = 20,
-                                             .measure = gui_item_measure,
-                                             .paint = gui_item_paint,
                                              .click = gui_remove};
 
 void gui_toast(struct gui *g, const char *text, bool error)
@@ -382,12 +346,8 @@ void gui_toast(struct gui *g, const char *text, bool error)
     }
 }
 
-static const struct gui_class tip_class = {.role = "tip",
-                                           .flags = WRAPS,
-                                           .look = LOOK_TIP,
-                                           .pad = 8,
-                                           .measure = gui_item_measure,
-                                           .paint = gui_item_paint};
+static const struct gui_class tip_class = {
+    .role = "tip", .flags = WRAPS, .look = LOOK_TIP, .pad = 8};
 
 void gui_tip_hide(struct gui *g)
 {

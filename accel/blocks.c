@@ -345,7 +345,7 @@ static unsigned fetch_bytes(struct cpu *c, uint64_t la, uint8_t bytes[16], unsig
             memcpy(bytes + got, it->host + at, len);
         } else {
             for (unsigned k = 0; k < len; k++) {
-                bytes[got + k] = (uint8_t)aspace_read(c->v->m, it->pa + at + k, 1);
+                bytes[got + k] = (uint8_t)aspace_read(c->v, it->pa + at + k, 1);
             }
         }
         got += len;

@@ -495,14 +495,24 @@ static enum vcpu_exit run_loop(struct cpu *c, struct interp *e)
     return exit;
 }
 
+static enum exits_reason reason_of(enum vcpu_exit exit)
+{
+    return exit == VCPU_EXIT_HALT       ? EXITS_HALT
+           : exit == VCPU_EXIT_SHUTDOWN ? EXITS_SHUTDOWN
+                                        : EXITS_REQUEST;
+}
+
 enum vcpu_exit interp_run(struct vcpu *v)
 {
     struct cpu *c = v->cpu;
     struct interp *e = c->engine;
 
+    exits_go(&v->exits, EXITS_GUEST);
     fpu_enter(c);
     enum vcpu_exit exit = run_loop(c, e);
     fpu_leave(c);
+    exits_go(&v->exits, EXITS_OUT);
+    exits_note(&v->exits, reason_of(exit));
     atomic_fetch_add_explicit(&v->insns, c->icount - e->counted, memory_order_relaxed);
     e->counted = c->icount;
     if (exit == VCPU_EXIT_SHUTDOWN) {

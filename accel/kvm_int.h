@@ -16,22 +16,6 @@
 #include <linux/kvm.h>
 #include <signal.h>
 
-/* Why KVM_RUN came back, as we count it. */
-enum kvm_count {
-    KVM_COUNT_PORT,
-    KVM_COUNT_MMIO,
-    KVM_COUNT_HALT,
-    KVM_COUNT_RDMSR,
-    KVM_COUNT_WRMSR,
-    KVM_COUNT_TPR,
-    KVM_COUNT_EOI,    /* of an interrupt that the I/O APIC asks about */
-    KVM_COUNT_WINDOW, /* interrupts may be delivered again */
-    KVM_COUNT_KICK,   /* a signal: something asks for the vCPU */
-    KVM_COUNT_DEBUG,
-    KVM_COUNT_OTHER,
-    KVM_COUNTS
-};
-
 /* Ends KVM_RUN (kvm_catch_kicks). */
 #define KVM_SIGNAL (SIGRTMIN + 7)
 
@@ -80,9 +64,7 @@ struct kvm_vcpu {
     bool unfinished;     /* the last exit's instruction ends with the next KVM_RUN */
     int64_t tsc_clock;   /* machine.clock_offset that its TSC was set for */
     uint64_t tsc_offset; /* the kernel's, where it can be set; else 0 */
-    uint64_t counts[KVM_COUNTS];
-    int64_t ns_guest; /* host time in KVM_RUN */
-    int held;         /* a vector that the 8259 gave and the kernel has not taken yet, or -1 */
+    int held;            /* a vector that the 8259 gave and the kernel has not taken yet, or -1 */
 };
 
 /* Tell people why the engine fails: a line on stderr. */
@@ -159,6 +141,5 @@ void kvm_vcpu_pull(struct vcpu *v);
 void kvm_vcpu_push(struct vcpu *v);
 uint32_t kvm_vcpu_reg_get(struct vcpu *v, unsigned reg);
 void kvm_vcpu_reg_set(struct vcpu *v, unsigned reg, uint32_t val);
-void kvm_vcpu_json(struct vcpu *v, GString *out);
 
 #endif

@@ -75,6 +75,7 @@ void kvm_msr_exit(struct vcpu *v, bool write)
     struct kvm_run *r = e->run;
     struct cpu *c = v->cpu;
     uint64_t val = r->msr.data, nominal = c->tsc_offset, actual;
+    struct exits_row *row = exits_row(&v->exits, &v->exits.msrs, r->msr.index);
 
     /* Deadlines are counts of what the guest sees; what it makes of the offset, though, is a change
      * of the one that all vCPUs started with. */
@@ -90,6 +91,7 @@ void kvm_msr_exit(struct vcpu *v, bool write)
     if (c->tsc_offset != nominal) {
         kvm_tsc_push(v);
     }
+    exits_end(&v->exits, row, write ? EXITS_WRMSR : EXITS_RDMSR, write, 0);
 }
 
 /* ---- the time stamp counter ---- */

@@ -145,9 +145,9 @@ static void exit_port(struct vcpu *v)
 
         if (r->io.direction == KVM_EXIT_IO_OUT) {
             memcpy(&val, data, r->io.size);
-            port_write(v->m, r->io.port, val, r->io.size);
+            port_write(v, r->io.port, val, r->io.size);
         } else {
-            val = port_read(v->m, r->io.port, r->io.size);
+            val = port_read(v, r->io.port, r->io.size);
             memcpy(data, &val, r->io.size);
         }
     }
@@ -194,9 +194,9 @@ static void exit_mmio(struct vcpu *v)
         size = len - at >= 8 ? 8 : len - at >= 4 ? 4 : len - at >= 2 ? 2 : 1;
         if (r->mmio.is_write) {
             memcpy(&val, r->mmio.data + at, size);
-            aspace_write(v->m, r->mmio.phys_addr + at, val, size, v);
+            aspace_write(v, r->mmio.phys_addr + at, val, size);
         } else {
-            val = aspace_read(v->m, r->mmio.phys_addr + at, size);
+            val = aspace_read(v, r->mmio.phys_addr + at, size);
             memcpy(r->mmio.data + at, &val, size);
         }
     }
@@ -239,44 +239,46 @@ static void sync_tpr(struct vcpu *v)
 static bool handle_exit(struct vcpu *v, enum vcpu_exit *exit)
 {
     struct kvm_vcpu *e = v->engine;
-    enum kvm_count what = KVM_COUNT_OTHER;
+    bool is_write;
 
     e->unfinished = false;
     switch (e->run->exit_reason) {
     case KVM_EXIT_IO:
-        what = KVM_COUNT_PORT;
+        exits_note(&v->exits, EXITS_PORT);
         e->unfinished = true;
         exit_port(v);
         break;
     case KVM_EXIT_MMIO:
-        what = KVM_COUNT_MMIO;
+        exits_note(&v->exits, EXITS_MMIO);
         e->unfinished = true;
         exit_mmio(v);
         break;
     case KVM_EXIT_X86_RDMSR:
     case KVM_EXIT_X86_WRMSR:
-        what = e->run->exit_reason == KVM_EXIT_X86_RDMSR ? KVM_COUNT_RDMSR : KVM_COUNT_WRMSR;
+        is_write = e->run->exit_reason == KVM_EXIT_X86_WRMSR;
+        exits_note(&v->exits, is_write ? EXITS_WRMSR : EXITS_RDMSR);
         e->unfinished = true;
-        kvm_msr_exit(v, what == KVM_COUNT_WRMSR);
+        kvm_msr_exit(v, is_write);
         break;
     case KVM_EXIT_HLT:
-        what = KVM_COUNT_HALT;
+        exits_note(&v->exits, EXITS_HALT);
         ((struct cpu *)v->cpu)->halted = true;
         break;
     case KVM_EXIT_IOAPIC_EOI:
-        what = KVM_COUNT_EOI;
+        exits_note(&v->exits, EXITS_EOI);
         kvm_irq_exit_eoi(v);
         break;
     case KVM_EXIT_INTR:
-        what = KVM_COUNT_KICK;
+        exits_note(&v->exits, EXITS_REQUEST);
         break;
     case KVM_EXIT_IRQ_WINDOW_OPEN:
-        what = KVM_COUNT_WINDOW;
+        exits_note(&v->exits, EXITS_WINDOW);
         break;
     case KVM_EXIT_SET_TPR:
-        what = KVM_COUNT_TPR;
+        exits_note(&v->exits, EXITS_TPR);
         break;
     case KVM_EXIT_SHUTDOWN:
+        exits_note(&v->exits, EXITS_SHUTDOWN);
         take_over(v);
         ((struct cpu *)v->cpu)->shutdown = true;
         *exit = VCPU_EXIT_SHUTDOWN;
@@ -285,7 +287,6 @@ static bool handle_exit(struct vcpu *v, enum vcpu_exit *exit)
         *exit = VCPU_EXIT_ERROR;
         return exit_unknown(v);
     }
-    e->counts[what]++;
     return true;
 }
 
@@ -449,16 +450,18 @@ static bool enter(struct vcpu *v)
 {
     struct kvm_vcpu *e = v->engine;
     uint64_t tpr = e->run->cr8;
-    int64_t start = clock_host_now();
-    int n = ioctl(e->fd, KVM_RUN, NULL), error = errno;
 
-    e->ns_guest += clock_host_now() - start;
+    exits_go(&v->exits, EXITS_GUEST);
+    int n = ioctl(e->fd, KVM_RUN, NULL), error = errno;
+    uint64_t ticks = exits_go(&v->exits, EXITS_OUT);
     if (n < 0 && error != EINTR && error != EAGAIN) {
         kvm_say("KVM, vCPU %u: KVM_RUN: %s", v->id, g_strerror(error));
         return false;
     }
     if (n < 0) {
         e->run->exit_reason = KVM_EXIT_INTR;
+    } else {
+        exits_trip(&v->exits, ticks);
     }
     if (e->run->cr8 != tpr) {
         sync_tpr(v);
@@ -530,22 +533,4 @@ enum vcpu_exit kvm_vcpu_run(struct vcpu *v)
     exit = exit == VCPU_EXIT_ERROR || finish(v) ? exit : VCPU_EXIT_ERROR;
     kvm_irq_end(v);
     return exit;
-}
-
-void kvm_vcpu_json(struct vcpu *v, GString *out)
-{
-    static const char *const name[KVM_COUNTS] = {
-        [KVM_COUNT_PORT] = "port",   [KVM_COUNT_MMIO] = "mmio",     [KVM_COUNT_HALT] = "halt",
-        [KVM_COUNT_RDMSR] = "rdmsr", [KVM_COUNT_WRMSR] = "wrmsr",   [KVM_COUNT_TPR] = "tpr",
-        [KVM_COUNT_EOI] = "eoi",     [KVM_COUNT_WINDOW] = "window", [KVM_COUNT_KICK] = "kick",
-        [KVM_COUNT_DEBUG] = "debug", [KVM_COUNT_OTHER] = "other"};
-    const struct kvm_vcpu *e = v->engine;
-
-    g_string_append_printf(out, ", \"guest_ns\": %" G_GINT64_FORMAT ", \"kvm_exits\": {",
-                           e->ns_guest);
-    for (unsigned n = 0; n < KVM_COUNTS; n++) {
-        g_string_append_printf(out, "%s\"%s\": %" G_GUINT64_FORMAT, n ? ", " : "", name[n],
-                               e->counts[n]);
-    }
-    g_string_append(out, "}");
 }

@@ -92,7 +92,7 @@ uint64_t mmu_phys_load(struct cpu *c, uint64_t pa, unsigned size)
 
     if (!host) {
         cpu_outside(c, OUTSIDE_DEVICE);
-        return c->bus_held ? aspace_read_locked(c->v->m, pa, size) : aspace_read(c->v->m, pa, size);
+        return c->bus_held ? aspace_read_held(c->v, pa, size) : aspace_read(c->v, pa, size);
     }
     mem_move(v, host, size);
     return v[0];
@@ -105,9 +105,9 @@ void mmu_phys_store(struct cpu *c, uint64_t pa, uint64_t val, unsigned size)
     }
     cpu_outside(c, OUTSIDE_DEVICE);
     if (c->bus_held) {
-        aspace_write_locked(c->v->m, pa, val, size, c->v);
+        aspace_write_held(c->v, pa, val, size);
     } else {
-        aspace_write(c->v->m, pa, val, size, c->v);
+        aspace_write(c->v, pa, val, size);
     }
 }
 
@@ -132,7 +132,7 @@ static uint64_t entry_load(struct cpu *c, uint64_t pa, unsigned width, unsigned 
             return 0;
         }
         cpu_outside(c, OUTSIDE_DEVICE);
-        return aspace_read(c->v->m, pa, width);
+        return aspace_read(c->v, pa, width);
     }
     return width == 8 ? __atomic_load_n((const uint64_t *)(const void *)host, __ATOMIC_RELAXED)
                       : __atomic_load_n((const uint32_t *)(const void *)host, __ATOMIC_RELAXED);

@@ -226,6 +226,7 @@ static __attribute__((noinline)) void do_cpuid(struct cpu *c)
 {
     uint32_t out[4];
 
+    exits_note(&c->v->exits, EXITS_CPUID);
     cpu_cpuid(c, (uint32_t)c->r[R_RAX], (uint32_t)c->r[R_RCX], out);
     c->r[R_RAX] = out[0];
     c->r[R_RBX] = out[1];
@@ -270,14 +271,27 @@ static void op_rdpid(struct cpu *c, const struct insn *i)
     NEXT(c, i);
 }
 
+/* The access to *val, counted; #GP when there is no such register. */
+static void access_msr(struct cpu *c, bool write, uint64_t *val)
+{
+    struct exits *x = &c->v->exits;
+    uint32_t msr = (uint32_t)c->r[R_RCX];
+    struct exits_row *row = exits_row(x, &x->msrs, msr);
+    uint64_t start = exits_begin(x, row);
+    bool good = write ? cpu_wrmsr(c, msr, *val) : cpu_rdmsr(c, msr, val);
+
+    exits_end(x, row, write ? EXITS_WRMSR : EXITS_RDMSR, write, start);
+    if (!good) {
+        cpu_raise_error(c, EXCP_GP, 0);
+    }
+}
+
 static __attribute__((noinline)) void rdmsr(struct cpu *c, const struct insn *i)
 {
     uint64_t v;
 
     need_cpl0(c, i);
-    if (!cpu_rdmsr(c, (uint32_t)c->r[R_RCX], &v)) {
-        cpu_raise_error(c, EXCP_GP, 0);
-    }
+    access_msr(c, false, &v);
     c->r[R_RAX] = (uint32_t)v;
     c->r[R_RDX] = v >> 32;
 }
@@ -290,12 +304,10 @@ static void op_rdmsr(struct cpu *c, const struct insn *i)
 
 static void op_wrmsr(struct cpu *c, const struct insn *i)
 {
-    uint64_t key = c->jkey;
+    uint64_t key = c->jkey, v = c->r[R_RDX] << 32 | (uint32_t)c->r[R_RAX];
 
     need_cpl0(c, i);
-    if (!cpu_wrmsr(c, (uint32_t)c->r[R_RCX], c->r[R_RDX] << 32 | (uint32_t)c->r[R_RAX])) {
-        cpu_raise_error(c, EXCP_GP, 0);
-    }
+    access_msr(c, true, &v);
     return sys_next_remapped(c, i, key); /* the APIC may have been written to, too */
 }
 

@@ -17,7 +17,7 @@ static uint32_t io_in(struct cpu *c, const struct insn *i, uint16_t port, unsign
     cpu_check_io(c, port, size);
     debug_check_io(c, port, size);
     cpu_outside(c, OUTSIDE_PORT);
-    return port_read(c->v->m, port, size);
+    return port_read(c->v, port, size);
 }
 
 static void io_out(struct cpu *c, const struct insn *i, uint16_t port, uint32_t val, unsigned size)
@@ -26,7 +26,7 @@ static void io_out(struct cpu *c, const struct insn *i, uint16_t port, uint32_t 
     cpu_check_io(c, port, size);
     debug_check_io(c, port, size);
     cpu_outside(c, OUTSIDE_PORT);
-    port_write(c->v->m, port, val, size);
+    port_write(c->v, port, val, size);
 }
 
 #define IN_OUT(bits, T, name, port)                                                                \

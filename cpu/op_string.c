@@ -311,7 +311,7 @@ static uint64_t run_ins(struct cpu *c, const struct insn *i, unsigned size, uint
     uint64_t la = seg_linear(c, i, SEG_ES, c->r[R_RDI] & address_mask(i), size, EA_WRITE);
     mem_probe_write(c, i, la, size);
     cpu_outside(c, OUTSIDE_PORT);
-    mem_store_slow(c, i, la, port_read(c->v->m, port, size), size);
+    mem_store_slow(c, i, la, port_read(c->v, port, size), size);
     reg_add(c, R_RDI, address_mask(i), step_of(c, size));
     return 1;
 }
@@ -329,7 +329,7 @@ static uint64_t run_outs(struct cpu *c, const struct insn *i, unsigned size, uin
     debug_check_io(c, port, size);
     uint32_t v = (uint32_t)load(c, i, i->seg, R_RSI, size);
     cpu_outside(c, OUTSIDE_PORT);
-    port_write(c->v->m, port, v, size);
+    port_write(c->v, port, v, size);
     reg_add(c, R_RSI, address_mask(i), step_of(c, size));
     return 1;
 }

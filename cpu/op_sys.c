@@ -136,6 +136,7 @@ static uint64_t cr8_get(struct cpu *c)
 
     if (c->v->apic) {
         cpu_outside(c, OUTSIDE_APIC);
+        exits_note(&c->v->exits, EXITS_TPR);
         machine_lock(c->v->m);
         v = c->v->apic->get_tpr(c->v->apic_dev);
         machine_unlock(c->v->m);
@@ -150,6 +151,7 @@ static void cr8_set(struct cpu *c, uint64_t val)
     }
     if (c->v->apic) {
         cpu_outside(c, OUTSIDE_APIC);
+        exits_note(&c->v->exits, EXITS_TPR);
         machine_lock(c->v->m);
         c->v->apic->set_tpr(c->v->apic_dev, (uint8_t)val);
         machine_unlock(c->v->m);

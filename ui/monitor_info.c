@@ -240,6 +240,19 @@ static bool info_jit(struct call *c, GError **err)
     return true;
 }
 
+/* [-a] [reset] */
+static bool info_exits(struct call *c, GError **err)
+{
+    (void)err;
+    if (c->arg[1].given) {
+        exits_reset(c->m);
+        g_string_append(c->out, "counted from now on\n");
+    } else {
+        exits_print(c->m, c->arg[0].given, c->out);
+    }
+    return true;
+}
+
 static bool info_stats(struct call *c, GError **err)
 {
     (void)err;
@@ -285,6 +298,13 @@ const struct command monitor_topics[] = {
     {"device", NULL, THING("DEVICE", ARG_DEVICE), "all registers of one device; also: info DEVICE",
      info_device, NULL, false},
     {"devices", NULL, NO_ARGS, "the devices of the machine", info_devices, NULL, false},
+    {"exits",
+     NULL,
+     {{"-a", ARG_FLAG, true, NULL}, {"reset", ARG_FLAG, true, NULL}},
+     "why guest code was left, for what, and how long (-a: every address; reset: begin anew)",
+     info_exits,
+     NULL,
+     false},
     {"ioapic", NULL, NO_ARGS, "the I/O APIC's pins and what they send", info_ioapic, NULL, false},
     {"irq", NULL, NO_ARGS, "interrupt lines: level, and how often each rose", info_irq, NULL,
      false},

@@ -72,6 +72,10 @@ struct accel_ops {
        vCPU's JSON object, each with ", " before it.  vCPU not running (may be NULL). */
     void (*print_info)(struct vcpu *v, GString *out);
     void (*stats_json)(struct vcpu *v, GString *out);
+    /* What the host's kernel counted of a vCPU (exits that do not come to us among it), each by the
+       name it has there.  Lock held (may be NULL: nothing is hidden). */
+    void (*kernel_counts)(struct vcpu *v, void (*tell)(void *to, const char *name, uint64_t val),
+                          void *to);
 };
 
 #endif

@@ -538,31 +538,64 @@ void aspace_write_locked(struct machine *m, uint64_t pa, uint64_t val, unsigned 
     }
 }
 
-uint64_t aspace_read(struct machine *m, uint64_t pa, unsigned size)
+/* One access is one row, of its first address, however it is split; of memory behind a device only
+ * pages are told apart. */
+static struct exits_row *mmio_row(struct vcpu *v, uint64_t pa, unsigned access)
 {
-    const struct flat_range *fr = aspace_find(m, pa, ACCESS_READ);
+    struct machine *m = v->m;
+    const struct flat_range *fr = aspace_find(m, pa, access);
+    const struct region *r = fr ? fr->region : NULL;
+
+    if (!r || r->kind != REGION_MMIO) {
+        return exits_row(&v->exits, &m->exits.nobody[1], pa & ~PAGE_OFFSET_MASK);
+    }
+    return exits_row(&v->exits, &r->dev->exits[1], r->ops->passive ? pa & ~PAGE_OFFSET_MASK : pa);
+}
+
+uint64_t aspace_read_held(struct vcpu *v, uint64_t pa, unsigned size)
+{
+    struct exits_row *row = mmio_row(v, pa, ACCESS_READ);
+    uint64_t start = exits_begin(&v->exits, row);
+    uint64_t val = aspace_read_locked(v->m, pa, size);
+
+    exits_end(&v->exits, row, EXITS_MMIO, false, start);
+    return val;
+}
+
+void aspace_write_held(struct vcpu *v, uint64_t pa, uint64_t val, unsigned size)
+{
+    struct exits_row *row = mmio_row(v, pa, ACCESS_WRITE);
+    uint64_t start = exits_begin(&v->exits, row);
+
+    aspace_write_locked(v->m, pa, val, size, v);
+    exits_end(&v->exits, row, EXITS_MMIO, true, start);
+}
+
+uint64_t aspace_read(struct vcpu *v, uint64_t pa, unsigned size)
+{
+    const struct flat_range *fr = aspace_find(v->m, pa, ACCESS_READ);
     uint64_t val;
 
     if (range_holds(fr, pa, size) && fr->host) {
         return host_load(fr->host + (pa - fr->base), size);
     }
-    machine_lock(m);
-    val = aspace_read_locked(m, pa, size);
-    machine_unlock(m);
+    machine_lock_vcpu(v);
+    val = aspace_read_held(v, pa, size);
+    machine_unlock_vcpu(v);
     return val;
 }
 
-void aspace_write(struct machine *m, uint64_t pa, uint64_t val, unsigned size, struct vcpu *from)
+void aspace_write(struct vcpu *v, uint64_t pa, uint64_t val, unsigned size)
 {
-    const struct flat_range *fr = aspace_find(m, pa, ACCESS_WRITE);
+    const struct flat_range *fr = aspace_find(v->m, pa, ACCESS_WRITE);
 
     if (range_holds(fr, pa, size) && fr->host) {
-        ram_store(fr, pa, val, size, from);
+        ram_store(fr, pa, val, size, v);
         return;
     }
-    machine_lock(m);
-    aspace_write_locked(m, pa, val, size, from);
-    machine_unlock(m);
+    machine_lock_vcpu(v);
+    aspace_write_held(v, pa, val, size);
+    machine_unlock_vcpu(v);
 }
 
 size_t aspace_peek(struct machine *m, uint64_t pa, void *buf, size_t len)

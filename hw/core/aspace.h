@@ -121,11 +121,14 @@ void aspace_commit(struct machine *m);
 const struct flat_range *aspace_find(struct machine *m, uint64_t pa, unsigned access);
 
 /*
- * Slow-path accesses of a vCPU (1, 2, 4 or 8 bytes, any alignment, may cross ranges): RAM directly,
- * MMIO under the lock, nothing there: ones / ignored.  Call without the lock.
+ * Slow-path accesses of a vCPU (1, 2, 4 or 8 bytes, any alignment, may cross ranges), on its
+ * thread: RAM directly, MMIO under the lock and counted as its exit, nothing there: ones / ignored.
+ * Call without the lock.  The _held ones: between mem_bus_lock and mem_bus_unlock, with the lock.
  */
-uint64_t aspace_read(struct machine *m, uint64_t pa, unsigned size);
-void aspace_write(struct machine *m, uint64_t pa, uint64_t val, unsigned size, struct vcpu *from);
+uint64_t aspace_read(struct vcpu *v, uint64_t pa, unsigned size);
+void aspace_write(struct vcpu *v, uint64_t pa, uint64_t val, unsigned size);
+uint64_t aspace_read_held(struct vcpu *v, uint64_t pa, unsigned size);
+void aspace_write_held(struct vcpu *v, uint64_t pa, uint64_t val, unsigned size);
 
 /* The same with the lock already held (tests, monitor). */
 uint64_t aspace_read_locked(struct machine *m, uint64_t pa, unsigned size);

@@ -40,6 +40,8 @@ void device_free(struct device *dev)
             g_free(*(char **)prop_at(dev, p));
         }
     }
+    g_free(dev->exits[0]);
+    g_free(dev->exits[1]);
     g_free(dev->name);
     g_free(dev);
 }

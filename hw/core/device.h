@@ -16,6 +16,7 @@
 struct machine;
 struct device;
 struct pci_desc;
+struct exits_table;
 
 /* Access sizes a range takes, as a mask; the dispatcher splits larger accesses, low address first.
  */
@@ -99,8 +100,9 @@ struct device {
     char *name; /* instance: "uart0" */
     uint32_t trace_mask;
     uint64_t guest_errors;
-    bool attached; /* device_attach succeeded: detach is due at the end */
-    void *pci;     /* struct pci_func of a PCI function, owned by hw/pci.c */
+    bool attached;                /* device_attach succeeded: detach is due at the end */
+    void *pci;                    /* struct pci_func of a PCI function, owned by hw/pci.c */
+    struct exits_table *exits[2]; /* accesses to its ports, to its memory; NULL: none yet */
 };
 
 /*

@@ -44,15 +44,20 @@ static void lock_wait(struct machine *m)
     atomic_store_explicit(&m->lock_owner, machine_self(), memory_order_relaxed);
 }
 
-void machine_lock(struct machine *m)
+/* v: the vCPU whose thread this is, or NULL. */
+static inline void lock_as(struct machine *m, struct vcpu *v)
 {
-    struct vcpu *v = machine_current_vcpu(m);
+    uint64_t start = 0; /* of a wait */
 
     if (v) {
         atomic_store_explicit(&v->parked, true, memory_order_release);
     }
-    g_mutex_lock(&m->lock);
+    if (unlikely(!g_mutex_trylock(&m->lock))) {
+        start = __rdtsc();
+        g_mutex_lock(&m->lock);
+    }
     if (unlikely(m->exclusive_depth)) {
+        start = start ? start : __rdtsc();
         if (v) {
             g_cond_broadcast(&m->parked_cond);
         }
@@ -61,6 +66,25 @@ void machine_lock(struct machine *m)
         }
     }
     atomic_store_explicit(&m->lock_owner, machine_self(), memory_order_relaxed);
+    if (unlikely(start) && v) {
+        exits_waited(&v->exits, start);
+    }
+}
+
+void machine_lock(struct machine *m)
+{
+    lock_as(m, machine_current_vcpu(m));
+}
+
+/* A test that calls an engine itself is no vCPU's thread. */
+static struct vcpu *with_thread(struct vcpu *v)
+{
+    return likely(v->running) ? v : NULL;
+}
+
+void machine_lock_vcpu(struct vcpu *v)
+{
+    lock_as(v->m, with_thread(v));
 }
 
 bool machine_trylock(struct machine *m)
@@ -77,16 +101,24 @@ bool machine_trylock(struct machine *m)
     return true;
 }
 
-void machine_unlock(struct machine *m)
+static inline void unlock_as(struct machine *m, struct vcpu *v)
 {
-    struct vcpu *v = machine_current_vcpu(m);
-
     atomic_store_explicit(&m->lock_owner, NULL, memory_order_relaxed);
     if (v) {
         atomic_store_explicit(&v->parked, false,
                               memory_order_relaxed); /* the unlock publishes it */
     }
     g_mutex_unlock(&m->lock);
+}
+
+void machine_unlock(struct machine *m)
+{
+    unlock_as(m, machine_current_vcpu(m));
+}
+
+void machine_unlock_vcpu(struct vcpu *v)
+{
+    unlock_as(v->m, with_thread(v));
 }
 
 void machine_assert_locked(struct machine *m)
@@ -192,6 +224,7 @@ struct machine *machine_new(const struct vm_config *config, const struct accel_o
     aspace_init(m);
     ports_init(m);
     clock_init(m);
+    exits_clock_init(&m->exits);
     m->ncpus = CLAMP(config->cpus, 1, VM_MAX_CPUS);
     m->vcpus = g_new0(struct vcpu *, m->ncpus);
     for (unsigned i = 0; i < m->ncpus; i++) {
@@ -291,6 +324,7 @@ void machine_free(struct machine *m)
     loop_fini(m);
     clock_fini(m);
     ports_fini(m);
+    exits_clock_fini(&m->exits);
     aspace_fini(m);
     for (unsigned i = 0; i < m->ncpus; i++) {
         vcpu_free(m->vcpus[i]);

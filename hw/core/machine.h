@@ -18,6 +18,7 @@
 #include "hw/core/config.h"
 #include "hw/core/device.h"
 #include "hw/core/display.h"
+#include "hw/core/exits.h"
 #include "hw/core/input.h"
 #include "hw/core/line.h"
 #include "hw/core/loop.h"
@@ -73,6 +74,8 @@ struct machine {
     struct port_claim **port_map; /* 65536 entries, NULL: unclaimed */
     GPtrArray *port_claims;
     uint64_t port_unclaimed;
+
+    struct exits_clock exits;
 
     /* time (clock.c) */
     GSequence *timers;
@@ -200,6 +203,9 @@ void machine_lock(struct machine *m);
 /* Take it if nobody has it, else false at once.  Not on a vCPU's thread. */
 bool machine_trylock(struct machine *m);
 void machine_unlock(struct machine *m);
+/* The same on the thread of v, which spares asking whose it is. */
+void machine_lock_vcpu(struct vcpu *v);
+void machine_unlock_vcpu(struct vcpu *v);
 void machine_assert_locked(struct machine *m);
 
 /*

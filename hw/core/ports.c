@@ -154,19 +154,34 @@ void port_write_locked(struct machine *m, uint16_t port, uint32_t val, unsigned 
     }
 }
 
-uint32_t port_read(struct machine *m, uint16_t port, unsigned size)
+/* One access is one row, of its first port, however it is split. */
+static struct exits_row *port_row(struct vcpu *v, uint16_t port)
+{
+    struct machine *m = v->m;
+    struct port_claim *c = m->port_map[port];
+
+    return exits_row(&v->exits, c ? &c->dev->exits[0] : &m->exits.nobody[0], port);
+}
+
+uint32_t port_read(struct vcpu *v, uint16_t port, unsigned size)
 {
     uint32_t val;
 
-    machine_lock(m);
-    val = port_read_locked(m, port, size);
-    machine_unlock(m);
+    machine_lock_vcpu(v);
+    struct exits_row *row = port_row(v, port);
+    uint64_t start = exits_begin(&v->exits, row);
+    val = port_read_locked(v->m, port, size);
+    exits_end(&v->exits, row, EXITS_PORT, false, start);
+    machine_unlock_vcpu(v);
     return val;
 }
 
-void port_write(struct machine *m, uint16_t port, uint32_t val, unsigned size)
+void port_write(struct vcpu *v, uint16_t port, uint32_t val, unsigned size)
 {
-    machine_lock(m);
-    port_write_locked(m, port, val, size);
-    machine_unlock(m);
+    machine_lock_vcpu(v);
+    struct exits_row *row = port_row(v, port);
+    uint64_t start = exits_begin(&v->exits, row);
+    port_write_locked(v->m, port, val, size);
+    exits_end(&v->exits, row, EXITS_PORT, true, start);
+    machine_unlock_vcpu(v);
 }

@@ -11,6 +11,8 @@
 #include "hw/core/base.h"
 #include "hw/core/device.h"
 
+struct vcpu;
+
 /* A claimed range: kept by the machine until ports_release. */
 struct port_claim {
     struct port_range range;
@@ -35,9 +37,10 @@ void ports_fini(struct machine *m);
  * port is aligned to it; else the largest aligned part it takes.  A port whose range takes only
  * wider accesses than is left answers nothing.
  */
-/* A vCPU's access of 1, 2 or 4 bytes; takes the lock.  Reads are zero-extended. */
-uint32_t port_read(struct machine *m, uint16_t port, unsigned size);
-void port_write(struct machine *m, uint16_t port, uint32_t val, unsigned size);
+/* A vCPU's access of 1, 2 or 4 bytes, on its thread and counted as its exit; takes the lock.  Reads
+ * are zero-extended. */
+uint32_t port_read(struct vcpu *v, uint16_t port, unsigned size);
+void port_write(struct vcpu *v, uint16_t port, uint32_t val, unsigned size);
 /* The same with the lock already held (tests, monitor). */
 uint32_t port_read_locked(struct machine *m, uint16_t port, unsigned size);
 void port_write_locked(struct machine *m, uint16_t port, uint32_t val, unsigned size);

@@ -5,51 +5,9 @@
  *
  * Not modelled: anything of the guest.
  */
+#include "hw/core/json.h"
 #include "hw/core/machine.h"
 #include "hw/core/net.h"
-
-static void json_string(GString *out, const char *text)
-{
-    g_string_append_c(out, '"');
-    for (const char *p = text ? text : ""; *p; p++) {
-        unsigned char c = (unsigned char)*p;
-
-        if (c == '"' || c == '\\') {
-            g_string_append_printf(out, "\\%c", c);
-        } else if (c < 0x20) {
-            g_string_append_printf(out, "\\u%04x", c);
-        } else {
-            g_string_append_c(out, (char)c);
-        }
-    }
-    g_string_append_c(out, '"');
-}
-
-/* `"name": value`, with a comma before it when something stands there already. */
-static void json_count(GString *out, const char *name, uint64_t value)
-{
-    const char *comma = out->len && !strchr("{[", out->str[out->len - 1]) ? ", " : "";
-
-    g_string_append_printf(out, "%s\"%s\": %" G_GUINT64_FORMAT, comma, name, value);
-}
-
-static void json_name(GString *out, const char *name, const char *value)
-{
-    g_string_append_printf(out, "%s\"%s\": ", strchr("{[", out->str[out->len - 1]) ? "" : ", ",
-                           name);
-    json_string(out, value);
-}
-
-static void json_open(GString *out, const char *name)
-{
-    g_string_append_printf(out, ",\n  \"%s\": [", name);
-}
-
-static void json_row(GString *out, bool *first)
-{
-    g_string_append(out, *first ? "\n    {" : ",\n    {");
-    *first = false;
-}
 
 static void stats_vcpus(struct machine *m, GString *out)
 {
@@ -205,5 +163,6 @@ void machine_stats_json(struct machine *m, GString *out)
     stats_disks(m, out);
     stats_nics(m, out);
     stats_guest_errors(m, out);
+    exits_json(m, out);
     g_string_append(out, "\n}\n");
 }

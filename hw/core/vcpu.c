@@ -30,6 +30,7 @@ struct vcpu *vcpu_new(struct machine *m, unsigned id)
     v->wait_sipi = id != 0;
     v->notes = g_array_new(FALSE, FALSE, sizeof(struct code_note));
     atomic_store(&v->parked, true);
+    exits_init(&v->exits);
     g_mutex_init(&v->wake_lock);
     g_cond_init(&v->wake);
     return v;
@@ -40,6 +41,7 @@ void vcpu_free(struct vcpu *v)
     g_mutex_clear(&v->wake_lock);
     g_cond_clear(&v->wake);
     g_array_unref(v->notes);
+    exits_fini(&v->exits);
     g_aligned_free(v);
 }
 
@@ -159,6 +161,9 @@ static bool vcpu_enter(struct vcpu *v)
     bool stop;
 
     machine_lock(m);
+    if (machine_holds_vcpus(m)) {
+        exits_go(&v->exits, EXITS_HELD);
+    }
     while (machine_holds_vcpus(m) && !(vcpu_pending(v) & VCPU_REQ_STOP)) {
         atomic_store_explicit(&m->lock_owner, NULL, memory_order_relaxed);
         g_cond_wait(&m->parked_cond, &m->lock);
@@ -166,6 +171,7 @@ static bool vcpu_enter(struct vcpu *v)
         machine_lock(m); /* an exclusive section may have begun */
     }
     stop = vcpu_pending(v) & VCPU_REQ_STOP;
+    exits_go(&v->exits, stop ? EXITS_HELD : EXITS_OUT);
     machine_unlock(m);
     if (stop) {
         vcpu_leave(v);
@@ -215,6 +221,7 @@ static void vcpu_wait_limited(struct vcpu *v, uint32_t mask, int64_t limit_us)
     if (vcpu_pending(v) & mask) {
         return;
     }
+    exits_go(&v->exits, EXITS_HALTED);
     vcpu_leave(v);
     start = clock_host_now();
     atomic_store(&v->idle, true);
@@ -227,6 +234,7 @@ static void vcpu_wait_limited(struct vcpu *v, uint32_t mask, int64_t limit_us)
     atomic_store(&v->idle, false);
     v->short_wait = clock_host_now() - start < SHORT_NS;
     machine_lock(v->m); /* not past an exclusive section */
+    exits_go(&v->exits, EXITS_OUT);
     machine_unlock(v->m);
 }
 

@@ -10,6 +10,7 @@
 #define HW_CORE_VCPU_H
 
 #include "hw/core/base.h"
+#include "hw/core/exits.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -99,8 +100,9 @@ struct vcpu {
     struct device *ferr_dev;
     GArray *notes; /* struct code_note: stores to code that this vCPU may hold blocks of; code.c */
     bool notes_lost; /* too many: all code is stale */
-    void *engine;    /* the accelerator's own data */
-    void *cpu;       /* struct cpu of the software CPU and of state_pull/push */
+    struct exits exits;
+    void *engine; /* the accelerator's own data */
+    void *cpu;    /* struct cpu of the software CPU and of state_pull/push */
 };
 
 /* The interrupt pin.  Any thread with the lock. */

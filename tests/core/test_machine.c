@@ -34,13 +34,13 @@ static void stage_guest_code(struct stage *s, struct vcpu *v, unsigned turn)
     }
     atomic_fetch_add(&s->runs[v->id], 1);
     if (turn % 64 == 0) {
-        port_write(v->m, 0x10, turn, 4); /* a device access */
+        port_write(v, 0x10, turn, 4); /* a device access */
     }
     if (turn % 1024 == v->id * 512) {
-        port_write(v->m, 0x20, turn, 1); /* one that changes the memory map */
+        port_write(v, 0x20, turn, 1); /* one that changes the memory map */
     }
     if (turn % 100 == 0) {
-        aspace_write(v->m, 0x1000, turn, 4, v);
+        aspace_write(v, 0x1000, turn, 4);
     }
 }
 
@@ -437,9 +437,9 @@ Test(machine, counters_come_as_json, .timeout = 20)
     struct net nic = {.id = (char *)"lan", .mac = {0x52, 0x54, 0, 0, 0, 1}, .link = true};
     g_autoptr(GString) out = g_string_new(NULL);
 
-    port_write(m, 0x10, 5, 4);
-    port_read(m, 0x4000, 2);
     machine_lock(m);
+    port_write_locked(m, 0x10, 5, 4);
+    port_read_locked(m, 0x4000, 2);
     m->nics[1] = &nic;
     net_drop(&nic, NET_DROP_VLAN);
     net_count(&nic.stats.rx_bytes, 60);

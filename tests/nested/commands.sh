@@ -11,7 +11,7 @@ part()
     echo "part $name"
     candela "$@" --accel kvm -display none --stats "/tmp/$name.json" </dev/null
     echo "status $name $?"
-    sed -n 's/.*"kvm_exits": {\([^}]*\)}.*/exits \1/p' "/tmp/$name.json"
+    sed -n 's/.*"reasons": {\(.*\)}}.*/exits \1/p' "/tmp/$name.json"
 }
 
 part grub run -cdrom /files/grub-rescue-cdrom.iso --expect 'GNU GRUB' --max-time 60

@@ -4,28 +4,11 @@
  * Not modelled: the CPU.
  */
 #include "tests/rig.h"
-#include "accel/interp.h"
-#include "accel/kvm.h"
 #include <criterion/criterion.h>
 
 static bool rig_build_nothing(G_GNUC_UNUSED struct machine *m, G_GNUC_UNUSED GError **err)
 {
     return true;
-}
-
-const struct accel_ops *rig_accel_ops(void)
-{
-    const char *name = g_getenv("CANDELA_TEST_ACCEL");
-
-    return !g_strcmp0(name, "kvm")   ? &accel_kvm
-           : !g_strcmp0(name, "jit") ? &accel_jit
-                                     : &accel_interp;
-}
-
-const struct accel_ops *rig_accel(struct machine *m)
-{
-    m->config.jit_hot = 1;
-    return rig_accel_ops();
 }
 
 static struct rig *rig_alloc(const struct vm_config *config)

@@ -303,8 +303,12 @@ static int64_t dec_tx_unavailable_at(const struct dec21140 *d)
 
 static void dec_tx_arm_unavailable(struct dec21140 *d)
 {
-    if (d->s.csr[7] & CSR5_TU && dec_tx_is_unavailable(d) && !d->s.unavailable.armed) {
-        timer_at(&d->s.unavailable, dec_tx_unavailable_at(d));
+    int64_t at = dec_tx_unavailable_at(d);
+
+    /* One that fires too early only looks again. */
+    if (d->s.csr[7] & CSR5_TU && dec_tx_is_unavailable(d) &&
+        (!d->s.unavailable.armed || d->s.unavailable.deadline > at)) {
+        timer_at(&d->s.unavailable, at);
     }
 }
 
@@ -335,8 +339,8 @@ void dec_tx_suspend(struct dec21140 *d)
     if (!d->s.tx_polled) {
         d->s.tx_told = false;
         d->s.tx_idle_at = (uint64_t)clock_now(d->dev.m);
-        dec_tx_arm_unavailable(d);
     }
+    dec_tx_arm_unavailable(d);
     d->s.tx_polled = false;
     dec_arm_tap(d);
 }
@@ -567,12 +571,8 @@ static uint32_t dec_read_csr8(struct dec21140 *d)
 
 static uint32_t dec_read_csr(struct dec21140 *d, unsigned n)
 {
-    uint32_t val;
+    uint32_t val = d->s.csr[n] | dec_registers[n].ones;
 
-    if (n == 5) {
-        dec_tx_tell_unavailable(d);
-    }
-    val = d->s.csr[n] | dec_registers[n].ones;
     switch (n) {
     case 5:
         return val | (uint32_t)d->s.rs << CSR5_RS_SHIFT | (uint32_t)d->s.ts << CSR5_TS_SHIFT |
@@ -595,8 +595,14 @@ static uint32_t dec_read_csr(struct dec21140 *d, unsigned n)
 
 static uint32_t dec_port_read(struct device *dev, unsigned off, unsigned size)
 {
+    struct dec21140 *d = (struct dec21140 *)dev;
+
     (void)size;
-    return off % CSR_STRIDE ? 0 : dec_read_csr((struct dec21140 *)dev, off / CSR_STRIDE);
+    if (off == 5 * CSR_STRIDE && dec_tx_is_unavailable(d)) {
+        dec_tx_tell_unavailable(d);
+        dec_update_irq(d);
+    }
+    return off % CSR_STRIDE ? 0 : dec_read_csr(d, off / CSR_STRIDE);
 }
 
 static void dec_port_write(struct device *dev, unsigned off, uint32_t val, unsigned size)

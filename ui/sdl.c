@@ -70,6 +70,9 @@ static bool sdl_open_renderer(struct sdl *s)
     if (!s->renderer) {
         s->renderer = SDL_CreateRenderer(s->window, -1, SDL_RENDERER_SOFTWARE);
     }
+    if (!s->renderer) { /* SDL's own needs a frame buffer, which Wayland's windows do not have */
+        s->renderer = SDL_CreateRenderer(s->window, -1, 0);
+    }
     return s->renderer != NULL;
 }
 
@@ -126,6 +129,22 @@ static void sdl_measure(struct sdl *s)
     s->dirty = true;
 }
 
+/* The size that was asked for is in units. */
+static void sdl_first_size(struct sdl *s)
+{
+    double points = sdl_scale(s) / s->ratio;
+    SDL_Rect screen = {0, 0, 1 << 14, 1 << 14};
+
+    SDL_GetDisplayUsableBounds(MAX(SDL_GetWindowDisplayIndex(s->window), 0), &screen);
+    s->asked_w = MIN((int)lround(s->setup.width * points), screen.w);
+    s->asked_h = MIN((int)lround(s->setup.height * points), screen.h);
+    if (s->asked_w != s->setup.width || s->asked_h != s->setup.height) {
+        SDL_SetWindowSize(s->window, s->asked_w, s->asked_h);
+        SDL_SetWindowPosition(s->window, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED);
+        sdl_measure(s);
+    }
+}
+
 struct sdl *sdl_new(const struct sdl_setup *setup, GError **err)
 {
     struct sdl *s = g_new0(struct sdl, 1);
@@ -137,9 +156,8 @@ struct sdl *sdl_new(const struct sdl_setup *setup, GError **err)
         sdl_free(s);
         return NULL;
     }
-    s->asked_w = setup->width;
-    s->asked_h = setup->height;
     sdl_measure(s);
+    sdl_first_size(s);
     return s;
 }
 
@@ -321,6 +339,8 @@ void sdl_fit_window(struct sdl *s)
 {
     SDL_Rect screen = {0, 0, 1 << 14, 1 << 14};
     int display = SDL_GetWindowDisplayIndex(s->window), w, h;
+    double points = sdl_scale(s) / s->ratio; /* of the window system's, a pixel of the guest's */
+    unsigned zoom;
 
     s->user_sized = false;
     if (s->fullscreen || !s->picture.width ||
@@ -328,9 +348,10 @@ void sdl_fit_window(struct sdl *s)
         return;
     }
     SDL_GetDisplayUsableBounds(MAX(display, 0), &screen);
-    view_natural(&s->picture, view_zoom(&s->picture, screen.w, screen.h), &w, &h);
-    s->asked_w = MIN((int)lround(w / s->ratio), screen.w);
-    s->asked_h = MIN((int)lround((h + s->bar) / s->ratio), screen.h);
+    zoom = view_zoom(&s->picture, (int)(screen.w / points), (int)(screen.h / points));
+    view_natural(&s->picture, zoom, &w, &h);
+    s->asked_w = MIN((int)lround(w * points), screen.w);
+    s->asked_h = MIN((int)lround(h * points + s->bar / s->ratio), screen.h);
     SDL_SetWindowSize(s->window, s->asked_w, s->asked_h);
     sdl_keep_on_screen(s, &screen);
     sdl_measure(s);
@@ -359,6 +380,11 @@ void sdl_pointer(struct sdl *s, int *x, int *y)
     SDL_GetWindowPosition(s->window, &left, &top);
     *x = sdl_pixel(s, *x - left);
     *y = sdl_pixel(s, *y - top);
+}
+
+bool sdl_has_pointer(const struct sdl *s)
+{
+    return SDL_GetMouseFocus() == s->window;
 }
 
 char *sdl_clipboard(struct sdl *s)

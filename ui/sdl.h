@@ -47,7 +47,7 @@ struct sdl_event {
 
 struct sdl_setup {
     const char *title;
-    int width, height; /* of the area for the picture */
+    int width, height; /* of the whole, in units of the toolkit's */
     bool fullscreen;
     enum theme_choice theme;
     void (*event)(void *opaque, const struct sdl_event *e);
@@ -91,8 +91,12 @@ void sdl_catch(struct sdl *s, bool pointer, bool keyboard);
 void sdl_hide_pointer(struct sdl *s, bool hide);
 /* Text of the clipboard, or NULL; g_free. */
 char *sdl_clipboard(struct sdl *s);
-/* Where the host's pointer is, in pixels of the window; may be outside of it. */
+/* Where the host's pointer is, in pixels of the window; may be outside of it, or not known there.
+ */
 void sdl_pointer(struct sdl *s, int *x, int *y);
+
+/* Whether it is in the window. */
+bool sdl_has_pointer(const struct sdl *s);
 
 /* For --stats: presented frames and uploads of picture lines. */
 void sdl_counters(const struct sdl *s, uint64_t *frames, uint64_t *uploads);

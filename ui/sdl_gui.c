@@ -84,9 +84,7 @@ void sdl_gui_close(struct sdl *s)
     }
 }
 
-/* Device pixels of one unit: what the window system says, or the desktop's whole number where
- * (on X11) that says nothing. */
-static double sdl_gui_scale(const struct sdl *s)
+double sdl_scale(const struct sdl *s)
 {
     const char *told = g_getenv("GDK_SCALE");
     double scale = s->ratio;
@@ -115,7 +113,7 @@ void sdl_gui_resize(struct sdl *s)
     if (s->widgets) {
         SDL_SetTextureBlendMode(s->widgets, SDL_BLENDMODE_BLEND);
     }
-    gui_resize(s->gui, s->width, s->height, sdl_gui_scale(s));
+    gui_resize(s->gui, s->width, s->height, sdl_scale(s));
     s->repaint = true;
 }
 

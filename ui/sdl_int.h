@@ -51,6 +51,10 @@ void sdl_tell(struct sdl *s, const struct sdl_event *e);
 /* A place in points of the window system, in pixels. */
 int sdl_pixel(const struct sdl *s, int point);
 
+/* Pixels of one unit of the toolkit's and, in the natural size, of one of the guest's: what the
+ * window system says, or the desktop's whole number where (on X11) that says nothing. */
+double sdl_scale(const struct sdl *s);
+
 /* sdl_keys.c: the code that input.h has for a key, or 0. */
 unsigned sdl_key_code(SDL_Scancode code);
 

@@ -149,7 +149,8 @@ void window_tell_place(struct window *w)
     int x, y;
 
     sdl_pointer(w->sdl, &x, &y);
-    if (w->status.tablet && view_to_guest(&place, x, y, TABLET_MAX, &gx, &gy)) {
+    if (w->status.tablet && sdl_has_pointer(w->sdl) &&
+        view_to_guest(&place, x, y, TABLET_MAX, &gx, &gy)) {
         window_inside(w, true);
         window_input_place(&w->input, gx, gy, 0, w->input.buttons);
     }

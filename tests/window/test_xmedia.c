@@ -178,6 +178,6 @@ Test(xwindow, the_host_key_of_the_user_is_known_and_the_scaling_kept)
     xrig_title(x, "Right Alt releases", true);
     xrig_do(x, "keydown Alt_R key c keyup Alt_R sleep 0.5");
     cr_assert(g_file_get_contents(path, &text, NULL, NULL));
-    cr_expect(strstr(text, "# mine\n[window]\nhost-key=right-alt\nscale=sharp\n"), "%s", text);
+    cr_expect(strstr(text, "# mine\n\n[window]\nhost-key=right-alt\nscale=sharp\n"), "%s", text);
     xrig_free(x);
 }

@@ -6,6 +6,7 @@
  */
 #include "tests/window/x_rig.h"
 #include <criterion/criterion.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,6 +277,56 @@ Test(xwindow, caps_lock_is_the_hosts)
     /* and off again, by the window's own */
     xrig_do(x, "key Caps_Lock sleep 0.5 key c");
     g_free(xrig_com1(x, "^KEY 2E63$"));
+    xrig_free(x);
+}
+
+/* Wayland ------------------------------------------------------------------------------------- */
+
+enum { TEXT_COLOUR = 0xaaaaaa, BAR_UNITS = 32 };
+
+/* Pixels of the BIOS's text: in the whole screen, and in the guest's. */
+static unsigned text_shown(struct xrig *x)
+{
+    unsigned n = 0;
+
+    for (int y = 0; y < XRIG_SCREEN_H; y++) {
+        for (int px = 0; px < XRIG_SCREEN_W; px++) {
+            n += xrig_pixel(x, px, y) == TEXT_COLOUR;
+        }
+    }
+    return n;
+}
+
+static bool text_is_fine(struct xrig *x, void *of)
+{
+    /* The picture is 4:3, and as high as the screen above the bar: all in pixels, not in points. */
+    const double height = XRIG_SCREEN_H - BAR_UNITS * XRIG_SCALE, width = height * 4 / 3;
+    struct surface *s = of;
+    double want, have = text_shown(x);
+
+    xrig_dump(x, s);
+    want = lit(s) * width * height / (s->width * s->height);
+    g_string_printf(x->text, "%.0f pixels of text, %.0f wanted", have, want);
+    return lit(s) > 200 && fabs(have / want - 1) < 0.1;
+}
+
+/* The guest's pixels are made of the screen's finest, and keys arrive. */
+Test(xwindow, it_is_as_fine_as_a_wayland_screen)
+{
+    struct surface s = {0};
+    struct xrig *x;
+
+    if (!xrig_can_run() || !(x = xrig_begin_wayland(ECHO))) {
+        return;
+    }
+    g_free(xrig_com1(x, "^READY$"));
+    if (!xrig_until(x, text_is_fine, &s)) {
+        xrig_keep(x, "wayland");
+        cr_expect_fail("%s", x->text->str);
+    }
+    xrig_do(x, "key a");
+    g_free(xrig_com1(x, "^KEY 1E61$"));
+    surface_free(&s);
     xrig_free(x);
 }
 

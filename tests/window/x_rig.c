@@ -374,16 +374,77 @@ static char **xrig_words(struct xrig *x, const char *args)
     return argv;
 }
 
-struct xrig *xrig_begin(const char *args)
+static char **xrig_run_words(struct xrig *x, const char *args)
 {
-    struct xrig *x = xrig_new();
     g_autofree char *line = g_strconcat("run -display sdl -monitor unix:%s/mon ", args, NULL);
-    g_auto(GStrv) argv = xrig_words(x, line);
 
-    xrig_start(x, argv);
+    return xrig_words(x, line);
+}
+
+static void xrig_meet(struct xrig *x)
+{
     cr_assert(xrig_until(x, monitor_is_there, NULL), "no monitor");
     monitor_read(x);
     cr_assert(xrig_until(x, window_has_focus, NULL), "the window gets no keys");
+}
+
+struct xrig *xrig_begin(const char *args)
+{
+    struct xrig *x = xrig_new();
+    g_auto(GStrv) argv = xrig_run_words(x, args);
+
+    xrig_start(x, argv);
+    xrig_meet(x);
+    return x;
+}
+
+static bool weston_is_there(struct xrig *x, void *of)
+{
+    g_free(x->window);
+    x->window = xrig_get(x, "search --onlyvisible --class weston");
+    return x->window && *x->window && g_file_test(of, G_FILE_TEST_EXISTS);
+}
+
+static void xrig_start_weston(struct xrig *x)
+{
+    g_autofree char *socket = g_build_filename(x->folder, "run", "candela-test", NULL);
+    g_autofree char *width = g_strdup_printf("--width=%d", XRIG_SCREEN_W / XRIG_SCALE);
+    g_autofree char *height = g_strdup_printf("--height=%d", XRIG_SCREEN_H / XRIG_SCALE);
+    g_autofree char *scale = g_strdup_printf("--scale=%d", XRIG_SCALE);
+    char *argv[] = {"weston",
+                    "--backend=x11-backend.so",
+                    "--use-pixman",
+                    "--shell=kiosk-shell.so",
+                    "--socket=candela-test",
+                    "--idle-time=0",
+                    "--no-config",
+                    width,
+                    height,
+                    scale,
+                    NULL};
+
+    x->weston = xrig_spawn(x, argv, "weston.log");
+    cr_assert(xrig_until(x, weston_is_there, socket), "weston does not start");
+    x->env = g_environ_setenv(x->env, "WAYLAND_DISPLAY", "candela-test", TRUE);
+    x->env = g_environ_setenv(x->env, "SDL_VIDEODRIVER", "wayland", TRUE);
+}
+
+struct xrig *xrig_begin_wayland(const char *args)
+{
+    g_autofree char *weston = g_find_program_in_path("weston");
+    g_auto(GStrv) argv = NULL;
+    struct xrig *x;
+
+    if (!weston) {
+        cr_skip_test("weston is not installed");
+        return NULL;
+    }
+    x = xrig_new();
+    xrig_start_weston(x);
+    argv = xrig_run_words(x, args);
+    x->candela = xrig_spawn(x, argv, "candela.log");
+    x->running = true;
+    xrig_meet(x);
     return x;
 }
 
@@ -455,6 +516,7 @@ void xrig_free(struct xrig *x)
     if (x->running) {
         xrig_end(x->candela);
     }
+    xrig_end(x->weston);
     xrig_end(x->manager);
     munmap((void *)x->screen, x->screen_bytes);
     xrig_end(x->server);

@@ -3,7 +3,9 @@
  * (openbox), candela in it, and xdotool as the user.  Each test has a server and a folder of its
  * own.
  *
- * Not modelled: Wayland, several screens.
+ * For Wayland there is a compositor (weston) in that server.
+ *
+ * Not modelled: several screens.
  */
 #ifndef TESTS_WINDOW_X_RIG_H
 #define TESTS_WINDOW_X_RIG_H
@@ -15,7 +17,7 @@ struct xrig {
     char *folder;
     char *window; /* its number, for xdotool */
     char **env;
-    GPid server, manager, candela;
+    GPid server, manager, weston, candela;
     bool running; /* candela */
     int status;   /* of its end */
     int monitor;  /* socket */
@@ -31,6 +33,10 @@ bool xrig_can_run(void);
 /* Start the server, and candela with these arguments behind "run" (shell quoting; %s: the folder)
  * until its window is there. */
 struct xrig *xrig_begin(const char *args);
+/* The same on Wayland, where XRIG_SCALE pixels are one point; `window` is the compositor's, and
+ * candela's fills it.  NULL: the test is skipped. */
+enum { XRIG_SCALE = 2 };
+struct xrig *xrig_begin_wayland(const char *args);
 /* The server alone: a test may put files in the folder, which is the XDG folders', too. */
 struct xrig *xrig_new(void);
 /* Start candela with exactly these arguments (as above) until its window is there and has the

@@ -2,7 +2,7 @@
  * Sound: samples of the speaker's waves, the ring between threads, --audio, and a guest that beeps
  * into a sound file.
  *
- * Not here: SDL's audio (a dummy device opened and closed is all that can be seen of it).
+ * Not here: a sound card (SDL's devices that play nothing, or into a file, stand for it).
  */
 #include "tests/rig.h"
 #include "ui/audio.h"
@@ -253,13 +253,12 @@ static const uint8_t beeper[] =
     "\xc0\xe6\x61\x66\xbb\x00\xc2\xeb\x0b\x0f\x31\x66\x01\xc3\x66\x83\xd2\x00\x66\x89"
     "\xd7\x0f\x31\x66\x29\xd8\x66\x19\xfa\x72\xf6\xc3";
 
-/* The program ($CANDELA, or what stands here) with the beeper for firmware; the file's samples. */
-static float *run_beeper(const char *folder, unsigned *n)
+/* The program ($CANDELA, or what stands here) with the beeper for firmware; what came into the
+ * file.
+ */
+static char *run_beeper(const char *folder, const char *audio, const char *file, gsize *len)
 {
-    g_autofree char *rom = g_build_filename(folder, "rom", NULL),
-                    *wav = g_build_filename(folder, "x.wav", NULL),
-                    *audio = g_strdup_printf("file:%s", wav), *image = g_malloc0(65536),
-                    *data = NULL;
+    g_autofree char *rom = g_build_filename(folder, "rom", NULL), *image = g_malloc0(65536);
     const char *program = g_getenv("CANDELA");
     const char *argv[] = {program ? program : "./candela",
                           "run",
@@ -277,9 +276,8 @@ static float *run_beeper(const char *folder, unsigned *n)
                           "60",
                           NULL};
     GError *err = NULL;
-    gsize len = 0;
+    char *data = NULL;
     int status = 0;
-    float *samples;
 
     if (access(argv[0], X_OK)) {
         cr_skip_test("%s is not built", argv[0]);
@@ -290,15 +288,27 @@ static float *run_beeper(const char *folder, unsigned *n)
     cr_assert(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL,
                            &status, &err));
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 64 + 5, "%d", status);
-    cr_assert(g_file_get_contents(wav, &data, &len, &err));
+    cr_assert(g_file_get_contents(file, &data, len, &err), "%s", err->message);
+    unlink(rom);
+    unlink(file);
+    return data;
+}
+
+/* The samples of the file. */
+static float *run_beeper_wav(const char *folder, unsigned *n)
+{
+    g_autofree char *wav = g_build_filename(folder, "x.wav", NULL),
+                    *audio = g_strdup_printf("file:%s", wav);
+    gsize len = 0;
+    g_autofree char *data = run_beeper(folder, audio, wav, &len);
+    float *samples;
+
     cr_assert(len > 44 && !memcmp(data, "RIFF", 4) && ld_le32((uint8_t *)data + 40) == len - 44);
     *n = (unsigned)(len - 44) / 2;
     samples = g_new(float, *n);
     for (unsigned i = 0; i < *n; i++) {
         samples[i] = (float)(int16_t)ld_le16((uint8_t *)data + 44 + 2 * i) / 32768;
     }
-    unlink(rom);
-    unlink(wav);
     return samples;
 }
 
@@ -306,7 +316,7 @@ Test(audio, a_guest_beeps_into_a_file, .timeout = 100)
 {
     char *folder = g_dir_make_tmp("candela-audio-XXXXXX", NULL);
     unsigned n, at = 0, quiet = 0;
-    float *s = run_beeper(folder, &n);
+    float *s = run_beeper_wav(folder, &n);
 
     while (at < n && s[at] == 0) {
         at++;
@@ -327,6 +337,48 @@ Test(audio, a_guest_beeps_into_a_file, .timeout = 100)
     cr_expect(tone(s + at, SECOND / 5, 1000) > 0.25);
     cr_expect(s[n - 1] == 0);
     g_free(s);
+    rmdir(folder);
+    g_free(folder);
+}
+
+/* How often a sample that rises through 0 follows another after `period` of them, or one more or
+ * less. */
+static unsigned periods(const float *s, unsigned n, unsigned period)
+{
+    unsigned last = 0, count = 0;
+
+    for (unsigned i = 1; i < n; i++) {
+        if (s[i - 1] < 0 && s[i] >= 0) {
+            count += i - last + 1 >= period && i - last <= period + 1;
+            last = i;
+        }
+    }
+    return count;
+}
+
+/*
+ * SDL's device that writes what it would play into a file, in real time: tones of 440 and 1000 Hz,
+ * 300 ms each, of which a busy host may lose some, and little that is neither.
+ */
+Test(audio, a_guest_beeps_through_sdl, .timeout = 100)
+{
+    char *folder = g_dir_make_tmp("candela-audio-XXXXXX", NULL);
+    g_autofree char *raw = g_build_filename(folder, "raw", NULL), *data = NULL;
+    unsigned n, low, high, all;
+    gsize len = 0;
+    const float *s;
+
+    g_setenv("SDL_AUDIODRIVER", "disk", TRUE);
+    g_setenv("SDL_DISKAUDIOFILE", raw, TRUE);
+    data = run_beeper(folder, "sdl", raw, &len);
+    s = (const float *)(const void *)data;
+    n = (unsigned)(len / sizeof *s);
+    low = periods(s, n, SPEAKER_RATE / 440);
+    high = periods(s, n, SPEAKER_RATE / 1000);
+    all = rises(s, n);
+    cr_expect(low >= 40 && low <= 140, "%u periods of 440 Hz in %u samples", low, n);
+    cr_expect(high >= 90 && high <= 310, "%u periods of 1000 Hz in %u samples", high, n);
+    cr_expect(low + high >= all * 9 / 10, "%u, %u of %u", low, high, all);
     rmdir(folder);
     g_free(folder);
 }

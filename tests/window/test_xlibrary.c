@@ -81,3 +81,26 @@ Test(xwindow, the_library_by_keys_alone)
     cr_expect_eq(xrig_wait(x), 0);
     xrig_free(x);
 }
+
+/* An image dropped on the window is a new machine's disk, and gives it its name. */
+Test(xwindow, a_disk_dropped_on_the_library_begins_a_machine)
+{
+    g_autofree char *path = NULL, *shown = NULL;
+    struct xrig_place p;
+    struct xrig *x;
+
+    if (!xrig_can_run()) {
+        return;
+    }
+    x = xrig_new();
+    g_free(xrig_candela(x, "disk create '%s/My disk.vhd' --size 4M"));
+    path = g_build_filename(x->folder, "My disk.vhd", NULL);
+    xrig_run(x, "");
+    p = xrig_place(x);
+    xrig_drop(x, path, p.x + p.w / 2, p.y + p.h / 2);
+    xrig_do(x, "sleep 0.5 key Return");
+    expect_list(x, "\"name\" : \"My disk\"");
+    shown = xrig_candela(x, "show 'My disk'");
+    cr_expect(strstr(shown, path), "%s", shown);
+    xrig_free(x);
+}

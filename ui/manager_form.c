@@ -35,6 +35,13 @@ struct form_choice {
 };
 
 static const struct form_choice choices[] = {
+    {"cpu-model",
+     "CPU mode_l",
+     {{"Today's, by default", NULL},
+      {"Today's; the pointer moves freely in Linux", "x86-64-v3,+vmware"},
+      {"Pentium III", "pentium3"},
+      {"Pentium", "pentium"},
+      {"486", "486"}}},
     {"accel",
      "_Engine",
      {{"Automatic", NULL},

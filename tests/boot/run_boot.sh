@@ -414,6 +414,25 @@ sound_vhd()
     return $result
 }
 
+# linked_clone IMAGE: a library of the test's own, whose machine Old has the disk image, and a linked
+# clone of it, Try.  $try: its key file.  clone_sound: Try's disk is, with a clean file system, and
+# nothing has changed on the disk below.
+linked_clone()
+{
+    rm -rf "$out/$name.lib"
+    mkdir -p "$out/$name.lib" && to_vhd "$1" "$out/$name.lib/base.vhd" &&
+        XDG_DATA_HOME=$out/$name.lib "$candela" create -q Old hda="$out/$name.lib/base.vhd" &&
+        XDG_DATA_HOME=$out/$name.lib "$candela" clone -q Old Try --linked &&
+        md5sum "$out/$name.lib/base.vhd" >"$out/$name.lib/base.md5"
+}
+clone_sound()
+{
+    "$candela" disk check -q "${try%/*}/base.vhd" &&
+        "$candela" disk convert -q "${try%/*}/base.vhd" "$out/$name.lib/raw" --format raw &&
+        /sbin/e2fsck -fn "$out/$name.lib/raw?offset=1048576" >/dev/null &&
+        md5sum --status -c "$out/$name.lib/base.md5"
+}
+
 # small_disk IMAGE: GRUB, the Debian installer's amd64 kernel and the small initramfs on a disk.
 small_disk()
 {
@@ -501,6 +520,7 @@ run_one()
         make_sector "$sector" "$out/$name.img"
         sector=$out/$name.img
     fi
+    try=$out/$name.lib/candela/machines/Try/machine.cvm
     port= port2=
     if row "$row" | grep -q '\$port'; then
         port=$(free_port) port2=$(free_port)

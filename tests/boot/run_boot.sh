@@ -414,9 +414,9 @@ sound_vhd()
     return $result
 }
 
-# linked_clone IMAGE: a library of the test's own, whose machine Old has the disk image, and a linked
-# clone of it, Try.  $try: its key file.  clone_sound: Try's disk is, with a clean file system, and
-# nothing has changed on the disk below.
+# linked_clone IMAGE: a library of the test's own, whose machine Old has the disk image, and a
+# linked clone of it, Try.  $try: its key file.  clone_sound: Try's disk is, with a clean file
+# system, and nothing has changed on the disk below.
 linked_clone()
 {
     rm -rf "$out/$name.lib"

@@ -44,7 +44,7 @@ int command_manager(void)
     struct manager_window w = {0};
     struct manager_host host = {&w, window_post, window_pointer};
     struct sdl_setup setup = {
-        .title = "Candela", .width = 820, .height = 600, .event = window_event, .opaque = &w};
+        .title = "Candela", .width = 820, .height = 640, .event = window_event, .opaque = &w};
     g_autoptr(GError) err = NULL;
     struct options mine;
 

@@ -421,10 +421,11 @@ static bool select_again(struct manager *m, const char *what)
     return false;
 }
 
-static void menu_chosen(void *of, int id)
+static void menu_chosen(struct gui_widget *item, void *of)
 {
     static gui_fn *const deeds[] = {on_start, on_settings, on_clone, on_folder, on_delete};
     struct manager *m = of;
+    int id = gui_value(item);
 
     if (!select_again(m, m->menu_for)) {
         gui_toast(m->gui, "That machine is not there any more.", true);
@@ -447,19 +448,24 @@ static void on_menu(struct gui_widget *w, void *of)
          paused = state == LIBRARY_PAUSED;
     struct gui_rect at = gui_where(w);
     int x = at.x + at.w / 3, y = at.y + at.h / 4;
-    const struct gui_menu_item items[] = {
-        {paused ? "_Continue" : "_Start", "Enter", DO_START, GUI_ICON_PLAY,
-         .disabled = !off && !paused},
-        {"_Pause", NULL, DO_PAUSE, GUI_ICON_PAUSE, .disabled = !runs},
-        {"Press the power _button", NULL, DO_POWER, GUI_ICON_POWER, .disabled = !runs},
-        {"_Turn off", NULL, DO_KILL, .disabled = !runs && !paused},
+    const struct {
+        const char *text, *keys;
+        int id;
+        enum gui_icon icon;
+        bool enabled;
+    } items[] = {
+        {paused ? "_Continue" : "_Start", "Enter", DO_START, GUI_ICON_PLAY, off || paused},
+        {"_Pause", NULL, DO_PAUSE, GUI_ICON_PAUSE, runs},
+        {"Press the power _button", NULL, DO_POWER, GUI_ICON_POWER, runs},
+        {"_Turn off", NULL, DO_KILL, GUI_NO_ICON, runs || paused},
         {.text = NULL},
-        {"S_ettings…", "F2", DO_SETTINGS, GUI_ICON_GEAR, .disabled = !off},
-        {"C_lone", NULL, DO_CLONE, GUI_ICON_COPY, .disabled = !off},
-        {"Show _folder", NULL, DO_FOLDER, GUI_ICON_FOLDER, .disabled = false},
+        {"S_ettings…", "F2", DO_SETTINGS, GUI_ICON_GEAR, off},
+        {"C_lone", NULL, DO_CLONE, GUI_ICON_COPY, off},
+        {"Show _folder", NULL, DO_FOLDER, GUI_ICON_FOLDER, true},
         {.text = NULL},
-        {"_Delete…", "Del", DO_DELETE, GUI_ICON_TRASH, .disabled = !off && state != LIBRARY_BROKEN},
+        {"_Delete…", "Del", DO_DELETE, GUI_ICON_TRASH, off || state == LIBRARY_BROKEN},
     };
+    struct gui_widget *menu;
 
     if (!card) {
         return;
@@ -469,7 +475,16 @@ static void on_menu(struct gui_widget *w, void *of)
     }
     g_free(m->menu_for);
     m->menu_for = g_strdup(card->machine->what);
-    gui_menu(m->gui, NULL, x, y, items, ARRAY_LEN(items), menu_chosen, m);
+    menu = gui_menu(m->gui, NULL, x, y, menu_chosen, m);
+    for (unsigned i = 0; i < ARRAY_LEN(items); i++) {
+        if (items[i].text) {
+            gui_set_enabled(
+                gui_menu_add(menu, items[i].icon, items[i].text, items[i].keys, items[i].id),
+                items[i].enabled);
+        } else {
+            gui_menu_line(menu);
+        }
+    }
 }
 
 /* Searching goes on while the arrows move in the list. */

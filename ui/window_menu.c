@@ -5,12 +5,6 @@
 #include "ui/window_int.h"
 #include <stdio.h>
 
-/* A menu in the making: the toolkit copies it, strings made here live until menu_open. */
-struct menu {
-    GArray *items; /* struct gui_menu_item */
-    GPtrArray *strings;
-};
-
 enum {
     ID_ACTION = 0, /* + enum window_action */
     ID_SCALING = 100,
@@ -39,147 +33,105 @@ static const struct {
     {"Ctrl+Alt+F_7", "ctrl-alt-f7"},
 };
 
-static void menu_init(struct menu *m)
+static void menu_chosen(struct gui_widget *chosen, void *of);
+
+/* Over its item of the bar, or where that would be. */
+static struct gui_widget *menu_open(struct window *w, struct window_item *at)
 {
-    m->items = g_array_new(FALSE, TRUE, sizeof(struct gui_menu_item));
-    m->strings = g_ptr_array_new_with_free_func(g_free);
-}
-
-static void menu_clear(struct menu *m)
-{
-    g_array_unref(m->items);
-    g_ptr_array_unref(m->strings);
-}
-
-static struct gui_menu_item *menu_add(struct menu *m, const char *text, int id)
-{
-    struct gui_menu_item item = {.text = text, .id = id};
-
-    g_array_append_val(m->items, item);
-    return &g_array_index(m->items, struct gui_menu_item, m->items->len - 1);
-}
-
-/* Text from outside: of a file, say. */
-static struct gui_menu_item *menu_add_plain(struct menu *m, const char *text, int id)
-{
-    char *plain = gui_plain(text);
-
-    g_ptr_array_add(m->strings, plain);
-    return menu_add(m, plain, id);
-}
-
-static struct gui_menu_item *menu_add_action(struct window *w, struct menu *m, const char *text,
-                                             enum gui_icon icon, enum window_action action)
-{
-    struct gui_menu_item *item = menu_add(m, text, ID_ACTION + (int)action);
-    char *keys = shortcut_label(w->keys.host, action);
-
-    g_ptr_array_add(m->strings, keys);
-    item->icon = icon;
-    item->keys = *keys ? keys : NULL;
-    return item;
-}
-
-static void menu_add_sub(struct menu *m, const char *text, enum gui_icon icon,
-                         const struct menu *sub)
-{
-    struct gui_menu_item *item = menu_add(m, text, 0);
-
-    item->icon = icon;
-    item->sub = (const struct gui_menu_item *)(void *)sub->items->data;
-    item->sub_count = sub->items->len;
-}
-
-static void menu_chosen(void *of, int id);
-
-static void menu_open(struct window *w, struct window_item *at, const struct menu *m)
-{
-    struct gui_widget *widget = at && gui_is_shown(w->bar) ? at->widget : NULL;
+    struct gui_widget *widget = gui_is_shown(w->bar) ? at->widget : NULL;
     struct view_rect place = sdl_picture_place(w->sdl);
 
     w->menu_item = at;
-    gui_menu(sdl_gui(w->sdl), widget, place.x + 16, place.y + place.h - 16,
-             (const struct gui_menu_item *)(void *)m->items->data, m->items->len, menu_chosen, w);
+    return gui_menu(sdl_gui(w->sdl), widget, place.x + 16, place.y + place.h - 16, menu_chosen, w);
+}
+
+/* Text from outside: of a file, say. */
+static struct gui_widget *menu_add_plain(struct gui_widget *m, const char *text, int id)
+{
+    g_autofree char *plain = gui_plain(text);
+
+    return gui_menu_add(m, GUI_NO_ICON, plain, NULL, id);
+}
+
+static void menu_add_title(struct gui_widget *m, const char *text)
+{
+    gui_set_enabled(menu_add_plain(m, text, 0), false);
+}
+
+static struct gui_widget *menu_add_action(struct window *w, struct gui_widget *m, const char *text,
+                                          enum gui_icon icon, enum window_action action)
+{
+    g_autofree char *keys = shortcut_label(w->keys.host, action);
+
+    return gui_menu_add(m, icon, text, keys, ID_ACTION + (int)action);
 }
 
 /* The main menu ------------------------------------------------------------------------------- */
 
-static void menu_fill_scalings(struct window *w, struct menu *m)
+static void menu_fill_scalings(struct window *w, struct gui_widget *m)
 {
     static const char *const names[VIEW_SCALINGS] = {"_Smooth", "S_harp", "_Whole multiples"};
 
     for (unsigned i = 0; i < VIEW_SCALINGS; i++) {
-        menu_add(m, names[i], ID_SCALING + (int)i)->mark =
-            i == w->scaling ? GUI_CHECKED : GUI_UNCHECKED;
+        gui_set_mark(gui_menu_add(m, GUI_NO_ICON, names[i], NULL, ID_SCALING + (int)i),
+                     i == w->scaling ? GUI_CHECKED : GUI_UNCHECKED);
     }
-    menu_add(m, NULL, 0);
+    gui_menu_line(m);
     menu_add_action(w, m, "_Original size", GUI_NO_ICON, ACTION_ORIGINAL_SIZE);
 }
 
-static void menu_fill_hosts(struct window *w, struct menu *m)
+static void menu_fill_hosts(struct window *w, struct gui_widget *m)
 {
     const struct host_key *h;
 
     for (unsigned i = 0; (h = host_key_at(i)); i++) {
-        struct gui_menu_item *item = menu_add_plain(m, h->label, ID_HOST + (int)i);
+        g_autofree char *label = gui_plain(h->label);
 
-        item->mark = h == w->keys.host ? GUI_CHECKED : GUI_UNCHECKED;
-        item->keys = i < 4 ? h->help : NULL;
+        gui_set_mark(gui_menu_add(m, GUI_NO_ICON, label, i < 4 ? h->help : NULL, ID_HOST + (int)i),
+                     h == w->keys.host ? GUI_CHECKED : GUI_UNCHECKED);
     }
 }
 
-static void menu_fill_keys(struct menu *m)
+static void menu_fill_keys(struct gui_widget *m)
 {
     for (unsigned i = 0; i < ARRAY_LEN(combos); i++) {
-        menu_add(m, combos[i].text, ID_KEYS + (int)i);
+        gui_menu_add(m, GUI_NO_ICON, combos[i].text, NULL, ID_KEYS + (int)i);
     }
 }
 
 void window_main_menu(struct window *w)
 {
-    struct menu m, scalings, hosts, keys;
+    struct gui_widget *m = menu_open(w, &w->items[0]);
 
-    menu_init(&m);
-    menu_init(&scalings);
-    menu_init(&hosts);
-    menu_init(&keys);
-    menu_fill_scalings(w, &scalings);
-    menu_fill_hosts(w, &hosts);
-    menu_fill_keys(&keys);
-    menu_add_action(w, &m, w->status.paused ? "Go _on" : "_Pause",
+    menu_add_action(w, m, w->status.paused ? "Go _on" : "_Pause",
                     w->status.paused ? GUI_ICON_PLAY : GUI_ICON_PAUSE, ACTION_PAUSE);
-    menu_add_action(w, &m, "_Reset", GUI_ICON_RESET, ACTION_RESET);
-    menu_add_action(w, &m, "Press po_wer button", GUI_ICON_POWER, ACTION_POWER_BUTTON);
-    menu_add(&m, "_Turn off", ID_TURN_OFF);
-    menu_add(&m, NULL, 0);
-    menu_add_action(w, &m, "Ctrl+Alt+_Del", GUI_ICON_KEYBOARD, ACTION_CTRL_ALT_DEL);
-    menu_add_sub(&m, "Send _keys", GUI_NO_ICON, &keys);
-    menu_add_action(w, &m, "T_ype the clipboard", GUI_ICON_COPY, ACTION_PASTE);
-    menu_add_action(w, &m, "_Screenshot", GUI_ICON_CAMERA, ACTION_SCREENSHOT);
-    menu_add(&m, NULL, 0);
-    menu_add_action(w, &m, "_Full screen", GUI_ICON_FULL, ACTION_FULLSCREEN)->mark =
-        sdl_is_fullscreen(w->sdl) ? GUI_CHECKED : GUI_NO_MARK;
-    menu_add_sub(&m, "S_caling", GUI_NO_ICON, &scalings);
-    menu_add_sub(&m, "_Host key", GUI_NO_ICON, &hosts);
-    menu_add(&m, NULL, 0);
-    menu_add_action(w, &m, "Shortc_uts", GUI_NO_ICON, ACTION_HELP);
-    menu_add(&m, "_About this machine", ID_ABOUT)->icon = GUI_ICON_INFO;
-    menu_add_action(w, &m, "_Close...", GUI_NO_ICON, ACTION_CLOSE);
-    menu_open(w, &w->items[0], &m);
-    menu_clear(&keys);
-    menu_clear(&hosts);
-    menu_clear(&scalings);
-    menu_clear(&m);
+    menu_add_action(w, m, "_Reset", GUI_ICON_RESET, ACTION_RESET);
+    menu_add_action(w, m, "Press po_wer button", GUI_ICON_POWER, ACTION_POWER_BUTTON);
+    gui_menu_add(m, GUI_NO_ICON, "_Turn off", NULL, ID_TURN_OFF);
+    gui_menu_line(m);
+    menu_add_action(w, m, "Ctrl+Alt+_Del", GUI_ICON_KEYBOARD, ACTION_CTRL_ALT_DEL);
+    menu_fill_keys(gui_menu_sub(m, "Send _keys"));
+    menu_add_action(w, m, "T_ype the clipboard", GUI_ICON_COPY, ACTION_PASTE);
+    menu_add_action(w, m, "_Screenshot", GUI_ICON_CAMERA, ACTION_SCREENSHOT);
+    gui_menu_line(m);
+    gui_set_mark(menu_add_action(w, m, "_Full screen", GUI_ICON_FULL, ACTION_FULLSCREEN),
+                 sdl_is_fullscreen(w->sdl) ? GUI_CHECKED : GUI_NO_MARK);
+    menu_fill_scalings(w, gui_menu_sub(m, "S_caling"));
+    menu_fill_hosts(w, gui_menu_sub(m, "_Host key"));
+    gui_menu_line(m);
+    menu_add_action(w, m, "Shortc_uts", GUI_NO_ICON, ACTION_HELP);
+    gui_menu_add(m, GUI_ICON_INFO, "_About this machine", NULL, ID_ABOUT);
+    menu_add_action(w, m, "_Close...", GUI_NO_ICON, ACTION_CLOSE);
 }
 
 /* Devices ------------------------------------------------------------------------------------- */
 
-static void menu_fill_recent(struct window *w, struct menu *m, enum media_kind kind)
+static void menu_fill_recent(struct window *w, struct gui_widget *m, enum media_kind kind)
 {
     g_strfreev(w->recent);
     w->recent = media_recent(kind);
     if (w->recent[0]) {
-        menu_add(m, NULL, 0);
+        gui_menu_line(m);
     }
     for (int i = 0; w->recent[i]; i++) {
         g_autofree char *name = g_path_get_basename(w->recent[i]);
@@ -195,28 +147,22 @@ static void drive_menu(struct window *w, struct window_item *item)
     enum media_kind kind = media_kind_of_drive(d);
     g_autofree char *title = media_drive_title(d);
     g_autofree char *name = now->path ? g_path_get_basename(now->path) : g_strdup("empty");
-    struct menu m;
+    struct gui_widget *m = menu_open(w, item);
+    bool cd = kind == MEDIA_CD;
 
-    menu_init(&m);
-    menu_add_plain(&m, title, 0)->disabled = true;
-    menu_add_plain(&m, name, 0)->disabled = true;
-    menu_add(&m, NULL, 0);
+    menu_add_title(m, title);
+    menu_add_title(m, name);
+    gui_menu_line(m);
     if (kind == MEDIA_DISK) {
-        menu_add(&m, now->readonly ? "Read-only" : "Hard disks stay while the machine runs", 0)
-            ->disabled = true;
-    } else {
-        menu_add(&m, kind == MEDIA_CD ? "_Capture ISO image..." : "_Capture floppy disk image...",
-                 ID_INSERT)
-            ->icon = GUI_ICON_FOLDER;
-        struct gui_menu_item *eject =
-            menu_add(&m, kind == MEDIA_CD ? "_Release CD" : "_Release floppy disk", ID_EJECT);
-
-        eject->icon = GUI_ICON_EJECT;
-        eject->disabled = !now->path;
-        menu_fill_recent(w, &m, kind);
+        menu_add_title(m, now->readonly ? "Read-only" : "Hard disks stay while the machine runs");
+        return;
     }
-    menu_open(w, item, &m);
-    menu_clear(&m);
+    gui_menu_add(m, GUI_ICON_FOLDER, cd ? "_Capture ISO image..." : "_Capture floppy disk image...",
+                 NULL, ID_INSERT);
+    gui_set_enabled(gui_menu_add(m, GUI_ICON_EJECT, cd ? "_Release CD" : "_Release floppy disk",
+                                 NULL, ID_EJECT),
+                    now->path != NULL);
+    menu_fill_recent(w, m, kind);
 }
 
 static void nic_menu(struct window *w, struct window_item *item)
@@ -226,25 +172,12 @@ static void nic_menu(struct window *w, struct window_item *item)
     g_autofree char *title =
         g_strdup_printf("%s: %02x:%02x:%02x:%02x:%02x:%02x, %s", n->id, n->mac[0], n->mac[1],
                         n->mac[2], n->mac[3], n->mac[4], n->mac[5], peer);
-    struct menu m;
+    struct gui_widget *m = menu_open(w, item);
 
-    menu_init(&m);
-    menu_add_plain(&m, title, 0)->disabled = true;
-    menu_add(&m, NULL, 0);
-    menu_add(&m, "Cable _connected", ID_LINK)->mark =
-        w->status.nics[item->index].link ? GUI_CHECKED : GUI_UNCHECKED;
-    menu_open(w, item, &m);
-    menu_clear(&m);
-}
-
-static void host_menu(struct window *w, struct window_item *item)
-{
-    struct menu m;
-
-    menu_init(&m);
-    menu_fill_hosts(w, &m);
-    menu_open(w, item, &m);
-    menu_clear(&m);
+    menu_add_title(m, title);
+    gui_menu_line(m);
+    gui_set_mark(gui_menu_add(m, GUI_NO_ICON, "Cable _connected", NULL, ID_LINK),
+                 w->status.nics[item->index].link ? GUI_CHECKED : GUI_UNCHECKED);
 }
 
 void window_on_item(struct gui_widget *widget, void *of)
@@ -270,15 +203,16 @@ void window_on_item(struct gui_widget *widget, void *of)
         window_about(w);
         break;
     case ITEM_HOST:
-        host_menu(w, item);
+        menu_fill_hosts(w, menu_open(w, item));
         break;
     }
 }
 
-static void menu_chosen(void *of, int id)
+static void menu_chosen(struct gui_widget *chosen, void *of)
 {
     struct window *w = of;
     struct window_item *item = w->menu_item;
+    int id = gui_value(chosen);
 
     if (id >= ID_RECENT) {
         window_insert(w, item->index, w->recent[id - ID_RECENT]);

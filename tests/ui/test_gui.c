@@ -306,7 +306,6 @@ Test(gui, pieces_are_as_the_whole)
 static void fill(struct gui *g, const char *text)
 {
     const char *const texts[] = {text, text, NULL};
-    struct gui_menu_item item = {.text = text, .keys = text};
     struct gui_widget *root = gui_root(g), *row, *form, *list;
 
     gui_set_look(root, GUI_WINDOW);
@@ -325,7 +324,7 @@ static void fill(struct gui *g, const char *text)
     list = gui_list(gui_vbox(root), NULL, NULL);
     gui_list_add(list, &(struct gui_row){.text = text, .sub = text, .note = text});
     gui_ask(g, GUI_ICON_INFO, text, text, text, NULL, NULL);
-    gui_menu(g, NULL, 5, 5, &item, 1, NULL, NULL);
+    gui_menu_add(gui_menu(g, NULL, 5, 5, NULL, NULL), GUI_NO_ICON, text, text, 1);
     gui_toast(g, text, true);
 }
 

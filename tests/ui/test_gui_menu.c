@@ -11,11 +11,11 @@ struct bench {
     bool keep;
 };
 
-static void on_chosen(void *of, int id)
+static void on_chosen(struct gui_widget *item, void *of)
 {
     struct bench *b = of;
 
-    b->chosen = id;
+    b->chosen = gui_value(item);
 }
 
 static bool on_closed(struct gui_widget *dialog, int id, void *of)
@@ -26,16 +26,6 @@ static bool on_closed(struct gui_widget *dialog, int id, void *of)
     b->closed = id;
     return !b->keep;
 }
-
-static const struct gui_menu_item below[] = {{.text = "_Connected", .id = 10, .mark = GUI_CHECKED},
-                                             {.text = "_Pulled", .id = 11, .mark = GUI_UNCHECKED}};
-static const struct gui_menu_item items[] = {
-    {.text = "_Insert…", .id = 1, .keys = "Host+I"},
-    {.text = "_Grey", .id = 2, .disabled = true},
-    {.text = NULL},
-    {.text = "_Cable", .sub = below, .sub_count = ARRAY_LEN(below)},
-    {.text = "_Eject", .id = 3},
-};
 
 static void bench(struct bench *b)
 {
@@ -50,9 +40,24 @@ static void bench(struct bench *b)
     b->item = gui_item(bar, GUI_ICON_CD, "", "The CD drive", NULL, NULL);
 }
 
+/* At the bar's item, or (false) in the window. */
+static void open_menu_at(struct bench *b, bool item)
+{
+    struct gui_widget *menu = gui_menu(b->r->gui, item ? b->item : NULL, 50, 50, on_chosen, b);
+    struct gui_widget *below;
+
+    gui_menu_add(menu, GUI_NO_ICON, "_Insert…", "Host+I", 1);
+    gui_set_enabled(gui_menu_add(menu, GUI_NO_ICON, "_Grey", NULL, 2), false);
+    gui_menu_line(menu);
+    below = gui_menu_sub(menu, "_Cable");
+    gui_set_mark(gui_menu_add(below, GUI_NO_ICON, "_Connected", NULL, 10), GUI_CHECKED);
+    gui_set_mark(gui_menu_add(below, GUI_NO_ICON, "_Pulled", NULL, 11), GUI_UNCHECKED);
+    gui_menu_add(menu, GUI_NO_ICON, "_Eject", NULL, 3);
+}
+
 static void open_menu(struct bench *b)
 {
-    gui_menu(b->r->gui, b->item, 0, 0, items, ARRAY_LEN(items), on_chosen, b);
+    open_menu_at(b, true);
 }
 
 Test(gui_menu, by_keys)
@@ -110,13 +115,13 @@ Test(gui_menu, by_pointer)
     struct bench b;
 
     bench(&b);
-    gui_menu(b.r->gui, NULL, 50, 50, items, ARRAY_LEN(items), on_chosen, &b);
+    open_menu_at(&b, false);
     gui_event(b.r->gui, &(struct gui_event){
                             .kind = GUI_RELEASE, .x = 70, .y = 65, .button = GUI_BUTTON_RIGHT});
     cr_assert(gui_is_modal(b.r->gui), "the release of the click that opened it chooses nothing");
     gui_rig_click(b.r, 70, 65, GUI_BUTTON_LEFT, 1);
     cr_assert_eq(b.chosen, 1);
-    gui_menu(b.r->gui, NULL, 50, 50, items, ARRAY_LEN(items), on_chosen, &b);
+    open_menu_at(&b, false);
     gui_rig_click(b.r, 70, 65 + 28, GUI_BUTTON_LEFT, 1);
     cr_assert(gui_is_modal(b.r->gui), "grey");
     gui_rig_click(b.r, 70, 65 + 28 + 9 + 28, GUI_BUTTON_LEFT, 1);
@@ -130,15 +135,15 @@ Test(gui_menu, by_pointer)
 Test(gui_menu, stays_inside_the_window)
 {
     struct bench b;
-    struct gui_menu_item many[60];
+    struct gui_widget *menu;
     struct gui_rect out[16];
     unsigned n;
 
     bench(&b);
+    menu = gui_menu(b.r->gui, NULL, 399, 299, on_chosen, &b);
     for (int i = 0; i < 60; i++) {
-        many[i] = (struct gui_menu_item){.text = "Item", .id = i};
+        gui_menu_add(menu, GUI_NO_ICON, "Item", NULL, i);
     }
-    gui_menu(b.r->gui, NULL, 399, 299, many, 60, on_chosen, &b);
     gui_rig_keys(b.r, "end");
     n = gui_layers(b.r->gui, out, 16);
     for (unsigned i = 0; i < n; i++) {

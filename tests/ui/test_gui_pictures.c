@@ -37,19 +37,18 @@ static struct gui_widget *status_bar(struct gui *g)
 
 static void show_menu(struct gui *g, struct gui_widget *at)
 {
-    static const struct gui_menu_item sub[] = {{.text = "_Connected", .mark = GUI_CHECKED},
-                                               {.text = "_Unplugged", .mark = GUI_UNCHECKED}};
-    static const struct gui_menu_item items[] = {
-        {.text = "_Insert a CD image…", .icon = GUI_ICON_CD, .id = 1},
-        {.text = "debian-12.5.0-amd64-netinst.iso", .mark = GUI_CHECKED, .id = 2},
-        {.text = "windows98.iso", .id = 3},
-        {.text = NULL},
-        {.text = "_Eject", .icon = GUI_ICON_EJECT, .keys = "Host+E", .id = 4},
-        {.text = "_Cable", .icon = GUI_ICON_NETWORK, .sub = sub, .sub_count = 2},
-        {.text = "_Read only", .disabled = true, .id = 5},
-    };
+    struct gui_widget *menu = gui_menu(g, at, 0, 0, NULL, NULL), *sub;
 
-    gui_menu(g, at, 0, 0, items, ARRAY_LEN(items), NULL, NULL);
+    gui_menu_add(menu, GUI_ICON_CD, "_Insert a CD image…", NULL, 1);
+    gui_set_mark(gui_menu_add(menu, GUI_NO_ICON, "debian-12.5.0-amd64-netinst.iso", NULL, 2),
+                 GUI_CHECKED);
+    gui_menu_add(menu, GUI_NO_ICON, "windows98.iso", NULL, 3);
+    gui_menu_line(menu);
+    gui_menu_add(menu, GUI_ICON_EJECT, "_Eject", "Host+E", 4);
+    sub = gui_menu_sub(menu, "_Cable");
+    gui_set_mark(gui_menu_add(sub, GUI_NO_ICON, "_Connected", NULL, 5), GUI_CHECKED);
+    gui_menu_add(sub, GUI_NO_ICON, "_Unplugged", NULL, 6);
+    gui_set_enabled(gui_menu_add(menu, GUI_NO_ICON, "_Read only", NULL, 7), false);
 }
 
 static void form_dialog(struct gui *g)
@@ -138,7 +137,7 @@ static void draw_scene(int scene, const char *name, int w, int h, double scale,
         gui_toast(r->gui, "Screenshot written to /home/me/Pictures/debian.png", false);
         if (scene == 0) {
             show_menu(r->gui, bar);
-            gui_rig_keys(r, "Down Down Down Down Right");
+            gui_rig_keys(r, "Down Down Down Right");
         } else if (scene == 1) {
             form_dialog(r->gui);
             gui_rig_keys(r, "Tab Tab");

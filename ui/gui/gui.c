@@ -328,6 +328,11 @@ void gui_set_icon(struct gui_widget *w, enum gui_icon icon)
     set(w, &w->icon, (int)icon);
 }
 
+void gui_set_mark(struct gui_widget *w, enum gui_mark mark)
+{
+    set(w, &w->mark, (int)mark);
+}
+
 void gui_set_light(struct gui_widget *w, enum gui_light light)
 {
     if (w->light != light) {

@@ -258,22 +258,21 @@ void gui_list_set_size(struct gui_widget *list, int row_height, int picture_widt
 
 /* ---- Menus ---- */
 
+/*
+ * Opens at the widget, or (NULL) at a place, with what is added to it until the event is over.
+ * `fn` is called with the item that was chosen; its value is the id.
+ */
+struct gui_widget *gui_menu(struct gui *g, struct gui_widget *at, int x, int y, gui_fn *fn,
+                            void *of);
+/* `keys` stand at the right, or NULL. */
+struct gui_widget *gui_menu_add(struct gui_widget *menu, enum gui_icon icon, const char *text,
+                                const char *keys, int id);
+void gui_menu_line(struct gui_widget *menu);
+/* The menu below an item. */
+struct gui_widget *gui_menu_sub(struct gui_widget *menu, const char *text);
 enum gui_mark { GUI_NO_MARK, GUI_UNCHECKED, GUI_CHECKED };
-
-struct gui_menu_item {
-    const char *text; /* NULL: a line */
-    const char *keys; /* shown at the right, or NULL */
-    int id;           /* given to `fn` */
-    enum gui_icon icon;
-    enum gui_mark mark;
-    bool disabled;
-    const struct gui_menu_item *sub; /* one level, or NULL */
-    unsigned sub_count;
-};
-
-/* Opens at the widget, or (NULL) at a place.  `fn` is called when one is chosen.  All is copied. */
-void gui_menu(struct gui *g, struct gui_widget *at, int x, int y, const struct gui_menu_item *items,
-              unsigned count, void (*fn)(void *of, int id), void *of);
+/* Of an item of a menu: UNCHECKED shows nothing, but may become checked. */
+void gui_set_mark(struct gui_widget *w, enum gui_mark mark);
 
 /* ---- Dialogs ---- */
 

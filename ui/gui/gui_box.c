@@ -125,15 +125,17 @@ static void line_place(const struct gui_widget *box, struct gui_widget *c, struc
 
 void gui_box_layout(struct gui_widget *w)
 {
-    int width = w->scroll ? scroll_layout(w) : w->r.w, growing = 0, label, extra, room;
+    int width = w->scroll ? scroll_layout(w) : w->r.w, growing = 0, label, extra, room, natural;
     struct gui_rect in = gui_inset((struct gui_rect){w->r.x, w->r.y - w->offset, width,
                                                      MAX(w->r.h, w->scroll ? w->content : 0)},
                                    w->pad);
 
     room = w->horizontal ? in.w : in.h;
     label = MIN(label_width(w), in.w / 2);
-    extra = w->horizontal ? width - gui_box_measure(w, 0).w
-                          : in.h + 2 * w->pad - gui_box_measure(w, MAX(width, 1)).h;
+    natural = w->scroll       ? w->content
+              : w->horizontal ? gui_box_measure(w, 0).w
+                              : gui_box_measure(w, MAX(width, 1)).h;
+    extra = room + 2 * w->pad - natural;
     for (struct gui_widget *c = shown(w->first); c; c = shown(c->next)) {
         growing += c->grow;
     }
@@ -156,17 +158,24 @@ void gui_box_layout(struct gui_widget *w)
 
 /* ---- Scrolling ---- */
 
+static void shift(struct gui_widget *w, int dy)
+{
+    for (struct gui_widget *c = w->first; c; c = c->next) {
+        c->r.y += dy;
+        shift(c, dy);
+    }
+}
+
 static bool scroll_by(struct gui_widget *w, int dy)
 {
-    int to = CLAMP(w->offset + dy, 0, MAX(w->content - w->r.h, 0));
+    int before = w->offset;
 
-    if (to == w->offset) {
-        return false;
+    w->offset = CLAMP(w->offset + dy, 0, MAX(w->content - w->r.h, 0));
+    if (w->offset != before) {
+        shift(w, before - w->offset);
+        gui_damage(w);
     }
-    w->offset = to;
-    gui_damage(w);
-    gui_box_layout(w);
-    return true;
+    return w->offset != before;
 }
 
 void gui_scroll_to(struct gui_widget *w)

@@ -106,9 +106,8 @@ struct gui_widget {
     char *sub, *tip; /* line below; or NULL */
     char *note;      /* at the right; an entry's hint; what was typed in a list; or NULL */
     cairo_surface_t *picture;
-    int icon, look, hidden, disabled, grow;
+    int icon, look, mark, hidden, disabled, grow;
     enum gui_light light;
-    enum gui_mark mark;
     int value, min, max, step;
     int min_w, min_h, spacing, pad;
     int lead;            /* units for the picture, 0: as the icon needs */

@@ -259,21 +259,20 @@ static void choice_set(struct gui_widget *w, int at)
     gui_set_text(w, texts[w->value]);
 }
 
-static void choice_chosen(void *of, int id)
+static void choice_chosen(struct gui_widget *item, void *of)
 {
-    gui_change(of, id, true);
+    gui_change(of, item->value, true);
 }
 
 static void choice_click(struct gui_widget *w)
 {
+    struct gui_widget *menu = gui_menu(w->gui, w, 0, 0, choice_chosen, w);
     char **texts = w->data;
-    g_autofree struct gui_menu_item *items = g_new0(struct gui_menu_item, (gsize)w->max + 1);
 
     for (int i = 0; i <= w->max; i++) {
-        items[i] = (struct gui_menu_item){
-            .text = texts[i], .id = i, .mark = i == w->value ? GUI_CHECKED : GUI_UNCHECKED};
+        gui_set_mark(gui_menu_add(menu, GUI_NO_ICON, texts[i], NULL, i),
+                     i == w->value ? GUI_CHECKED : GUI_UNCHECKED);
     }
-    gui_menu(w->gui, w, 0, 0, items, (unsigned)w->max + 1, choice_chosen, w);
 }
 
 static bool choice_event(struct gui_widget *w, const struct gui_event *ev)

@@ -35,7 +35,7 @@ static struct gui_rect beside(const struct gui_widget *w, struct gui_rect r)
     return r;
 }
 
-static void dialog_focus(struct gui_widget *top);
+static void first_focus(struct gui_widget *top);
 
 /* Toasts stand below one another at the top, where no dialog has its buttons. */
 void gui_screen_layout(struct gui_widget *screen)
@@ -59,18 +59,13 @@ void gui_screen_layout(struct gui_widget *screen)
         r.x = CLAMP(r.x, 0, MAX(g->w - r.w, 0));
         r.y = CLAMP(r.y, 0, MAX(g->h - r.h, 0));
         gui_place(top, r);
-        if (top->kind == TOP_DIALOG && !top->focus) {
-            dialog_focus(top);
+        if (top->kind <= TOP_MENU && !top->hidden && !top->focus) {
+            first_focus(top);
         }
     }
 }
 
 /* ---- Menus ---- */
-
-struct menu {
-    void (*fn)(void *of, int id);
-    void *of;
-};
 
 void gui_close_menus(struct gui *g)
 {
@@ -85,32 +80,15 @@ void gui_close_menus(struct gui *g)
     }
 }
 
-static void menu_start(struct gui_widget *menu)
-{
-    struct gui_widget *marked = menu->first;
-
-    while (marked && marked->mark != GUI_CHECKED) {
-        marked = marked->next;
-    }
-    menu->focus = NULL;
-    gui_layout(menu->gui);
-    if (marked) {
-        gui_focus(marked);
-    } else if (menu->gui->by_keys) {
-        gui_focus_next(menu, 1);
-    }
-}
-
 static void menu_item_click(struct gui_widget *w)
 {
     struct gui *g = w->gui;
     struct gui_widget *below = w->own, *base;
-    struct menu m = *(struct menu *)gui_top_of(w)->data;
 
     if (below) {
         below->at = w->r;
+        below->focus = NULL;
         gui_show(below, true);
-        menu_start(below);
         return;
     }
     gui_close_menus(g);
@@ -118,8 +96,8 @@ static void menu_item_click(struct gui_widget *w)
     if (!gui_is_modal(g) && base && !(base->class->flags & CLICK_FOCUSES)) {
         gui_drop_keys(g); /* a status bar's menu is done: back to the guest */
     }
-    if (m.fn) {
-        m.fn(m.of, w->value);
+    if (w->fn) {
+        w->fn(w, w->of);
     }
 }
 
@@ -133,22 +111,68 @@ const struct gui_class gui_menu_item_class = {.role = "item",
 /* Right goes to the menu below an item, Left and Esc back. */
 static bool menu_event(struct gui_widget *w, const struct gui_event *ev)
 {
+    bool esc = gui_is_key(ev, KEY_ESC, 0), left = gui_is_key(ev, KEY_LEFT, 0);
+
     if (gui_is_key(ev, KEY_RIGHT, 0)) {
         if (w->focus && w->focus->own) {
             menu_item_click(w->focus);
         }
-    } else if (w->own && (gui_is_key(ev, KEY_ESC, 0) || gui_is_key(ev, KEY_LEFT, 0))) {
-        gui_show(w, false);
-    } else if (gui_is_key(ev, KEY_ESC, 0)) {
-        gui_close_menus(w->gui);
-    } else {
-        return gui_scroll_event(w, ev) || gui_is_key(ev, KEY_LEFT, 0);
+        return true;
     }
-    return true;
+    if (w->own && (esc || left)) {
+        gui_show(w, false);
+    } else if (esc) {
+        gui_close_menus(w->gui);
+    }
+    return esc || left || gui_scroll_event(w, ev);
 }
 
-static const struct gui_class menu_class = {
-    .role = "menu", .look = LOOK_MENU, .layout = gui_box_layout, .event = menu_event};
+static struct gui_widget *menu_new(struct gui *g, gui_fn *fn, void *of)
+{
+    static const struct gui_class menu_class = {
+        .role = "menu", .look = LOOK_MENU, .layout = gui_box_layout, .event = menu_event};
+    struct gui_widget *menu = gui_make_top(g, &menu_class, TOP_MENU, NULL);
+
+    menu->scroll = true;
+    menu->pad = 6;
+    menu->fn = fn;
+    menu->of = of;
+    return menu;
+}
+
+struct gui_widget *gui_menu(struct gui *g, struct gui_widget *at, int x, int y, gui_fn *fn,
+                            void *of)
+{
+    struct gui_widget *menu;
+
+    gui_layout(g);
+    gui_close_menus(g);
+    menu = menu_new(g, fn, of);
+    menu->at = at ? at->r : (struct gui_rect){(int)(x / g->scale), (int)(y / g->scale) - 4, 0, 0};
+    g->menu_of = at;
+    return menu;
+}
+
+struct gui_widget *gui_menu_add(struct gui_widget *menu, enum gui_icon icon, const char *text,
+                                const char *keys, int id)
+{
+    struct gui_widget *w = gui_make(menu, &gui_menu_item_class, icon, text, menu->fn, menu->of);
+
+    w->note = keys && *keys ? gui_clean(keys) : NULL;
+    w->value = id;
+    return w;
+}
+
+struct gui_widget *gui_menu_sub(struct gui_widget *menu, const char *text)
+{
+    struct gui_widget *w = gui_menu_add(menu, GUI_NO_ICON, text, NULL, 0);
+    struct gui_widget *below = menu_new(menu->gui, menu->fn, menu->of);
+
+    below->hidden = true;
+    below->own = w;
+    w->own = below;
+    return below;
+}
 
 static struct gui_size line_measure(struct gui_widget *w, int width)
 {
@@ -162,45 +186,12 @@ static void line_paint(struct gui_widget *w, cairo_t *cr)
     gui_fill(cr, w->gui, (struct gui_rect){w->r.x, w->r.y + 4, w->r.w, 1}, 0, C_LINE);
 }
 
-static const struct gui_class line_class = {
-    .role = "line", .measure = line_measure, .paint = line_paint};
-
-/* `from`: the item it is below, or NULL. */
-static struct gui_widget *menu_new(struct gui *g, const struct menu *m, struct gui_widget *from,
-                                   const struct gui_menu_item *items, unsigned count)
+void gui_menu_line(struct gui_widget *menu)
 {
-    struct gui_widget *menu = gui_make_top(g, &menu_class, TOP_MENU, NULL);
+    static const struct gui_class line_class = {
+        .role = "line", .paint = line_paint, .measure = line_measure};
 
-    gui_own(menu, g_memdup2(m, sizeof *m), g_free);
-    menu->own = from;
-    menu->hidden = from != NULL;
-    menu->scroll = true;
-    menu->pad = 6;
-    for (unsigned i = 0; i < count; i++) {
-        const struct gui_menu_item *it = &items[i];
-        struct gui_widget *w = gui_make(menu, it->text ? &gui_menu_item_class : &line_class,
-                                        it->icon, it->text, NULL, NULL);
-
-        w->note = it->keys ? gui_clean(it->keys) : NULL;
-        w->value = it->id;
-        w->mark = it->mark;
-        w->disabled = it->disabled;
-        w->own = it->sub ? menu_new(g, m, w, it->sub, it->sub_count) : NULL;
-    }
-    return menu;
-}
-
-void gui_menu(struct gui *g, struct gui_widget *at, int x, int y, const struct gui_menu_item *items,
-              unsigned count, void (*fn)(void *of, int id), void *of)
-{
-    struct gui_widget *menu;
-
-    gui_layout(g);
-    gui_close_menus(g);
-    menu = menu_new(g, &(struct menu){fn, of}, NULL, items, count);
-    menu->at = at ? at->r : (struct gui_rect){(int)(x / g->scale), (int)(y / g->scale) - 4, 0, 0};
-    g->menu_of = at;
-    menu_start(menu);
+    gui_make(menu, &line_class, GUI_NO_ICON, NULL, NULL, NULL);
 }
 
 /* ---- Dialogs ---- */
@@ -211,14 +202,22 @@ struct dialog {
     struct gui_widget *body, *buttons, *standard, *cancel;
 };
 
-/* At first what is in it has the keyboard, or else its default button. */
-static void dialog_focus(struct gui_widget *top)
+/* What is in a dialog, or else its default button; in a menu what is marked. */
+static void first_focus(struct gui_widget *top)
 {
     struct dialog *d = top->data;
-    struct gui_widget *button = d->standard && !d->standard->disabled ? d->standard : d->cancel;
+    struct gui_widget *w = top->first;
 
-    if (!gui_focus_next(d->body, 1) && button) {
-        gui_focus(button);
+    if (top->kind == TOP_DIALOG && !gui_focus_next(d->body, 1)) {
+        w = d->standard && !d->standard->disabled ? d->standard : d->cancel;
+    }
+    while (w && top->kind == TOP_MENU && w->mark != GUI_CHECKED) {
+        w = w->next;
+    }
+    if (w) {
+        gui_focus(w);
+    } else if (top->gui->by_keys) {
+        gui_focus_next(top, 1);
     }
 }
 

@@ -301,7 +301,6 @@ static void form_foot(struct form *f, const char *ok)
     f->cancel = gui_dialog_button(f->dialog, "Cancel", CANCEL, GUI_CANCEL);
     f->ok = gui_dialog_button(f->dialog, ok, OK, GUI_DEFAULT);
     gui_focus(f->name);
-    gui_event(f->m->gui, &(struct gui_event){.kind = GUI_KEY, .sym = 'a', .mods = GUI_CTRL});
 }
 
 static void show_disk(struct gui_widget *w, void *of)

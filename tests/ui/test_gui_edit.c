@@ -47,6 +47,7 @@ static void entry(struct bench *b, const char *text)
     b->w = gui_entry(root(b), text, "hint", on_change, b);
     gui_on_activate(b->w, on_activate);
     gui_focus(b->w);
+    gui_rig_keys(b->r, "end");
 }
 
 #define TEXT_IS(b, s) cr_assert_str_eq(gui_text((b)->w), s)
@@ -84,6 +85,33 @@ Test(gui_edit, marks_go_with_their_letter)
     gui_rig_type(b.r, "xe\xcc\x81y");
     gui_rig_keys(b.r, "home right delete");
     TEXT_IS(&b, "xy");
+    gui_rig_free(b.r);
+}
+
+Test(gui_edit, who_gets_the_keyboard_is_typed_anew)
+{
+    struct bench b;
+    struct gui_widget *other;
+
+    entry(&b, "one");
+    other = gui_entry(gui_root(b.r->gui), "two", "", NULL, NULL);
+    gui_rig_keys(b.r, "tab");
+    gui_rig_type(b.r, "2");
+    cr_assert_str_eq(gui_text(other), "2");
+    gui_rig_click_on(b.r, b.w);
+    gui_rig_type(b.r, "!");
+    TEXT_IS(&b, "one!");
+    gui_rig_free(b.r);
+}
+
+Test(gui_edit, right_to_left)
+{
+    struct bench b;
+
+    entry(&b, "\xd7\x90\xd7\x91");
+    gui_rig_keys(b.r, "home left"); /* it begins at the right */
+    gui_rig_type(b.r, "\xd7\x92");
+    TEXT_IS(&b, "\xd7\x90\xd7\x92\xd7\x91");
     gui_rig_free(b.r);
 }
 

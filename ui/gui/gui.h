@@ -10,8 +10,7 @@
  * that Alt (in menus: alone) chooses; "__" is an underscore.  gui_plain doubles them in text that
  * comes from outside.
  *
- * Not here: windows, clipboards, fonts other than DejaVu Sans, text from right to left in entries,
- * several lines of input.
+ * Not here: windows, clipboards, fonts other than DejaVu Sans, several lines of input.
  */
 #ifndef CANDELA_UI_GUI_GUI_H
 #define CANDELA_UI_GUI_GUI_H
@@ -104,8 +103,6 @@ const uint32_t *gui_pixels(const struct gui *g, unsigned *stride);
 unsigned gui_layers(const struct gui *g, struct gui_rect *out, unsigned max);
 /* Whether a menu or dialog is open, or a widget has the keyboard: keys are the toolkit's. */
 bool gui_wants_keys(const struct gui *g);
-/* Give the keyboard back to who is behind the toolkit; closes menus, not dialogs. */
-void gui_drop_keys(struct gui *g);
 /* Whether a menu or dialog is open. */
 bool gui_is_modal(const struct gui *g);
 /* The tree as text, a line a widget: role "text" [states] x,y wxh. */
@@ -222,7 +219,7 @@ void gui_set_grow(struct gui_widget *w, bool on);
 void gui_set_min(struct gui_widget *w, int width, int height);
 /* Boxes: between children, and around them; 8 and 0 from the start. */
 void gui_set_spacing(struct gui_widget *w, int spacing, int pad);
-/* Give it the keyboard. */
+/* Give it the keyboard; of an entry, all is selected. */
 void gui_focus(struct gui_widget *w);
 /* Where it is. */
 struct gui_rect gui_where(struct gui_widget *w);

@@ -59,6 +59,10 @@ void gui_focus(struct gui_widget *w)
         gui_damage(top->focus);
     }
     top->focus = w;
+    if (w->class->flags & EDITS) { /* typing begins anew; a click puts the caret somewhere */
+        w->anchor = 0;
+        w->caret = (int)strlen(w->text);
+    }
     gui_layout(w->gui);
     gui_scroll_to(w);
     gui_damage(w);

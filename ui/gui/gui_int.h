@@ -174,6 +174,8 @@ bool gui_is_focused(const struct gui_widget *w);
 bool gui_covers(const struct gui_widget *w);
 
 /* gui_event.c */
+/* Give the keyboard back to who is behind the toolkit; closes menus, not dialogs. */
+void gui_drop_keys(struct gui *g);
 /* To the next that can be used, or to the first or last below `top` when none has the keyboard. */
 bool gui_focus_next(struct gui_widget *top, int step);
 bool gui_is_enter(const struct gui_event *ev);

@@ -139,7 +139,7 @@ static void kvm_map_changed(struct machine *m)
     .vcpu_reset = kvm_vcpu_reset, .state_pull = kvm_vcpu_pull, .state_push = kvm_vcpu_push,        \
     .reg_get = kvm_vcpu_reg_get, .reg_set = kvm_vcpu_reg_set, .map_changed = kvm_map_changed,      \
     .dirty_pull = kvm_mem_pull_dirty, .apic_message = kvm_irq_message,                             \
-    .apic_routes = kvm_irq_routes, .apics_pull = kvm_irq_pull
+    .apic_routes = kvm_irq_routes, .apics_pull = kvm_irq_pull, .kernel_counts = kvm_stats_tell
 
 const struct accel_ops accel_kvm = {
     .name = "kvm",

@@ -64,6 +64,7 @@ struct kvm_vcpu {
     bool unfinished;     /* the last exit's instruction ends with the next KVM_RUN */
     int64_t tsc_clock;   /* machine.clock_offset that its TSC was set for */
     uint64_t tsc_offset; /* the kernel's, where it can be set; else 0 */
+    int stats;           /* descriptor of the kernel's counts, or -1 */
     int held;            /* a vector that the 8259 gave and the kernel has not taken yet, or -1 */
 };
 
@@ -130,6 +131,12 @@ uint64_t kvm_irq_base(struct vcpu *v);
 /* kvm_state.c: struct cpu to the kernel and back; false with errno's text in *err. */
 bool kvm_state_push(struct vcpu *v, GError **err);
 bool kvm_state_pull(struct vcpu *v, GError **err);
+
+/* kvm_stats.c */
+void kvm_stats_init(struct kvm_vcpu *e);
+void kvm_stats_fini(struct kvm_vcpu *e);
+void kvm_stats_tell(struct vcpu *v, void (*tell)(void *to, const char *name, uint64_t val),
+                    void *to);
 
 /* kvm_vcpu.c: the accelerator's hooks. */
 bool kvm_vcpu_init(struct vcpu *v, GError **err);

@@ -48,6 +48,7 @@ bool kvm_vcpu_init(struct vcpu *v, GError **err)
             return false;
         }
     }
+    e->stats = -1;
     e->fd = kvm_call(k->vm, KVM_CREATE_VCPU, (void *)(uintptr_t)v->id);
     e->run = e->fd < 0 ? MAP_FAILED
                        : mmap(NULL, k->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, e->fd, 0);
@@ -57,6 +58,7 @@ bool kvm_vcpu_init(struct vcpu *v, GError **err)
     } else if (kvm_tsc_set_rate(e)) {
         c->tsc_khz = k->tsc_khz;
         kvm_cpuid_limit(k, c);
+        kvm_stats_init(e);
         cpu_reset(c, false);
         return true;
     } else {
@@ -72,6 +74,7 @@ void kvm_vcpu_fini(struct vcpu *v)
     struct kvm_vcpu *e = v->engine;
 
     if (e) {
+        kvm_stats_fini(e);
         if (e->run && e->run != MAP_FAILED) {
             munmap(e->run, e->k->run_bytes);
         }

@@ -493,9 +493,10 @@ static bool range_holds(const struct flat_range *fr, uint64_t pa, unsigned size)
     return fr && size <= fr->size && pa - fr->base <= fr->size - size;
 }
 
-uint64_t aspace_read_locked(struct machine *m, uint64_t pa, unsigned size)
+/* The access at pa, where `fr` is what answers. */
+static uint64_t read_from(struct machine *m, const struct flat_range *fr, uint64_t pa,
+                          unsigned size)
 {
-    const struct flat_range *fr = aspace_find(m, pa, ACCESS_READ);
     uint64_t val = 0;
 
     if (range_holds(fr, pa, size)) {
@@ -511,6 +512,11 @@ uint64_t aspace_read_locked(struct machine *m, uint64_t pa, unsigned size)
     return val;
 }
 
+uint64_t aspace_read_locked(struct machine *m, uint64_t pa, unsigned size)
+{
+    return read_from(m, aspace_find(m, pa, ACCESS_READ), pa, size);
+}
+
 static void ram_store(const struct flat_range *fr, uint64_t pa, uint64_t val, unsigned size,
                       struct vcpu *from)
 {
@@ -520,11 +526,9 @@ static void ram_store(const struct flat_range *fr, uint64_t pa, uint64_t val, un
     ram_mark_written(r->ram, r->ram_offset + (pa - r->base), size, from);
 }
 
-void aspace_write_locked(struct machine *m, uint64_t pa, uint64_t val, unsigned size,
-                         struct vcpu *from)
+static void write_to(struct machine *m, const struct flat_range *fr, uint64_t pa, uint64_t val,
+                     unsigned size, struct vcpu *from)
 {
-    const struct flat_range *fr = aspace_find(m, pa, ACCESS_WRITE);
-
     if (!range_holds(fr, pa, size)) {
         for (unsigned i = 0; size > 1 && i < size; i++) {
             aspace_write_locked(m, pa + i, val >> (8 * i), 1, from);
@@ -538,25 +542,30 @@ void aspace_write_locked(struct machine *m, uint64_t pa, uint64_t val, unsigned 
     }
 }
 
+void aspace_write_locked(struct machine *m, uint64_t pa, uint64_t val, unsigned size,
+                         struct vcpu *from)
+{
+    write_to(m, aspace_find(m, pa, ACCESS_WRITE), pa, val, size, from);
+}
+
 /* One access is one row, of its first address, however it is split; of memory behind a device only
  * pages are told apart. */
-static struct exits_row *mmio_row(struct vcpu *v, uint64_t pa, unsigned access)
+static struct exits_row *mmio_row(struct vcpu *v, const struct flat_range *fr, uint64_t pa)
 {
-    struct machine *m = v->m;
-    const struct flat_range *fr = aspace_find(m, pa, access);
     const struct region *r = fr ? fr->region : NULL;
 
     if (!r || r->kind != REGION_MMIO) {
-        return exits_row(&v->exits, &m->exits.nobody[1], pa & ~PAGE_OFFSET_MASK);
+        return exits_row(&v->exits, &v->m->exits.nobody[1], pa & ~PAGE_OFFSET_MASK);
     }
     return exits_row(&v->exits, &r->dev->exits[1], r->ops->passive ? pa & ~PAGE_OFFSET_MASK : pa);
 }
 
 uint64_t aspace_read_held(struct vcpu *v, uint64_t pa, unsigned size)
 {
-    struct exits_row *row = mmio_row(v, pa, ACCESS_READ);
+    const struct flat_range *fr = aspace_find(v->m, pa, ACCESS_READ);
+    struct exits_row *row = mmio_row(v, fr, pa);
     uint64_t start = exits_begin(&v->exits, row);
-    uint64_t val = aspace_read_locked(v->m, pa, size);
+    uint64_t val = read_from(v->m, fr, pa, size);
 
     exits_end(&v->exits, row, EXITS_MMIO, false, start);
     return val;
@@ -564,10 +573,11 @@ uint64_t aspace_read_held(struct vcpu *v, uint64_t pa, unsigned size)
 
 void aspace_write_held(struct vcpu *v, uint64_t pa, uint64_t val, unsigned size)
 {
-    struct exits_row *row = mmio_row(v, pa, ACCESS_WRITE);
+    const struct flat_range *fr = aspace_find(v->m, pa, ACCESS_WRITE);
+    struct exits_row *row = mmio_row(v, fr, pa);
     uint64_t start = exits_begin(&v->exits, row);
 
-    aspace_write_locked(v->m, pa, val, size, v);
+    write_to(v->m, fr, pa, val, size, v);
     exits_end(&v->exits, row, EXITS_MMIO, true, start);
 }
 

@@ -7,10 +7,10 @@
 #include "hw/core/machine.h"
 
 enum {
-    EXITS_APART = 200000, /* ticks between timings of an address, on average: 0.05 % of the time */
-    EXITS_FIRST = 1024,   /* but so many at first */
-    EXITS_UNUSUAL = 64,   /* times the mean */
-    EXITS_COMING = 64,    /* of so many addresses that come to a full table one is timed */
+    EXITS_APART = 200000, /* ticks between timings of an address: 0.05 % of the time */
+    EXITS_FIRST = 1024,
+    EXITS_UNUSUAL = 64, /* times the mean */
+    EXITS_COMING = 64,  /* of so many addresses that come to a full table one is timed */
 };
 
 static void exits_clear(struct exits *x)
@@ -20,19 +20,21 @@ static void exits_clear(struct exits *x)
     memset(x->inside, 0, sizeof x->inside);
     memset(x->count, 0, sizeof x->count);
     x->trips = x->shortest = 0;
-    x->begun = x->since = __rdtsc();
+    x->since = __rdtsc();
 }
 
 void exits_init(struct exits *x)
 {
     *x = (struct exits){.place = EXITS_HELD, .reason = EXITS_REQUEST};
     x->msrs = g_new0(struct exits_table, 1);
+    x->kernel = g_array_new(FALSE, TRUE, sizeof(uint64_t));
     exits_clear(x);
 }
 
 void exits_fini(struct exits *x)
 {
     g_clear_pointer(&x->msrs, g_free);
+    g_clear_pointer(&x->kernel, g_array_unref);
 }
 
 void exits_clock_init(struct exits_clock *c)
@@ -131,15 +133,17 @@ static uint32_t random_about(uint32_t *state, uint64_t n)
     return 1 + (uint32_t)((*state >> 16) * (2 * n - 1) >> 16);
 }
 
-/* How far apart accesses have to be timed, from what the last ones were. */
-static uint64_t row_gap(const struct exits *x, const struct exits_row *row, uint64_t now)
+/* How far apart accesses are to be timed, from what the last ones were.  One in EXITS_APART ticks
+ * is always good, and EXITS_FIRST more. */
+static uint64_t row_gap(struct exits_row *row, uint64_t now)
 {
-    uint64_t apart = ticks_since(row->timed_at, now) / row->gap + 1;
+    uint64_t passed = ticks_since(row->timed_at, now);
 
-    if (row->timed < EXITS_FIRST + ticks_since(x->begun, now) / EXITS_APART) {
+    row->spent -= MIN(row->spent, passed / EXITS_APART);
+    if (row->spent++ < EXITS_FIRST) {
         return 1;
     }
-    return CLAMP(EXITS_APART / apart, 1, EXITS_SPARSE);
+    return CLAMP(EXITS_APART * (uint64_t)row->gap / (passed + 1), 1, EXITS_SPARSE);
 }
 
 void exits_timed(struct exits *x, struct exits_row *row, enum exits_reason reason, uint64_t start)
@@ -156,8 +160,7 @@ void exits_timed(struct exits *x, struct exits_row *row, enum exits_reason reaso
     }
     add(&row->ticks, ticks);
     add(&x->inside[reason], ticks);
-    row->timed++;
-    row->left = random_about(&x->random, row_gap(x, row, now));
+    row->left = random_about(&x->random, row_gap(row, now));
     row->gap = row->left;
     row->timed_at = now;
 }
@@ -222,14 +225,26 @@ static void table_clear(struct exits_table *t)
     }
 }
 
+static void note_kernel(void *to, const char *name, uint64_t val)
+{
+    (void)name;
+    g_array_append_val((GArray *)to, val);
+}
+
 /* A thread that is in an access keeps its row and ends there what it began; so no table goes. */
 void exits_reset(struct machine *m)
 {
     machine_assert_locked(m);
     machine_exclusive_begin(m);
     for (unsigned i = 0; i < m->ncpus; i++) {
-        exits_clear(&m->vcpus[i]->exits);
-        table_clear(m->vcpus[i]->exits.msrs);
+        struct exits *x = &m->vcpus[i]->exits;
+
+        exits_clear(x);
+        table_clear(x->msrs);
+        g_array_set_size(x->kernel, 0);
+        if (m->accel && m->accel->kernel_counts) {
+            m->accel->kernel_counts(m->vcpus[i], note_kernel, x->kernel);
+        }
     }
     for (unsigned i = 0; i < m->devices->len; i++) {
         const struct device *dev = g_ptr_array_index(m->devices, i);

@@ -16,12 +16,14 @@
  *
  * Times are in ticks of the host's TSC.  That of an exit of KVM lasts until the guest is entered
  * again, and goes to the last address accessed in it.  Under a software engine accesses are timed,
- * each of an address that had few so far for the time that has passed; of others one in up to
- * EXITS_SPARSE, at random distances, which stands for those before it.  One that takes unusually
- * long (the host did something else) then stands for itself alone, so that it does not count a
- * thousand times.
+ * each of an address that has few for the time that passes; of others one in up to EXITS_SPARSE, at
+ * random distances, which stands for those before it.  One that takes unusually long (the host did
+ * something else) then stands for itself alone, so that it does not count a thousand times.
  *
- * Not modelled: exits that KVM serves in the kernel.
+ * Exits that KVM serves in the kernel are not seen here; it has counts of its own, which are shown
+ * beside (accel_ops.kernel_counts).
+ *
+ * Not modelled: how long each exit takes on the way between guest and host.
  */
 #ifndef HW_CORE_EXITS_H
 #define HW_CORE_EXITS_H
@@ -71,7 +73,7 @@ struct exits_row {
     uint64_t timed_at; /* ticks when one was timed last */
     uint32_t left;     /* accesses until the next that is timed, with that one */
     uint32_t gap;      /* how many of them there were: those it stands for */
-    uint64_t timed;
+    uint64_t spent;    /* timings that were made too early, see exits_timed */
 };
 
 struct exits_table {
@@ -91,7 +93,6 @@ struct exits {
     struct exits_row *row;    /* that the time of the exit under way goes to, or NULL */
     uint64_t waiting;         /* ticks of it in waits for the lock */
     _Atomic uint32_t version; /* odd: `place` and what follows is being changed */
-    uint64_t begun;           /* ticks when the counts were 0 */
     uint64_t since;           /* ticks when it came to `place` */
     uint64_t ticks[EXITS_PLACES];
     uint64_t out[EXITS_REASONS];    /* ticks[EXITS_OUT], by reason */
@@ -100,6 +101,7 @@ struct exits {
     uint64_t trips;    /* of KVM: exits that came out of the guest */
     uint64_t shortest; /* ticks between entering and one of them, at the least; 0: none came */
     struct exits_table *msrs;
+    GArray *kernel; /* uint64_t: what accel_ops.kernel_counts told when the counts were 0 */
 };
 
 /* machine.exits */
@@ -130,9 +132,10 @@ void exits_waited(struct exits *x, uint64_t start);
 void exits_timed(struct exits *x, struct exits_row *row, enum exits_reason reason, uint64_t start);
 struct exits_row *exits_find(struct exits_table **table, uint64_t addr);
 
+/* By this factor the addresses of a PC's devices go to places of their own. */
 static inline unsigned exits_slot(uint64_t addr)
 {
-    return (unsigned)(addr * 0x9e3779b97f4a7c15ull >> 58) & (EXITS_ROWS - 1);
+    return (unsigned)(addr * 0x5e25e8a0429ea21full >> 58) & (EXITS_ROWS - 1);
 }
 
 /* The row of an address in a table, which is made when there is none; lasts as long as that.  NULL:

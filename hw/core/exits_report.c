@@ -29,6 +29,24 @@ static const struct {
     [EXITS_SHUTDOWN] = {"shutdown", "triple fault"},
 };
 
+/* Of the counts of the host's kernel, by their names in Linux, what people are shown. */
+static const struct {
+    const char *name, *title;
+} kernel_names[] = {
+    {"exits", "all exits, those that the kernel served among them"},
+    {"io_exits", "IN, OUT"},
+    {"mmio_exits", "load, store: a device's memory"},
+    {"halt_exits", "HLT"},
+    {"irq_exits", "an interrupt of the host"},
+    {"irq_window_exits", "an interrupt waited until it can be taken"},
+    {"signal_exits", "another thread wants something"},
+    {"pf_fixed", "memory that the guest touched for the first time"},
+    {"insn_emulation", "instructions that the kernel did for the guest"},
+    {"hypercalls", "calls of the guest to its host"},
+    {"irq_injections", "no exit: interrupts given to the guest"},
+};
+enum { KERNEL_NAMES = ARRAY_LEN(kernel_names) };
+
 /* What one vCPU, or all of them, came to; times in nanoseconds. */
 struct total {
     double place[EXITS_PLACES];
@@ -36,6 +54,16 @@ struct total {
     uint64_t count[EXITS_REASONS];
     uint64_t trips, exits;
     double shortest;
+    uint64_t kernel[KERNEL_NAMES];
+};
+
+/* Who reads the kernel's counts of a vCPU. */
+struct kernel_reader {
+    const GArray *base; /* what they were when ours were 0 */
+    unsigned n;         /* told so far */
+    struct total *t;
+    double halted; /* ns that it let the vCPU sleep */
+    GString *json; /* gets all of them, or NULL */
 };
 
 /* One address, or the rest of a device's. */
@@ -70,7 +98,42 @@ static void copy_exits(const struct exits *x, struct exits *to)
     to->ticks[to->place] += (uint64_t)MAX(more, 0);
 }
 
-static void add_vcpu(const struct vcpu *v, double scale, struct total *t)
+static void read_kernel(void *to, const char *name, uint64_t val)
+{
+    struct kernel_reader *k = to;
+    uint64_t base = k->n < k->base->len ? g_array_index(k->base, uint64_t, k->n) : 0;
+
+    k->n++;
+    val -= MIN(base, val);
+    for (unsigned n = 0; n < KERNEL_NAMES; n++) {
+        k->t->kernel[n] += strcmp(name, kernel_names[n].name) ? 0 : val;
+    }
+    if (!strcmp(name, "halt_wait_ns") || !strcmp(name, "halt_poll_success_ns") ||
+        !strcmp(name, "halt_poll_fail_ns")) {
+        k->halted += (double)val;
+    }
+    if (k->json) {
+        json_count(k->json, name, val);
+    }
+}
+
+/* The kernel's counts; with its own local APIC it lets a halted vCPU sleep in what is the guest's
+ * time for us. */
+static void add_kernel(struct vcpu *v, struct total *t, GString *json)
+{
+    const struct accel_ops *accel = v->m->accel;
+    struct kernel_reader k = {.base = v->exits.kernel, .t = t, .json = json};
+
+    if (!accel || !accel->kernel_counts || !v->engine) {
+        return;
+    }
+    accel->kernel_counts(v, read_kernel, &k);
+    double slept = MIN(k.halted, t->place[EXITS_GUEST]);
+    t->place[EXITS_GUEST] -= slept;
+    t->place[EXITS_HALTED] += slept;
+}
+
+static void add_vcpu(struct vcpu *v, double scale, struct total *t)
 {
     struct exits x;
     double inside = 0;
@@ -95,6 +158,7 @@ static void add_vcpu(const struct vcpu *v, double scale, struct total *t)
     if (x.shortest && (!t->shortest || (double)x.shortest * scale < t->shortest)) {
         t->shortest = (double)x.shortest * scale;
     }
+    add_kernel(v, t, NULL);
 }
 
 /* ---- addresses ---- */
@@ -260,6 +324,18 @@ static void print_reasons(const struct total *t, double ran, GString *out)
     }
 }
 
+static void print_kernel(const struct total *t, double ran, GString *out)
+{
+    for (unsigned n = 0, rows = 0; n < KERNEL_NAMES; n++) {
+        if (t->kernel[n]) {
+            g_string_append_printf(out, "%s%-17s %11" PRIu64 " %9.0f  %s\n",
+                                   rows++ ? "" : "\nkernel                  count     per s\n",
+                                   kernel_names[n].name, t->kernel[n],
+                                   (double)t->kernel[n] * 1e9 / ran, kernel_names[n].title);
+        }
+    }
+}
+
 static void print_line(struct machine *m, const struct exits_line *l, double ran, GString *out)
 {
     uint64_t off, count = l->count[0] + l->count[1];
@@ -363,6 +439,7 @@ void exits_print(struct machine *m, bool all, GString *out)
     total_all(m, scale, &t, &ran);
     print_vcpus(m, scale, ran, &t, out);
     print_reasons(&t, ran, out);
+    print_kernel(&t, ran, out);
     print_lines(m, scale, ran, all ? ALL_ROWS : TOP_ROWS, out);
     print_tax(m, &t, out);
 }
@@ -390,6 +467,17 @@ static void json_total(const struct total *t, GString *out)
         g_string_append_c(out, '}');
     }
     g_string_append_c(out, '}');
+}
+
+static void json_kernel(struct vcpu *v, GString *out)
+{
+    g_autoptr(GString) counts = g_string_new("{");
+    struct total t = {0};
+
+    add_kernel(v, &t, counts);
+    if (counts->len > 1) {
+        g_string_append_printf(out, ", \"kernel\": %s}", counts->str);
+    }
 }
 
 static void json_line(struct machine *m, const struct exits_line *l, GString *out)
@@ -434,6 +522,7 @@ void exits_json(struct machine *m, GString *out)
         json_count(out, "id", i);
         add_vcpu(m->vcpus[i], scale, &t);
         json_total(&t, out);
+        json_kernel(m->vcpus[i], out);
         g_string_append_c(out, '}');
     }
     g_string_append_c(out, ']');

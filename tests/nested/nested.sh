@@ -77,6 +77,11 @@ expect()
 }
 expect auto-chooses-kvm '^candela: kvm: '
 expect grub '^status grub 0'
+expect exits-places '0 +[0-9.]+ (s|ms) +[0-9.]+ % +[0-9.]+ [mu]?s +[0-9.]+ % .* [1-9][0-9]* +[1-9]'
+expect exits-reasons '^port +[1-9][0-9]* +[0-9]+ +[0-9.]+ [mun]?s'
+expect exits-addresses '^vga +port 03[0-9a-f]+ +[0-9]+ +[1-9][0-9]*'
+expect exits-way 'the shortest trip took +[0-9.]+ [mun]s'
+expect exits-kernel '^exits +[1-9][0-9]* .*all exits'
 expect lab '^status lab 0'
 expect disk-1 '^status disk1 0'
 expect disk-2 '^status disk2 0'

@@ -13,6 +13,10 @@ static const struct accel_ops *const accelerators[] = {&accel_kvm,       &accel_
                                                        &accel_jit,       &accel_interp,
                                                        &accel_check_jit, &accel_check_interp};
 
+const char *const accel_names[] = {
+    "auto", "kvm", "kvm-user-apic", "jit", "interp", "check:jit,interp", "check:interp,interp",
+    NULL};
+
 static const struct accel_ops *find(const char *name)
 {
     for (size_t n = 0; n < ARRAY_LEN(accelerators); n++) {
@@ -92,6 +96,15 @@ const struct accel_ops *accel_choose(const char *name, bool by_software, const c
     }
     *why = "as asked";
     return a;
+}
+
+bool accel_switch(struct machine *m, const char *name, bool force, GError **err)
+{
+    const char *why;
+    const struct accel_ops *to =
+        accel_choose(name, m->config.max_insns || m->trace_mask & TR_INSN, &why, err);
+
+    return to && machine_switch(m, to, force, err);
 }
 
 void accel_help(GString *out)

@@ -19,6 +19,7 @@
 #include "accel/blocks.h"
 #include "accel/check_int.h"
 #include "accel/jit/jit.h"
+#include "accel/requests.h"
 #include "cpu/fpu.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -348,6 +349,7 @@ static bool check_new(struct vcpu *v, const struct check_second *second, GError 
     first->check = k;
     first->unlinked = true;
     k->first = first;
+    k->begun = c->icount;
     k->before = aligned_alloc(64, sizeof *k->before);
     k->after = aligned_alloc(64, sizeof *k->after);
     k->second_engine = interp_new(err);
@@ -363,11 +365,10 @@ static bool check_new(struct vcpu *v, const struct check_second *second, GError 
         return false;
     }
     k->second = second;
-    c->watch = &check_watch;
     return true;
 }
 
-void check_vcpu_free(struct vcpu *v)
+static void detach(struct vcpu *v)
 {
     struct check *k = check_of_vcpu(v);
 
@@ -387,10 +388,16 @@ void check_vcpu_free(struct vcpu *v)
         }
         g_free(k);
     }
-    interp_vcpu_fini(v);
+    interp_vcpu_detach(v);
 }
 
-bool check_vcpu_init(struct vcpu *v, const struct check_second *second, GError **err)
+void check_vcpu_free(struct vcpu *v)
+{
+    detach(v);
+    accel_free_cpu(v);
+}
+
+bool check_vcpu_attach(struct vcpu *v, const struct check_second *second, GError **err)
 {
     if (v->m->ncpus > 1) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
@@ -399,23 +406,49 @@ bool check_vcpu_init(struct vcpu *v, const struct check_second *second, GError *
                     v->m->ncpus);
         return false;
     }
-    if (!interp_vcpu_init(v, err)) {
+    if (!interp_vcpu_attach(v, true, err)) {
         return false;
     }
     if (!check_new(v, second, err)) {
-        check_vcpu_free(v);
+        detach(v);
         return false;
     }
     return true;
 }
 
+void check_state_push(struct vcpu *v)
+{
+    const struct check *k = check_of_vcpu(v);
+    struct cpu *c = v->cpu;
+
+    interp_state_push(v);
+    memset(k->second_engine->jcache, 0, JCACHE_SIZE * sizeof *c->jcache);
+    v->look = k->second_engine->jit ? &c->look : NULL;
+    c->watch = &check_watch;
+}
+
+bool check_vcpu_init(struct vcpu *v, const struct check_second *second, GError **err)
+{
+    if (!accel_new_cpu(v, err)) {
+        return false;
+    }
+    if (!check_vcpu_attach(v, second, err)) {
+        accel_free_cpu(v);
+        return false;
+    }
+    check_state_push(v);
+    return true;
+}
+
 void check_get_stats(const struct vcpu *v, struct check_stats *out)
 {
+    const struct check *k = check_of_vcpu(v);
     const struct cpu *c = v->cpu;
 
-    *out = check_of_vcpu(v)->stats;
+    *out = k->stats;
+    out->all = c->icount - MIN(c->icount, k->begun);
     /* Tests put the CPU back, count and all. */
-    out->singles = c->icount - MIN(c->icount, out->checked + out->unchecked);
+    out->singles = out->all - MIN(out->all, out->checked + out->unchecked);
 }
 
 const char *check_report(const struct vcpu *v)
@@ -456,15 +489,21 @@ enum vcpu_exit check_vcpu_run(struct vcpu *v)
     return exit;
 }
 
-void check_vcpu_fini(struct vcpu *v)
+void check_vcpu_detach(struct vcpu *v)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     struct check_stats stats;
 
     check_get_stats(v, &stats);
-    check_sum_up(&stats, ((const struct cpu *)v->cpu)->icount, text);
+    check_sum_up(&stats, text);
     show(text->str, v->m);
-    check_vcpu_free(v);
+    detach(v);
+}
+
+void check_vcpu_fini(struct vcpu *v)
+{
+    check_vcpu_detach(v);
+    accel_free_cpu(v);
 }
 
 /* ---- the interpreter, compared with itself ---- */
@@ -482,12 +521,21 @@ static bool check_interp_init(struct vcpu *v, GError **err)
     return check_vcpu_init(v, &second_interp, err);
 }
 
+static bool check_interp_attach(struct vcpu *v, bool force, GError **err)
+{
+    (void)force;
+    return check_vcpu_attach(v, &second_interp, err);
+}
+
 const struct accel_ops accel_check_interp = {
     .name = "check:interp,interp",
     .title = "the interpreter against itself: what --accel check itself does",
     .init = interp_init,
     .vcpu_init = check_interp_init,
     .vcpu_fini = check_vcpu_fini,
+    .vcpu_attach = check_interp_attach,
+    .vcpu_detach = check_vcpu_detach,
+    .state_push = check_state_push,
     .vcpu_run = check_vcpu_run,
     .vcpu_reset = interp_vcpu_reset,
     .reg_get = interp_reg_get,
@@ -518,6 +566,12 @@ static bool check_jit_init(struct vcpu *v, GError **err)
     return check_vcpu_init(v, &check_second_jit, err);
 }
 
+static bool check_jit_attach(struct vcpu *v, bool force, GError **err)
+{
+    (void)force;
+    return check_vcpu_attach(v, &check_second_jit, err);
+}
+
 const struct accel_ops accel_check_jit = {
     .name = "check:jit,interp",
     .title = "the translator against the interpreter, block by block",
@@ -525,6 +579,9 @@ const struct accel_ops accel_check_jit = {
     .init = interp_init,
     .vcpu_init = check_jit_init,
     .vcpu_fini = check_vcpu_fini,
+    .vcpu_attach = check_jit_attach,
+    .vcpu_detach = check_vcpu_detach,
+    .state_push = check_state_push,
     .vcpu_run = check_vcpu_run,
     .vcpu_reset = interp_vcpu_reset,
     .reg_get = interp_reg_get,

@@ -34,7 +34,11 @@ extern const struct check_second check_second_jit;
 /* vcpu_init of an accelerator that compares `second` with the interpreter; one vCPU only. */
 bool check_vcpu_init(struct vcpu *v, const struct check_second *second, GError **err);
 void check_vcpu_free(struct vcpu *v);
+/* vcpu_attach likewise. */
+bool check_vcpu_attach(struct vcpu *v, const struct check_second *second, GError **err);
+void check_state_push(struct vcpu *v);
 /* The accelerators' hooks.  They tell what was compared, and the difference. */
+void check_vcpu_detach(struct vcpu *v);
 void check_vcpu_fini(struct vcpu *v);
 enum vcpu_exit check_vcpu_run(struct vcpu *v);
 
@@ -49,6 +53,7 @@ struct check_stats {
     uint64_t disturbed;              /* and those in which a request came */
     uint64_t again;     /* stretches begun anew: accessed bits seen early (check_memory.c) */
     uint64_t unchecked; /* instructions in all of these */
+    uint64_t all;       /* instructions run meanwhile */
     uint64_t singles;   /* instructions run one by one, always by the interpreter */
 };
 /* On the vCPU's thread, or while it is parked. */

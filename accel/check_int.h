@@ -41,6 +41,7 @@ struct check {
     struct interp *first, *second_engine;
     const struct check_second *second;
     struct check_stats stats;
+    uint64_t begun;           /* icount when the comparison began */
     bool open;                /* a stretch is under way: memory and TLB entries are remembered */
     enum cpu_outside outside; /* why the run ended with CHECK_OUTSIDE */
     uint64_t narrow;          /* icount up to which a difference is looked for block by block */
@@ -89,8 +90,8 @@ bool check_state_equal(const struct check *k, const struct cpu *c, enum check_en
 /* Text about a difference; c is in the second engine's state, and in k->before when it returns. */
 GString *check_tell(struct check *k, struct cpu *c, enum check_end end);
 
-/* One line on what was compared; icount: of all instructions. */
-void check_sum_up(const struct check_stats *s, uint64_t icount, GString *out);
+/* One line on what was compared. */
+void check_sum_up(const struct check_stats *s, GString *out);
 
 /* ---- check.c ---- */
 

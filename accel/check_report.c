@@ -220,7 +220,7 @@ static void tell_code(const struct check *k, struct cpu *c, GString *out)
     }
 }
 
-void check_sum_up(const struct check_stats *s, uint64_t icount, GString *out)
+void check_sum_up(const struct check_stats *s, GString *out)
 {
     static const char *const words[OUTSIDE_COUNT] = {[OUTSIDE_DEVICE] = "device memory",
                                                      [OUTSIDE_PORT] = "ports",
@@ -235,7 +235,7 @@ void check_sum_up(const struct check_stats *s, uint64_t icount, GString *out)
     g_string_append_printf(out,
                            "check: %" PRIu64 " instructions, %.2f %% of them compared, in %" PRIu64
                            " stretches; blocks that were not:",
-                           icount, icount ? 100.0 * (double)s->checked / (double)icount : 100.0,
+                           s->all, s->all ? 100.0 * (double)s->checked / (double)s->all : 100.0,
                            s->windows);
     for (unsigned n = 0; n < OUTSIDE_COUNT; n++) {
         if (s->outside[n]) {

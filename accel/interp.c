@@ -17,6 +17,7 @@
 #include "accel/jit/jit.h"
 #include "accel/requests.h"
 #include "cpu/mem.h"
+#include "cpu/sys.h"
 #include "hw/core/code.h"
 #include "cpu/fpu.h"
 
@@ -562,50 +563,75 @@ void interp_use(struct cpu *c, struct interp *e)
     c->code_written = interp_code_written;
 }
 
-void interp_vcpu_fini(struct vcpu *v)
+void interp_vcpu_detach(struct vcpu *v)
 {
-    v->look = NULL;
     interp_free(v->engine);
-    if (v->cpu) {
-        cpu_free(v->cpu);
-    }
-    v->cpu = v->engine = NULL;
+    v->engine = NULL;
 }
 
-static bool engine_init(struct vcpu *v, bool jit, GError **err)
+void interp_vcpu_fini(struct vcpu *v)
 {
-    struct cpu *c = cpu_new(v, v->m->config.cpu_model, err);
+    interp_vcpu_detach(v);
+    accel_free_cpu(v);
+}
 
-    if (!c) {
-        return false;
-    }
+static bool attach(struct vcpu *v, bool jit, GError **err)
+{
+    struct cpu *c = v->cpu;
     struct interp *e = interp_new(err);
+
     if (!e) {
-        cpu_free(c);
         return false;
     }
     e->jcache = c->jcache;
     e->budget = v->m->config.max_insns;
     e->unlinked = e->budget != 0;
-    interp_use(c, e);
-    v->cpu = c;
+    e->counted = c->icount;
     v->engine = e;
-    accel_reset_cpu(c, false);
     if (jit && !interp_start_jit(c, e, err)) {
-        interp_vcpu_fini(v);
+        interp_vcpu_detach(v);
         return false;
     }
     return true;
 }
 
+bool interp_vcpu_attach(struct vcpu *v, bool force, GError **err)
+{
+    (void)force; /* whatever a guest was shown is here */
+    return attach(v, false, err);
+}
+
+static bool jit_vcpu_attach(struct vcpu *v, bool force, GError **err)
+{
+    (void)force;
+    return attach(v, true, err);
+}
+
 bool interp_vcpu_init(struct vcpu *v, GError **err)
 {
-    return engine_init(v, false, err);
+    return accel_new_vcpu(v, &accel_interp, err);
 }
 
 static bool jit_vcpu_init(struct vcpu *v, GError **err)
 {
-    return engine_init(v, true, err);
+    return accel_new_vcpu(v, &accel_jit, err);
+}
+
+void interp_state_push(struct vcpu *v)
+{
+    struct interp *e = v->engine;
+    struct cpu *c = v->cpu;
+
+    c->cur = NULL;
+    c->left = 0;
+    c->watch = NULL;
+    v->look = e->jit ? &c->look : NULL;
+    interp_use(c, e);
+    /* What other engines found there leads nowhere now. */
+    memset(c->jcache, 0, JCACHE_SIZE * sizeof *c->jcache);
+    mmu_flush(c, true);
+    mmu_switch_pcid(c, false);
+    cpu_update_mode(c);
 }
 
 void interp_vcpu_reset(struct vcpu *v)
@@ -631,6 +657,9 @@ const struct accel_ops accel_interp = {
     .init = interp_init,
     .vcpu_init = interp_vcpu_init,
     .vcpu_fini = interp_vcpu_fini,
+    .vcpu_attach = interp_vcpu_attach,
+    .vcpu_detach = interp_vcpu_detach,
+    .state_push = interp_state_push,
     .vcpu_run = interp_run,
     .vcpu_reset = interp_vcpu_reset,
     .reg_get = interp_reg_get,
@@ -654,6 +683,9 @@ const struct accel_ops accel_jit = {
     .init = interp_init,
     .vcpu_init = jit_vcpu_init,
     .vcpu_fini = interp_vcpu_fini,
+    .vcpu_attach = jit_vcpu_attach,
+    .vcpu_detach = interp_vcpu_detach,
+    .state_push = interp_state_push,
     .vcpu_run = interp_run,
     .vcpu_reset = interp_vcpu_reset,
     .reg_get = interp_reg_get,

@@ -135,11 +135,12 @@ static void kvm_map_changed(struct machine *m)
 
 #define KVM_OPS                                                                                    \
     .available = kvm_available, .fini = kvm_fini, .vcpu_init = kvm_vcpu_init,                      \
-    .vcpu_fini = kvm_vcpu_fini, .vcpu_run = kvm_vcpu_run, .vcpu_kick = kvm_vcpu_kick,              \
-    .vcpu_reset = kvm_vcpu_reset, .state_pull = kvm_vcpu_pull, .state_push = kvm_vcpu_push,        \
-    .reg_get = kvm_vcpu_reg_get, .reg_set = kvm_vcpu_reg_set, .map_changed = kvm_map_changed,      \
-    .dirty_pull = kvm_mem_pull_dirty, .apic_message = kvm_irq_message,                             \
-    .apic_routes = kvm_irq_routes, .apics_pull = kvm_irq_pull, .kernel_counts = kvm_stats_tell
+    .vcpu_attach = kvm_vcpu_attach, .vcpu_detach = kvm_vcpu_detach, .vcpu_fini = kvm_vcpu_fini,    \
+    .vcpu_run = kvm_vcpu_run, .vcpu_kick = kvm_vcpu_kick, .vcpu_reset = kvm_vcpu_reset,            \
+    .state_pull = kvm_vcpu_pull, .state_push = kvm_vcpu_push, .reg_get = kvm_vcpu_reg_get,         \
+    .reg_set = kvm_vcpu_reg_set, .map_changed = kvm_map_changed, .dirty_pull = kvm_mem_pull_dirty, \
+    .apic_message = kvm_irq_message, .apic_routes = kvm_irq_routes, .apics_pull = kvm_irq_pull,    \
+    .kernel_counts = kvm_stats_tell
 
 const struct accel_ops accel_kvm = {
     .name = "kvm",

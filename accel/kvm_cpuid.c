@@ -58,6 +58,21 @@ void kvm_cpuid_limit(struct kvm *k, struct cpu *c)
     cpu_model_limit(c, &limit);
 }
 
+bool kvm_cpuid_fits(struct kvm *k, const struct cpu *c, GError **err)
+{
+    struct cpu_limit limit = {.has = host_has, .of = k->supported};
+    g_autofree char *lost = cpu_model_lost(c, &limit);
+
+    if (lost) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_ACCEL,
+                    "KVM: this host does not give its guests what this one was shown of the CPU: "
+                    "%s; a machine started with --accel kvm, or with --cpu-model MODEL,-NAME,..., "
+                    "can change to it",
+                    lost);
+    }
+    return !lost;
+}
+
 enum { LEAVES_MAX = 64 };
 
 static void leaf_add(struct kvm_cpuid2 *list, struct cpu *c, uint32_t leaf, uint32_t sub, bool subs)

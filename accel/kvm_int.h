@@ -59,6 +59,7 @@ struct kvm_vcpu {
     struct kvm *k;
     int fd;
     struct kvm_run *run;
+    bool adapted; /* struct cpu is what this host can run */
     bool has_cpuid;
     bool loaded;         /* the newest state is the kernel's; else it is in struct cpu */
     bool unfinished;     /* the last exit's instruction ends with the next KVM_RUN */
@@ -93,17 +94,19 @@ void kvm_mem_fini(struct kvm *k);
 void kvm_mem_pull_slot(struct machine *m, const struct kvm_slot *s);
 void kvm_mem_pull_dirty(struct machine *m, struct ram *ram);
 
-/* kvm_cpuid.c: take from c's model what the host has not; tell the kernel what is left. */
+/* kvm_cpuid.c: take from c's model what the host has not; an ACCEL error that names it, if there is
+ * any; tell the kernel what the guest sees. */
 void kvm_cpuid_limit(struct kvm *k, struct cpu *c);
+bool kvm_cpuid_fits(struct kvm *k, const struct cpu *c, GError **err);
 bool kvm_cpuid_set(struct kvm_vcpu *e, struct cpu *c, GError **err);
 
 /* kvm_msr.c */
 bool kvm_msr_init(struct kvm *k, GError **err);
 /* A read or write that the kernel leaves to us. */
 void kvm_msr_exit(struct vcpu *v, bool write);
-/* The TSC's rate: that of the software CPU where the host can scale, else the host's own. */
+/* The TSC's rate (k->tsc_khz): the wanted one where the host can scale, else the host's own. */
 void kvm_tsc_init(struct kvm *k);
-bool kvm_tsc_set_rate(struct kvm_vcpu *e);
+bool kvm_tsc_set_rate(struct kvm_vcpu *e, uint32_t khz);
 /* Make the kernel's TSC count what c->tsc_offset says, if it does not; and the way back. */
 void kvm_tsc_push(struct vcpu *v);
 void kvm_tsc_pull(struct vcpu *v);
@@ -141,10 +144,12 @@ void kvm_stats_tell(struct vcpu *v, void (*tell)(void *to, const char *name, uin
 /* kvm_vcpu.c: the accelerator's hooks. */
 bool kvm_vcpu_init(struct vcpu *v, GError **err);
 void kvm_vcpu_fini(struct vcpu *v);
+bool kvm_vcpu_attach(struct vcpu *v, bool force, GError **err);
+void kvm_vcpu_detach(struct vcpu *v);
 enum vcpu_exit kvm_vcpu_run(struct vcpu *v);
 void kvm_vcpu_kick(struct vcpu *v);
 void kvm_vcpu_reset(struct vcpu *v);
-void kvm_vcpu_pull(struct vcpu *v);
+bool kvm_vcpu_pull(struct vcpu *v);
 void kvm_vcpu_push(struct vcpu *v);
 uint32_t kvm_vcpu_reg_get(struct vcpu *v, unsigned reg);
 void kvm_vcpu_reg_set(struct vcpu *v, unsigned reg, uint32_t val);

@@ -102,16 +102,16 @@ void kvm_tsc_init(struct kvm *k)
     k->tsc_khz = CPU_TSC_KHZ;
 }
 
-bool kvm_tsc_set_rate(struct kvm_vcpu *e)
+bool kvm_tsc_set_rate(struct kvm_vcpu *e, uint32_t wanted)
 {
     struct kvm *k = e->k;
     int khz;
 
-    if (k->tsc_scaled && kvm_call(e->fd, KVM_SET_TSC_KHZ, (void *)(uintptr_t)CPU_TSC_KHZ) < 0) {
+    if (k->tsc_scaled && kvm_call(e->fd, KVM_SET_TSC_KHZ, (void *)(uintptr_t)wanted) < 0) {
         k->tsc_scaled = false;
     }
     khz = kvm_call(e->fd, KVM_GET_TSC_KHZ, NULL);
-    k->tsc_khz = khz > 0 ? (uint32_t)khz : CPU_TSC_KHZ;
+    k->tsc_khz = khz > 0 ? (uint32_t)khz : wanted;
     return khz > 0;
 }
 

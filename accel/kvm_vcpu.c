@@ -25,26 +25,51 @@
 
 /* ---- life ---- */
 
-bool kvm_vcpu_init(struct vcpu *v, GError **err)
+/* What the guest was shown of the CPU has to be here, and its TSC at the rate it has counted. */
+static bool fits_guest(struct kvm_vcpu *e, const struct cpu *c, bool force, GError **err)
 {
-    struct kvm *k = v->m->accel_data;
-    struct cpu *c = cpu_new(v, v->m->config.cpu_model, err);
-    struct kvm_vcpu *e;
+    uint32_t khz = c->tsc_khz;
 
-    if (!c) {
+    if (!kvm_tsc_set_rate(e, khz)) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
+                    "KVM: the host's time stamp counter has no known rate: %s", g_strerror(errno));
         return false;
     }
-    e = g_new0(struct kvm_vcpu, 1);
+    if (!force && e->k->tsc_khz != khz) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_ACCEL,
+                    "KVM: the guest knows its time stamp counter at %u kHz, and this host cannot "
+                    "make its own, of %u kHz, count so; a machine started with --accel kvm has it "
+                    "at the host's rate in every engine",
+                    khz, e->k->tsc_khz);
+        return false;
+    }
+    return force || kvm_cpuid_fits(e->k, c, err);
+}
+
+/* Make of c what the host can run; its TSC counts on from where it is. */
+static void adapt(struct kvm_vcpu *e, struct cpu *c)
+{
+    uint64_t now = cpu_tsc(c);
+
+    kvm_cpuid_limit(e->k, c);
+    c->tsc_khz = e->k->tsc_khz;
+    c->tsc_offset = now - cpu_tsc_ticks(c, clock_now(c->v->m));
+}
+
+bool kvm_vcpu_attach(struct vcpu *v, bool force, GError **err)
+{
+    struct kvm *k = v->m->accel_data;
+    struct kvm_vcpu *e = g_new0(struct kvm_vcpu, 1);
+
     e->k = k;
     e->held = -1;
-    v->cpu = c;
     v->engine = e;
     if (!k->chosen) { /* the devices are there now, and no vCPU is yet */
         kvm_irq_init(v->m);
         k->chosen = kvm_msr_init(k, err);
         if (!k->chosen) {
             e->fd = -1;
-            kvm_vcpu_fini(v);
+            kvm_vcpu_detach(v);
             return false;
         }
     }
@@ -55,38 +80,38 @@ bool kvm_vcpu_init(struct vcpu *v, GError **err)
     if (e->run == MAP_FAILED) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "KVM: cannot make vCPU %u: %s", v->id,
                     g_strerror(errno));
-    } else if (kvm_tsc_set_rate(e)) {
-        c->tsc_khz = k->tsc_khz;
-        kvm_cpuid_limit(k, c);
+    } else if (fits_guest(e, v->cpu, force, err)) {
         kvm_stats_init(e);
-        cpu_reset(c, false);
         return true;
-    } else {
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
-                    "KVM: the host's time stamp counter has no known rate: %s", g_strerror(errno));
     }
-    kvm_vcpu_fini(v);
+    kvm_vcpu_detach(v);
     return false;
+}
+
+void kvm_vcpu_detach(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+
+    kvm_stats_fini(e);
+    if (e->run && e->run != MAP_FAILED) {
+        munmap(e->run, e->k->run_bytes);
+    }
+    if (e->fd >= 0) {
+        close(e->fd);
+    }
+    g_free(e);
+    v->engine = NULL;
+}
+
+bool kvm_vcpu_init(struct vcpu *v, GError **err)
+{
+    return accel_new_vcpu(v, &accel_kvm, err);
 }
 
 void kvm_vcpu_fini(struct vcpu *v)
 {
-    struct kvm_vcpu *e = v->engine;
-
-    if (e) {
-        kvm_stats_fini(e);
-        if (e->run && e->run != MAP_FAILED) {
-            munmap(e->run, e->k->run_bytes);
-        }
-        if (e->fd >= 0) {
-            close(e->fd);
-        }
-        g_free(e);
-    }
-    if (v->cpu) {
-        cpu_free(v->cpu);
-    }
-    v->cpu = v->engine = NULL;
+    kvm_vcpu_detach(v);
+    accel_free_cpu(v);
 }
 
 /* Have struct cpu be up to date. */
@@ -110,15 +135,24 @@ static void take_over(struct vcpu *v)
     }
 }
 
-void kvm_vcpu_pull(struct vcpu *v)
+bool kvm_vcpu_pull(struct vcpu *v)
 {
     kvm_irq_pull(v->m);
-    (void)pull(v);
+    return pull(v);
 }
 
 void kvm_vcpu_push(struct vcpu *v)
 {
-    ((struct kvm_vcpu *)v->engine)->loaded = false; /* KVM gets it when it runs next */
+    struct kvm_vcpu *e = v->engine;
+    struct cpu *c = v->cpu;
+
+    e->loaded = false; /* KVM gets it when it runs next */
+    if (!e->adapted) {
+        c->watch = NULL;
+        v->look = NULL;
+        adapt(e, c);
+        e->adapted = true;
+    }
 }
 
 void kvm_vcpu_reset(struct vcpu *v)
@@ -220,7 +254,7 @@ static bool exit_unknown(struct vcpu *v)
         g_string_append_printf(text, "exit %u, which is unknown here", r->exit_reason);
     }
     g_string_append_printf(text, "; the guest was here:\n");
-    kvm_vcpu_pull(v);
+    (void)pull(v);
     cpu_print(v->cpu, text);
     kvm_say("KVM, vCPU %u: %s", v->id, text->str);
     return false;

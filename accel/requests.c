@@ -1,5 +1,5 @@
 /*
- * Resets, INIT and start-up IPIs, for all engines.
+ * Resets, INIT and start-up IPIs, and a processor's beginning and end, for all engines.
  *
  * Follows: Intel SDM volume 3, 9.1 (reset and INIT), 9.4.4 (the start of application processors).
  *
@@ -51,6 +51,37 @@ void accel_serve_reset(struct cpu *c)
         atomic_store(&c->v->nmis, 0);
         accel_reset_cpu(c, true);
     }
+}
+
+bool accel_new_cpu(struct vcpu *v, GError **err)
+{
+    v->cpu = cpu_new(v, v->m->config.cpu_model, err);
+    if (v->cpu) {
+        accel_reset_cpu(v->cpu, false);
+    }
+    return v->cpu;
+}
+
+bool accel_new_vcpu(struct vcpu *v, const struct accel_ops *ops, GError **err)
+{
+    if (!accel_new_cpu(v, err)) {
+        return false;
+    }
+    if (!ops->vcpu_attach(v, true, err)) {
+        accel_free_cpu(v);
+        return false;
+    }
+    ops->state_push(v);
+    return true;
+}
+
+void accel_free_cpu(struct vcpu *v)
+{
+    v->look = NULL;
+    if (v->cpu) {
+        cpu_free(v->cpu);
+    }
+    v->cpu = NULL;
 }
 
 void accel_drop_notes(struct vcpu *v)

@@ -1,5 +1,5 @@
 /*
- * What every engine does alike about the requests to a vCPU (hw/core/vcpu.h).
+ * What every engine does alike about a vCPU's life and the requests to it (hw/core/vcpu.h).
  *
  * Not modelled: NMIs and interrupts, which each engine delivers in its own way.
  */
@@ -8,6 +8,11 @@
 
 #include "cpu/cpu.h"
 
+/* v->cpu with the configured model, as after power-on; and its end. */
+bool accel_new_cpu(struct vcpu *v, GError **err);
+void accel_free_cpu(struct vcpu *v);
+/* vcpu_init of an engine: the CPU, and the engine's part of it. */
+bool accel_new_vcpu(struct vcpu *v, const struct accel_ops *ops, GError **err);
 /* Power-on state, or (init) that after an INIT.  On the vCPU's thread, or before it runs; the
  * newest state is in c. */
 void accel_reset_cpu(struct cpu *c, bool init);

@@ -10,6 +10,7 @@
  * Not modelled: processor serial number, performance monitoring, power management (leaf 6 has only
  * ARAT).
  */
+#include "cpu/insn.h"
 #include "cpu/model.h"
 #include "cpu/native.h"
 
@@ -242,16 +243,36 @@ void cpu_model_help(GString *out)
     g_string_append_c(out, '\n');
 }
 
+static bool is_lost(const struct cpu *c, unsigned f, const struct cpu_limit *limit)
+{
+    return features[f].reg != REG_NONE && cpu_has(c, f) &&
+           !limit->has(limit->of, features[f].leaf, features[f].sub, features[f].reg,
+                       features[f].bit);
+}
+
 void cpu_model_limit(struct cpu *c, const struct cpu_limit *limit)
 {
     for (unsigned k = FEAT_NONE + 1; k < FEAT_COUNT; k++) {
-        if (features[k].reg != REG_NONE && cpu_has(c, k) &&
-            !limit->has(limit->of, features[k].leaf, features[k].sub, features[k].reg,
-                        features[k].bit)) {
+        if (is_lost(c, k, limit)) {
             feat_set(c, k, false);
         }
     }
     drop_dependents(c);
+    /* What it does not show it does not run either. */
+    decoder_free((struct decoder *)c->decoder);
+    c->decoder = decoder_new(c);
+}
+
+char *cpu_model_lost(const struct cpu *c, const struct cpu_limit *limit)
+{
+    GString *names = g_string_new(NULL);
+
+    for (unsigned k = FEAT_NONE + 1; k < FEAT_COUNT; k++) {
+        if (is_lost(c, k, limit)) {
+            g_string_append_printf(names, "%s%s", names->len ? "," : "", features[k].name);
+        }
+    }
+    return g_string_free(names, !names->len);
 }
 
 uint32_t cpu_signature(const struct cpu *c)

@@ -27,6 +27,8 @@ struct cpu_limit {
 };
 /* Take the features out that cannot be had, and what needs them. */
 void cpu_model_limit(struct cpu *c, const struct cpu_limit *limit);
+/* Their names, with commas; NULL: it would take none.  g_free. */
+char *cpu_model_lost(const struct cpu *c, const struct cpu_limit *limit);
 uint32_t cpu_signature(const struct cpu *c);
 
 #endif

@@ -172,6 +172,16 @@ void ioapic_eoi(struct machine *m, uint8_t vector)
     }
 }
 
+static void ioapic_tell(struct machine *m)
+{
+    for (unsigned i = 0; i < m->devices->len; i++) {
+        struct device *dev = g_ptr_array_index(m->devices, i);
+        if (dev->ops == &ioapic_ops) {
+            ioapic_tell_routes((struct ioapic *)dev);
+        }
+    }
+}
+
 static uint32_t ioapic_read_reg(const struct ioapic *io)
 {
     unsigned reg = io->s.select, pin = (reg - REG_REDIR) / 2;
@@ -283,6 +293,7 @@ static bool ioapic_attach(struct device *dev, GError **err)
     region_init_mmio(&io->region, "ioapic", dev, &ioapic_mmio, PAGE_BYTES);
     region_add(dev->m, &io->region, IOAPIC_BASE, IOAPIC_PRIORITY);
     dev->m->apic_eoi = ioapic_eoi;
+    dev->m->apic_tell = ioapic_tell;
     return true;
 }
 

@@ -197,6 +197,9 @@ extern const char *const link_words[];
 bool cmd_link(struct call *c, GError **err);
 bool info_network(struct call *c, GError **err);
 
+/* monitor_accel.c */
+bool cmd_accel(struct call *c, GError **err);
+bool info_accel(struct call *c, GError **err);
 /* monitor_hostfwd.c */
 bool cmd_hostfwd_add(struct call *c, GError **err);
 bool cmd_hostfwd_remove(struct call *c, GError **err);

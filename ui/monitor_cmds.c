@@ -3,6 +3,7 @@
  *
  * Not here: snapshots, breakpoints, devices that come and go at run time.
  */
+#include "accel/accel.h"
 #include "cpu/cpu.h"
 #include "hw/lapic.h"
 #include "hw/piix_pm.h"
@@ -327,6 +328,13 @@ static const char *const on_off[] = {"on", "off", NULL};
     }
 
 const struct command monitor_commands[] = {
+    {"accel",
+     NULL,
+     {FORCE, MAY_BE("NAME", accel_names)},
+     "which engine runs the guest; NAME: another from now on (-f: also if the guest notices)",
+     cmd_accel,
+     NULL,
+     false},
     {"change",
      NULL,
      {FORCE, NEEDS("DRIVE", ARG_DRIVE), NEEDS("FILE", ARG_FILE), MAY_BE("FORMAT", change_formats),

@@ -293,6 +293,7 @@ static bool info_screen(struct call *c, GError **err)
     }
 
 const struct command monitor_topics[] = {
+    {"accel", NULL, NO_ARGS, "which engine runs the guest", info_accel, NULL, false},
     {"block", NULL, NO_ARGS, "drives, what is in them, requests so far", info_block, NULL, false},
     {"cpus", NULL, NO_ARGS, "the processors; * is the chosen one", info_cpus, NULL, true},
     {"device", NULL, THING("DEVICE", ARG_DEVICE), "all registers of one device; also: info DEVICE",

@@ -160,6 +160,12 @@ void window_on_status(struct window *w, struct window_status *status)
 {
     bool mode = status->tablet != w->status.tablet;
 
+    if (status->switches != w->status.switches) {
+        g_free(w->engine);
+        g_free(w->engine_why);
+        w->engine = g_strdup(status->engine);
+        w->engine_why = g_strdup("as the monitor was told");
+    }
     window_status_clear(&w->status);
     w->status = *status;
     window_keys_guest_locks(&w->keys, status->leds);

@@ -44,7 +44,7 @@ static char *engine_text(const struct window *w)
         {"jit", "Translator", "no KVM"},
         {"interp", "Interpreter", "no KVM, no translator"},
     };
-    bool asked = g_strcmp0(w->m->config.accel, "auto") != 0;
+    bool asked = g_strcmp0(w->m->config.accel, "auto") != 0 || w->status.switches;
 
     for (unsigned i = 0; i < ARRAY_LEN(engines); i++) {
         if (!strcmp(w->engine, engines[i].name)) {
@@ -59,7 +59,6 @@ static char *engine_text(const struct window *w)
 
 void window_bar_new(struct window *w)
 {
-    g_autofree char *engine = engine_text(w);
     struct gui_widget *root = gui_root(sdl_gui(w->sdl));
 
     gui_space(root);
@@ -75,7 +74,7 @@ void window_bar_new(struct window *w)
     }
     w->state = bar_item(w, ITEM_STATE, 0, GUI_ICON_PAUSE, "");
     gui_space(w->bar);
-    bar_item(w, ITEM_ENGINE, 0, GUI_ICON_CHIP, engine);
+    bar_item(w, ITEM_ENGINE, 0, GUI_ICON_CHIP, "");
     w->host_item = bar_item(w, ITEM_HOST, 0, GUI_ICON_MOUSE, "");
     window_bar_show(w);
     window_bar_place(w);
@@ -153,6 +152,10 @@ static void item_show(struct window *w, struct window_item *i)
         const struct window_nic *n = &w->status.nics[i->index];
 
         gui_set_light(i->widget, n->link ? n->light : GUI_LIGHT_ERROR);
+    } else if (i->kind == ITEM_ENGINE) {
+        g_autofree char *engine = engine_text(w);
+
+        gui_set_text(i->widget, engine);
     }
 }
 

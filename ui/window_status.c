@@ -82,9 +82,12 @@ bool window_watch_look(struct window_watch *w, struct machine *m)
     bool tablet = input_has_tablet(m), changed;
     unsigned leds = input_leds(m);
 
-    changed = m->paused != w->told.paused || tablet != w->told.tablet || leds != w->told.leds;
+    changed = m->paused != w->told.paused || tablet != w->told.tablet || leds != w->told.leds ||
+              m->switches != w->told.switches;
     w->told.paused = m->paused;
     w->told.leds = leds;
+    w->told.switches = m->switches;
+    w->told.engine = m->accel ? m->accel->name : NULL;
     w->told.tablet = tablet;
     for (unsigned i = 0; i < VM_MAX_DRIVES; i++) {
         changed |= watch_drive(w, m, i);

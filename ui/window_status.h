@@ -10,8 +10,10 @@
 
 struct window_status {
     bool paused;
-    bool tablet;   /* the guest takes absolute places */
-    unsigned leds; /* of its keyboard: INPUT_LED_* */
+    bool tablet;        /* the guest takes absolute places */
+    unsigned leds;      /* of its keyboard: INPUT_LED_* */
+    unsigned switches;  /* changes of the engine, so far */
+    const char *engine; /* a name that stays */
     struct window_drive {
         enum gui_light light; /* NONE: no medium */
         bool readonly;

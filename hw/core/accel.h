@@ -4,7 +4,7 @@
  * `struct cpu` (cpu/cpu.h) is the one format of CPU state, whichever engine runs.  Nothing outside
  * accel/ asks which accelerator is in use.
  *
- * Not modelled: moving a running guest from one engine to another.
+ * Not modelled here: how a machine goes from one engine to another (switch.c).
  */
 #ifndef HW_CORE_ACCEL_H
 #define HW_CORE_ACCEL_H
@@ -41,14 +41,22 @@ struct accel_ops {
     void (*fini)(struct machine *m);
     bool (*vcpu_init)(struct vcpu *v, GError **err); /* creates v->cpu and v->engine */
     void (*vcpu_fini)(struct vcpu *v);
+    /*
+     * Create v->engine alone, for the v->cpu of a guest that has run already (`force`: also where
+     * it would notice), and the way back.  What both engines use in v->cpu is left alone by either
+     * and taken by state_push.  NULL: the machine cannot change to this engine.
+     */
+    bool (*vcpu_attach)(struct vcpu *v, bool force, GError **err);
+    void (*vcpu_detach)(struct vcpu *v);
     /* Without the lock, on the vCPU's thread, until something needs attention.  INTR, NMI, INIT,
        SIPI, TLB, CODE and RESET requests are served inside; PARK and STOP return. */
     enum vcpu_exit (*vcpu_run)(struct vcpu *v);
     /* Make a running vcpu_run notice its requests (may be NULL: it polls them). */
     void (*vcpu_kick)(struct vcpu *v);
     void (*vcpu_reset)(struct vcpu *v); /* power-on state; vCPU not running */
-    void (*state_pull)(struct vcpu *v); /* engine -> v->cpu (may be NULL: it lives there) */
-    void (*state_push)(struct vcpu *v);
+    /* engine -> v->cpu (may be NULL: it lives there); false: it cannot be had (message told). */
+    bool (*state_pull)(struct vcpu *v);
+    void (*state_push)(struct vcpu *v); /* v->cpu is what counts now */
     /* A general register (VCPU_*) of a vCPU that waits for a port access to be answered; see
        vcpu_get_reg.  On its thread, with the lock. */
     uint32_t (*reg_get)(struct vcpu *v, unsigned reg);

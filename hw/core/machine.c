@@ -37,7 +37,7 @@ static void *machine_self(void)
     return (void *)pthread_self(); /* unlike g_thread_self, no look-up */
 }
 
-static void lock_wait(struct machine *m)
+void machine_wait_parked(struct machine *m)
 {
     atomic_store_explicit(&m->lock_owner, NULL, memory_order_relaxed);
     g_cond_wait(&m->parked_cond, &m->lock);
@@ -62,7 +62,7 @@ static inline void lock_as(struct machine *m, struct vcpu *v)
             g_cond_broadcast(&m->parked_cond);
         }
         while (m->exclusive_depth) {
-            lock_wait(m);
+            machine_wait_parked(m);
         }
     }
     atomic_store_explicit(&m->lock_owner, machine_self(), memory_order_relaxed);
@@ -142,7 +142,7 @@ static bool machine_ask_out(struct machine *m, const struct vcpu *self)
     return out;
 }
 
-static void machine_let_in(struct machine *m)
+void machine_let_in(struct machine *m)
 {
     if (m->exclusive_depth) {
         return;
@@ -160,7 +160,7 @@ void machine_exclusive_begin(struct machine *m)
     machine_assert_locked(m);
     m->exclusive_depth++;
     while (!machine_ask_out(m, self)) {
-        lock_wait(m);
+        machine_wait_parked(m);
     }
 }
 
@@ -173,7 +173,7 @@ void machine_exclusive_end(struct machine *m)
 
 bool machine_holds_vcpus(const struct machine *m)
 {
-    return m->paused || m->reset_pending;
+    return m->paused || m->reset_pending || m->switching;
 }
 
 bool machine_is_idle(const struct machine *m)
@@ -199,7 +199,9 @@ void machine_resume(struct machine *m)
     machine_assert_locked(m);
     if (m->paused) {
         m->paused = false;
-        clock_start(m);
+        if (!m->switching) {
+            clock_start(m);
+        }
         machine_let_in(m);
     }
 }

@@ -91,8 +91,9 @@ struct machine {
 
     /* processors */
     unsigned ncpus;
-    struct vcpu **vcpus;           /* ncpus of them, there from machine_new on */
-    const struct accel_ops *accel; /* NULL: a machine without processors' threads (tests) */
+    struct vcpu **vcpus; /* ncpus of them, there from machine_new on */
+    /* NULL: a machine without processors' threads (tests).  Changed by machine_switch. */
+    const struct accel_ops *_Atomic accel;
     void *accel_data;
     bool accel_ready; /* accel->init succeeded: fini is due */
     /* Without a local APIC: acknowledge at the 8259 pair; returns the vector or -1.  Set by the
@@ -105,8 +106,12 @@ struct machine {
     /* An APIC of the accelerator's ended a level-triggered vector; set by the I/O APIC.  Lock held.
      */
     void (*apic_eoi)(struct machine *m, uint8_t vector);
+    /* Another engine runs the machine: call its apic_routes.  Set by the I/O APIC; lock held. */
+    void (*apic_tell)(struct machine *m);
     unsigned exclusive_depth; /* sections begun (waiting or inside) and not ended */
     bool paused;              /* machine_pause: vCPUs stay parked, time stands still */
+    unsigned switches;        /* of engines, so far */
+    bool switching;           /* the same for as long as machine_switch lasts */
     bool fault_shown;         /* a triple fault was reported already */
 
     GPtrArray *blocks; /* struct block *, all that block_attach gave us */
@@ -191,10 +196,21 @@ void machine_reset(struct machine *m);
 /* Hold the guest (vCPUs parked soon, time stands still) and let it go on.  Lock held. */
 void machine_pause(struct machine *m);
 void machine_resume(struct machine *m);
+/* switch.c: let go of the lock until a vCPU has parked or another thread let it go; let those in
+ * that are held, if nothing else holds them. */
+void machine_wait_parked(struct machine *m);
+void machine_let_in(struct machine *m);
 /* vcpu.c: whether vCPUs have to stay out of guest code (a pause, a reset to come).  Lock held. */
 bool machine_holds_vcpus(const struct machine *m);
 /* Whether every vCPU is in HLT just now.  Any thread. */
 bool machine_is_idle(const struct machine *m);
+/*
+ * Go on with another engine, whether the machine runs or is held; all of the guest's state goes
+ * over, and its time stands still meanwhile.  `force`: also where the guest would notice.  False:
+ * nothing has changed.  Lock held, and let go of until every vCPU is out of its engine; not on a
+ * vCPU's thread and not in an exclusive section.
+ */
+bool machine_switch(struct machine *m, const struct accel_ops *to, bool force, GError **err);
 /* The vCPU whose thread this is, or NULL. */
 struct vcpu *machine_current_vcpu(struct machine *m);
 

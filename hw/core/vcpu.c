@@ -47,9 +47,24 @@ void vcpu_free(struct vcpu *v)
 
 /* Requests ---------------------------------------------------------------------------------- */
 
-void vcpu_request(struct vcpu *v, uint32_t req)
+/* `wake_lock` keeps the engine from being exchanged meanwhile. */
+static void vcpu_kick(struct vcpu *v)
 {
     const struct accel_ops *accel = v->m->accel;
+
+    if (!accel->vcpu_kick || machine_current_vcpu(v->m) == v) {
+        return;
+    }
+    g_mutex_lock(&v->wake_lock);
+    accel = v->m->accel;
+    if (v->inside && accel->vcpu_kick) {
+        accel->vcpu_kick(v);
+    }
+    g_mutex_unlock(&v->wake_lock);
+}
+
+void vcpu_request(struct vcpu *v, uint32_t req)
+{
     uint32_t old = atomic_fetch_or(&v->requests, req);
 
     if (v->look) { /* also when it is there: who set it may not have come as far as this */
@@ -65,8 +80,8 @@ void vcpu_request(struct vcpu *v, uint32_t req)
         }
         g_mutex_unlock(&v->wake_lock);
     }
-    if (v->running && accel->vcpu_kick && machine_current_vcpu(v->m) != v) {
-        accel->vcpu_kick(v);
+    if (v->running) {
+        vcpu_kick(v);
     }
 }
 
@@ -139,12 +154,21 @@ int vcpu_ack_intr(struct vcpu *v)
 
 /* In and out of guest code ------------------------------------------------------------------ */
 
+/* While it is inside the engine is not exchanged. */
+static void vcpu_set_inside(struct vcpu *v, bool inside)
+{
+    g_mutex_lock(&v->wake_lock);
+    atomic_store(&v->inside, inside);
+    g_mutex_unlock(&v->wake_lock);
+}
+
 static void vcpu_leave(struct vcpu *v)
 {
     struct machine *m = v->m;
 
-    /* Either we see PARK here, or machine_exclusive_begin sees `parked`: both sides store, then
-     * load. */
+    vcpu_set_inside(v, false);
+    /* Either we see PARK here, or machine_exclusive_begin sees `parked` (machine_switch: `inside`):
+     * both sides store, then load. */
     atomic_store(&v->parked, true);
     if (vcpu_pending(v) & VCPU_REQ_PARK) {
         g_mutex_lock(&m->lock);
@@ -172,6 +196,9 @@ static bool vcpu_enter(struct vcpu *v)
     }
     stop = vcpu_pending(v) & VCPU_REQ_STOP;
     exits_go(&v->exits, stop ? EXITS_HELD : EXITS_OUT);
+    if (!stop) {
+        vcpu_set_inside(v, true); /* with the machine lock: machine_switch looks */
+    }
     machine_unlock(m);
     if (stop) {
         vcpu_leave(v);
@@ -335,19 +362,25 @@ static void vcpu_handle(struct vcpu *v, enum vcpu_exit exit, unsigned *idle)
     }
 }
 
+static enum vcpu_exit vcpu_run(struct vcpu *v)
+{
+    const struct accel_ops *accel = v->m->accel;
+
+    if (vcpu_pending(v) & VCPU_REQ_RESET) {
+        vcpu_clear(v, VCPU_REQ_RESET);
+        accel->vcpu_reset(v);
+    }
+    return accel->vcpu_run(v);
+}
+
 static void *vcpu_main(void *arg)
 {
     struct vcpu *v = arg;
-    const struct accel_ops *accel = v->m->accel;
     unsigned idle = 0;
 
     pthread_setspecific(v->m->vcpu_key, v);
     while (vcpu_enter(v)) {
-        if (vcpu_pending(v) & VCPU_REQ_RESET) {
-            vcpu_clear(v, VCPU_REQ_RESET);
-            accel->vcpu_reset(v);
-        }
-        vcpu_handle(v, accel->vcpu_run(v), &idle);
+        vcpu_handle(v, vcpu_run(v), &idle);
         vcpu_leave(v);
     }
     return NULL;

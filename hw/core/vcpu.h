@@ -84,7 +84,8 @@ struct vcpu {
     bool halted;           /* in HLT; written by the vCPU thread under `wake_lock` */
     _Atomic bool idle;     /* in HLT, spinning or asleep */
     _Atomic bool parked;   /* out of guest code: see the head of machine.c */
-    bool wait_sipi;        /* an application processor before its SIPI */
+    _Atomic bool inside; /* in accel->vcpu_run, whatever it waits for; written under `wake_lock` */
+    bool wait_sipi;      /* an application processor before its SIPI */
     pthread_t thread;
     GMutex wake_lock;
     GCond wake;

@@ -1,0 +1,190 @@
+/*
+ * Machines that go from one engine to another while they run: nothing of what the guest does is
+ * lost or done twice.  Real guests do it in tests/boot (switch-*) and tests/nested.
+ */
+#include "accel/accel.h"
+#include "accel/check.h"
+#include "accel/kvm.h"
+#include "tests/accel/smp_rig.h"
+#include <criterion/criterion.h>
+
+/* Switches until the programs have ended, which start behind the first four. */
+static void switch_until_done(struct smp_rig *r, const struct accel_ops *const *to, unsigned n)
+{
+    int64_t until = g_get_monotonic_time() + 90 * G_USEC_PER_SEC;
+    unsigned done = 0;
+
+    machine_lock(r->m);
+    machine_pause(r->m);
+    machine_unlock(r->m);
+    smp_start(r);
+    while (smp_get32(r, SMP_DONE) < r->m->ncpus && g_get_monotonic_time() < until) {
+        g_autoptr(GError) err = NULL;
+
+        machine_lock(r->m);
+        if (done == 4) {
+            machine_resume(r->m);
+        }
+        bool good = machine_switch(r->m, to[done % n], false, &err);
+        machine_unlock(r->m);
+        cr_assert(good, "%s", err ? err->message : "");
+        done++;
+        g_usleep(done > 4 ? 2000 : 0);
+    }
+    machine_stop(r->m);
+    cr_expect_geq(r->m->switches, 4);
+}
+
+/* Everything with a value of its own that is in use all the time: registers, flags, x87 and vector
+ * registers, memory. */
+SMP_PROGRAM(sums, "lea 8(%rbx,%rdi,8), %r15\n"
+                  "mov 0x400(%rbx), %ecx\n"
+                  "fninit\n fldz\n fld1\n"
+                  "mov $1, %eax\n movd %eax, %xmm3\n pxor %xmm4, %xmm4\n"
+                  "1: lock incq (%rbx)\n"
+                  "incq (%r15)\n"
+                  "fadd %st, %st(1)\n"
+                  "paddq %xmm3, %xmm4\n"
+                  "add %rcx, %r14\n adc $0, %r13\n"
+                  "dec %ecx\n jnz 1b\n"
+                  "fstp %st\n fistpll 0x100(%rbx,%rdi,8)\n"
+                  "movq %xmm4, 0x200(%rbx,%rdi,8)\n"
+                  "mov %r14, 0x300(%rbx,%rdi,8)\n" SMP_END);
+
+static void begin_sums(struct smp_rig *r, unsigned cpus, uint32_t n)
+{
+    smp_begin_on(r, &accel_interp, cpus, sums_begin, sums_end);
+    st_le32(r->ram->host + SMP_DATA + 0x400, n);
+    for (unsigned i = 0; i < cpus; i++) {
+        struct cpu *c = r->m->vcpus[i]->cpu;
+
+        c->cr4 |= CR4_OSFXSR;
+        cpu_update_mode(c);
+    }
+}
+
+static void check_sums(const struct smp_rig *r)
+{
+    const uint64_t n = smp_get32(r, SMP_DATA + 0x400);
+
+    cr_expect_eq(smp_get64(r, SMP_DATA), n * r->m->ncpus);
+    for (unsigned i = 0; i < r->m->ncpus; i++) {
+        cr_expect_eq(smp_get64(r, SMP_DATA + 8 + 8 * i), n, "in memory");
+        cr_expect_eq(smp_get64(r, SMP_DATA + 0x100 + 8 * i), n, "x87");
+        cr_expect_eq(smp_get64(r, SMP_DATA + 0x200 + 8 * i), n, "vector registers");
+        cr_expect_eq(smp_get64(r, SMP_DATA + 0x300 + 8 * i), n * (n + 1) / 2, "general registers");
+    }
+}
+
+Test(switch, between_interpreter_and_translator_nothing_is_lost)
+{
+    const struct accel_ops *const to[] = {&accel_jit, &accel_interp};
+    struct smp_rig r;
+
+    begin_sums(&r, 2, 800000);
+    switch_until_done(&r, to, 2);
+    check_sums(&r);
+    smp_free(&r);
+}
+
+Test(switch, between_engines_in_lock_step)
+{
+    const struct accel_ops *const to[] = {&accel_check_jit, &accel_check_interp};
+    struct smp_rig r;
+
+    begin_sums(&r, 1, 400000);
+    switch_until_done(&r, to, 2);
+    check_sums(&r);
+    smp_free(&r);
+}
+
+/* 32-bit code, which every KVM runs: EBX counts to ECX, and the stack has it too. */
+SMP_PROGRAM(count_32, ".code32\n"
+                      "1: inc %ebx\n push %ebx\n pop %edx\n add %edx, %esi\n adc $0, %edi\n"
+                      "cmp %ecx, %ebx\n jne 1b\n"
+                      "mov $0x200000, %eax\n mov %ebx, (%eax)\n mov %esi, 4(%eax)\n"
+                      "mov %edi, 8(%eax)\n"
+                      "lock incl 0x7ff000\n 99: cli\n hlt\n jmp 99b\n .code64\n");
+
+static void place_32(struct smp_rig *r, uint32_t count)
+{
+    struct vcpu *v = r->m->vcpus[0];
+    struct cpu *c = v->cpu;
+    struct guest g = {.v = v, .c = c, .ram = r->ram->host};
+
+    cpu_reset(c, false); /* out of 64-bit mode */
+    guest_protected(&g);
+    c->r[R_RBX] = c->r[R_RSI] = c->r[R_RDI] = 0;
+    c->r[R_RCX] = count;
+    c->r[R_RSP] = SMP_STACKS + 0x1000;
+    c->ip = SMP_CODE;
+    v->wait_sipi = false;
+    if (r->m->accel->state_push) {
+        r->m->accel->state_push(v);
+    }
+}
+
+Test(switch, between_kvm_and_software)
+{
+    const struct accel_ops *const to[] = {&accel_jit, &accel_kvm, &accel_interp, &accel_kvm};
+    const uint32_t count = 40000000;
+    g_autofree char *why = NULL;
+    struct smp_rig r;
+
+    if (kvm_try(&why) == KVM_FIT_NONE) {
+        cr_skip_test("%s", why);
+    }
+    smp_begin_on(&r, &accel_kvm, 1, count_32_begin, count_32_end);
+    place_32(&r, count);
+    switch_until_done(&r, to, 4);
+    uint64_t sum = (uint64_t)count * (count + 1) / 2;
+    cr_expect_eq(smp_get32(&r, SMP_DATA), count);
+    cr_expect_eq(smp_get32(&r, SMP_DATA + 4), (uint32_t)sum);
+    cr_expect_eq(smp_get32(&r, SMP_DATA + 8), (uint32_t)(sum >> 32));
+    smp_free(&r);
+}
+
+/* A guest that was shown a CPU that KVM here has not stays where it is, and as it is. */
+Test(switch, kvm_refuses_what_the_guest_would_notice)
+{
+    g_autofree char *why = NULL;
+    g_autoptr(GError) err = NULL;
+    struct smp_rig r;
+
+    if (kvm_try(&why) == KVM_FIT_NONE) {
+        cr_skip_test("%s", why);
+    }
+    smp_begin_on(&r, &accel_interp, 1, count_32_begin, count_32_end);
+    place_32(&r, 1000);
+    ((struct cpu *)r.m->vcpus[0]->cpu)->tsc_khz = 12345; /* nobody's */
+    machine_lock(r.m);
+    bool good = machine_switch(r.m, &accel_kvm, false, &err);
+    machine_unlock(r.m);
+    if (!good) {
+        cr_expect(strstr(err->message, "KVM: "), "%s", err->message);
+        cr_expect_eq(r.m->accel, &accel_interp);
+        cr_expect_eq(r.m->switches, 0);
+    }
+    smp_start(&r);
+    smp_wait(&r, 1);
+    machine_stop(r.m);
+    cr_expect_eq(smp_get32(&r, SMP_DATA), 1000);
+    smp_free(&r);
+}
+
+Test(switch, an_engine_that_cannot_says_so)
+{
+    static const struct accel_ops fixed = {.name = "fixed"};
+    g_autoptr(GError) err = NULL;
+    struct smp_rig r;
+
+    smp_begin_on(&r, &accel_interp, 1, sums_begin, sums_end);
+    machine_lock(r.m);
+    cr_expect_not(machine_switch(r.m, &fixed, false, &err));
+    cr_expect_str_eq(err->message, "a machine cannot change from interp to fixed while it runs");
+    g_clear_error(&err);
+    cr_expect_not(accel_switch(r.m, "none", false, &err));
+    cr_expect(strstr(err->message, "unknown accelerator"), "%s", err->message);
+    machine_unlock(r.m);
+    smp_free(&r);
+}

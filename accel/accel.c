@@ -9,13 +9,19 @@
 #include "accel/interp.h"
 #include "accel/kvm.h"
 
-static const struct accel_ops *const accelerators[] = {&accel_kvm,       &accel_kvm_user_apic,
-                                                       &accel_jit,       &accel_interp,
-                                                       &accel_check_jit, &accel_check_interp};
+static const struct accel_ops *const accelerators[] = {
+    &accel_kvm,       &accel_kvm_user_apic, &accel_jit,         &accel_interp,
+    &accel_check_jit, &accel_check_kvm,     &accel_check_interp};
 
-const char *const accel_names[] = {
-    "auto", "kvm", "kvm-user-apic", "jit", "interp", "check:jit,interp", "check:interp,interp",
-    NULL};
+const char *const accel_names[] = {"auto",
+                                   "kvm",
+                                   "kvm-user-apic",
+                                   "jit",
+                                   "interp",
+                                   "check:jit,interp",
+                                   "check:kvm,interp",
+                                   "check:interp,interp",
+                                   NULL};
 
 static const struct accel_ops *find(const char *name)
 {

@@ -14,7 +14,7 @@
  * run loop does is not compared either: it is the same code for both.  That is single steps, and
  * the delivery of interrupts and exceptions (that one is raised, and in which state, is).
  *
- * Not modelled: several processors; engines that need hardware (KVM).
+ * Not modelled: several processors.
  */
 #include "accel/blocks.h"
 #include "accel/check_int.h"
@@ -84,7 +84,7 @@ static void run_first(struct check *k, struct cpu *c, uint64_t until)
     do {
         k->path[k->npath++] = (struct check_block){
             .ip = c->ip, .la = c->ip + c->cs_base, .icount = c->icount, .mode = c->mode};
-        if (k->swapped && until - c->icount < BLOCK_MAX) {
+        if (k->second->single || (k->swapped && until - c->icount < BLOCK_MAX)) {
             run_single(k, c); /* exactly to where the other is */
         } else {
             interp_run_blocks(c, k->first);
@@ -138,7 +138,7 @@ static void open_stretch(struct check *k, struct cpu *c)
     take_copy(c, k->before);
     check_memory_open(k);
     k->npath = 0;
-    k->swapped = false;
+    k->swapped = k->give_up = false;
 }
 
 static void close_stretch(struct check *k, struct cpu *c)
@@ -153,7 +153,11 @@ static void run_unchecked(struct check *k, struct cpu *c)
 {
     uint64_t begun = c->icount;
 
-    interp_run_blocks(c, k->first);
+    if (k->second->single) {
+        run_single(k, c);
+    } else {
+        interp_run_blocks(c, k->first);
+    }
     k->stats.unchecked +=
         c->icount - begun; /* nothing where it raised: rare, and the run goes on */
 }
@@ -207,11 +211,12 @@ static bool same(const struct check *k, struct cpu *c, enum check_end end)
 
 /*
  * A walk of the first run may have set accessed bits that only the second one saw.  They are set
- * from the beginning now: once more.
+ * from the beginning now: once more.  Or a processor went by a translation that has changed since,
+ * as it may: its TLB is emptied for the second time.
  */
 static bool begin_again(struct check *k, struct cpu *c)
 {
-    if (!k->marked || k->again == k->before->icount + 1) {
+    if (!(k->marked || k->second->single) || k->again == k->before->icount + 1) {
         return false;
     }
     k->again = k->before->icount + 1;
@@ -284,7 +289,8 @@ static enum check_end catch_up(struct check *k, struct cpu *c, enum check_end en
  */
 static bool reached_outside_behind(const struct check *k, const struct cpu *c, enum check_end end)
 {
-    return end == CHECK_OUTSIDE && c->icount >= k->after->icount + (k->end == CHECK_RAISED);
+    return end == CHECK_OUTSIDE &&
+           (k->give_up || c->icount >= k->after->icount + (k->end == CHECK_RAISED));
 }
 
 static void count_checked(struct check *k, const struct cpu *c)

@@ -22,6 +22,7 @@ struct check_second {
      * wants the run loop.  Called again while it is not there.  Raises.
      */
     void (*run)(struct cpu *c, struct interp *e, uint64_t until);
+    bool single;      /* one instruction at a time, on both sides */
     unsigned stretch; /* instructions to compare in one go (to a block's end); 0: it varies */
 };
 
@@ -30,6 +31,8 @@ extern const struct accel_ops accel_check_interp;
 /* check:jit,interp: the translator, which translates every block at once. */
 extern const struct accel_ops accel_check_jit;
 extern const struct check_second check_second_jit;
+/* check:kvm,interp: the host's processor, one instruction at a time (check_kvm.c). */
+extern const struct accel_ops accel_check_kvm;
 
 /* vcpu_init of an accelerator that compares `second` with the interpreter; one vCPU only. */
 bool check_vcpu_init(struct vcpu *v, const struct check_second *second, GError **err);

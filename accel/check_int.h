@@ -40,6 +40,8 @@ enum check_end { CHECK_RAN, CHECK_RAISED, CHECK_OUTSIDE };
 struct check {
     struct interp *first, *second_engine;
     const struct check_second *second;
+    void *second_data; /* its own */
+    bool give_up;      /* the second engine cannot do the stretch: by the interpreter alone */
     struct check_stats stats;
     uint64_t begun;           /* icount when the comparison began */
     bool open;                /* a stretch is under way: memory and TLB entries are remembered */

@@ -230,6 +230,8 @@ void check_sum_up(const struct check_stats *s, GString *out)
                                                      [OUTSIDE_FERR] = "FERR#",
                                                      [OUTSIDE_TLB] = "TLB flushes",
                                                      [OUTSIDE_FETCH] = "odd fetches",
+                                                     [OUTSIDE_RAISED] = "exceptions",
+                                                     [OUTSIDE_KVM] = "not for KVM",
                                                      [OUTSIDE_PAGES] = "many pages"};
 
     g_string_append_printf(out,

@@ -17,6 +17,7 @@
 #include "accel/jit/jit.h"
 #include "accel/requests.h"
 #include "cpu/mem.h"
+#include "cpu/model.h"
 #include "cpu/sys.h"
 #include "hw/core/code.h"
 #include "cpu/fpu.h"
@@ -444,6 +445,9 @@ static enum vcpu_exit run_turn(struct cpu *c, struct interp *e, bool *leave)
     if (c->v->wait_sipi) {
         return VCPU_EXIT_HALT;
     }
+    if (unlikely(c->begun) && !cpu_deliver_begun(c)) {
+        return VCPU_EXIT_SHUTDOWN;
+    }
     if (!shadow && !take_interrupts(c)) {
         return VCPU_EXIT_SHUTDOWN;
     }
@@ -595,16 +599,26 @@ static bool attach(struct vcpu *v, bool jit, GError **err)
     return true;
 }
 
+/* Whatever a guest is shown is here, but for what is the host's own. */
+static bool fits_guest(const struct vcpu *v, bool force, GError **err)
+{
+    if (force || !cpu_host_has_more(v->cpu)) {
+        return true;
+    }
+    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_ACCEL,
+                "the guest was shown instructions that the software processor has not "
+                "(--cpu-model host)");
+    return false;
+}
+
 bool interp_vcpu_attach(struct vcpu *v, bool force, GError **err)
 {
-    (void)force; /* whatever a guest was shown is here */
-    return attach(v, false, err);
+    return fits_guest(v, force, err) && attach(v, false, err);
 }
 
 static bool jit_vcpu_attach(struct vcpu *v, bool force, GError **err)
 {
-    (void)force;
-    return attach(v, true, err);
+    return fits_guest(v, force, err) && attach(v, true, err);
 }
 
 bool interp_vcpu_init(struct vcpu *v, GError **err)

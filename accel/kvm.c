@@ -27,7 +27,7 @@ void kvm_say(const char *fmt, ...)
     fprintf(stderr, "candela: %s\n", text);
 }
 
-static bool kvm_available(GError **err)
+bool kvm_available(GError **err)
 {
     g_autofree char *why = NULL;
 
@@ -38,7 +38,7 @@ static bool kvm_available(GError **err)
     return true;
 }
 
-static void kvm_fini(struct machine *m)
+void kvm_machine_fini(struct machine *m)
 {
     struct kvm *k = m->accel_data;
 
@@ -91,15 +91,8 @@ static bool kvm_create(struct kvm *k, GError **err)
 
 static bool kvm_init_with(struct machine *m, bool user_apic, GError **err)
 {
-    struct kvm *k;
+    struct kvm *k = g_new0(struct kvm, 1);
 
-    if (m->config.max_insns || m->trace_mask & TR_INSN) {
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
-                    "--accel kvm: the host's processor does not count or trace instructions; "
-                    "--accel jit does");
-        return false;
-    }
-    k = g_new0(struct kvm, 1);
     k->dev = k->vm = -1;
     k->user_apic = user_apic;
     g_mutex_init(&k->tsc_lock);
@@ -109,21 +102,37 @@ static bool kvm_init_with(struct machine *m, bool user_apic, GError **err)
     if (kvm_create(k, err) && kvm_mem_update(m, err)) {
         return true;
     }
-    kvm_fini(m);
+    kvm_machine_fini(m);
     return false;
 }
 
-static bool kvm_init(struct machine *m, GError **err)
-{
-    return kvm_init_with(m, false, err);
-}
-
-static bool kvm_init_user_apic(struct machine *m, GError **err)
+bool kvm_machine_init(struct machine *m, GError **err)
 {
     return kvm_init_with(m, true, err);
 }
 
-static void kvm_map_changed(struct machine *m)
+static bool counts_nothing(const struct machine *m, GError **err)
+{
+    if (m->config.max_insns || m->trace_mask & TR_INSN) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_CONFIG,
+                    "--accel kvm: the host's processor does not count or trace instructions; "
+                    "--accel jit does");
+        return false;
+    }
+    return true;
+}
+
+static bool kvm_init(struct machine *m, GError **err)
+{
+    return counts_nothing(m, err) && kvm_init_with(m, false, err);
+}
+
+static bool kvm_init_user_apic(struct machine *m, GError **err)
+{
+    return counts_nothing(m, err) && kvm_machine_init(m, err);
+}
+
+void kvm_map_changed(struct machine *m)
 {
     g_autoptr(GError) err = NULL;
 
@@ -134,7 +143,7 @@ static void kvm_map_changed(struct machine *m)
 }
 
 #define KVM_OPS                                                                                    \
-    .available = kvm_available, .fini = kvm_fini, .vcpu_init = kvm_vcpu_init,                      \
+    .available = kvm_available, .fini = kvm_machine_fini, .vcpu_init = kvm_vcpu_init,              \
     .vcpu_attach = kvm_vcpu_attach, .vcpu_detach = kvm_vcpu_detach, .vcpu_fini = kvm_vcpu_fini,    \
     .vcpu_run = kvm_vcpu_run, .vcpu_kick = kvm_vcpu_kick, .vcpu_reset = kvm_vcpu_reset,            \
     .state_pull = kvm_vcpu_pull, .state_push = kvm_vcpu_push, .reg_get = kvm_vcpu_reg_get,         \

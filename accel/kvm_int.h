@@ -66,6 +66,7 @@ struct kvm_vcpu {
     int64_t tsc_clock;   /* machine.clock_offset that its TSC was set for */
     uint64_t tsc_offset; /* the kernel's, where it can be set; else 0 */
     int stats;           /* descriptor of the kernel's counts, or -1 */
+    bool no_idt;         /* the guest's exceptions end in a shutdown (check_kvm.c) */
     int held;            /* a vector that the 8259 gave and the kernel has not taken yet, or -1 */
 };
 
@@ -131,7 +132,24 @@ bool kvm_irq_pull_mp(struct vcpu *v);
 /* IA32_APIC_BASE, whosever it is now. */
 uint64_t kvm_irq_base(struct vcpu *v);
 
-/* kvm_state.c: struct cpu to the kernel and back; false with errno's text in *err. */
+/* kvm_state.c: parts of struct cpu to the kernel and back, and nothing but that; false with errno.
+ */
+enum {
+    KVM_PART_REGS = 1,
+    KVM_PART_SREGS = 2,
+    KVM_PART_FPU = 4,
+    KVM_PART_DEBUG = 8,
+    KVM_PART_MSRS = 16,
+    KVM_PART_EVENTS = 32,
+    KVM_PARTS_ALL = 63
+};
+bool kvm_parts_push(struct vcpu *v, unsigned parts);
+bool kvm_parts_pull(struct vcpu *v, unsigned parts);
+/* Have KVM_RUN leave parts in the shared page; gives which it can (perhaps none).  Take them from
+ * there. */
+unsigned kvm_shared_parts(struct kvm_vcpu *e);
+void kvm_shared_pull(struct vcpu *v);
+/* All of it, with the TSC; false with errno's text in *err. */
 bool kvm_state_push(struct vcpu *v, GError **err);
 bool kvm_state_pull(struct vcpu *v, GError **err);
 
@@ -140,6 +158,12 @@ void kvm_stats_init(struct kvm_vcpu *e);
 void kvm_stats_fini(struct kvm_vcpu *e);
 void kvm_stats_tell(struct vcpu *v, void (*tell)(void *to, const char *name, uint64_t val),
                     void *to);
+/* kvm.c: for engines that use KVM beside another (check_kvm.c): m->accel_data, without the kernel's
+ * APICs; its end; the hook for changes of the memory map. */
+bool kvm_machine_init(struct machine *m, GError **err);
+void kvm_machine_fini(struct machine *m);
+void kvm_map_changed(struct machine *m);
+bool kvm_available(GError **err);
 
 /* kvm_vcpu.c: the accelerator's hooks. */
 bool kvm_vcpu_init(struct vcpu *v, GError **err);

@@ -31,6 +31,15 @@ static __u64 *reg_at(struct kvm_regs *r, unsigned n)
     return (__u64 *)((char *)r + reg_offset[n]);
 }
 
+static void regs_take(struct cpu *c, struct kvm_regs *r)
+{
+    for (unsigned n = 0; n < 16; n++) {
+        c->r[n] = *reg_at(r, n);
+    }
+    c->ip = r->rip;
+    cpu_set_eflags(c, (uint32_t)r->rflags, UINT32_MAX);
+}
+
 static bool regs_move(struct kvm_vcpu *e, struct cpu *c, bool push)
 {
     struct kvm_regs r = {0};
@@ -46,11 +55,7 @@ static bool regs_move(struct kvm_vcpu *e, struct cpu *c, bool push)
     if (kvm_call(e->fd, KVM_GET_REGS, &r) < 0) {
         return false;
     }
-    for (unsigned n = 0; n < 16; n++) {
-        c->r[n] = *reg_at(&r, n);
-    }
-    c->ip = r.rip;
-    cpu_set_eflags(c, (uint32_t)r.rflags, UINT32_MAX);
+    regs_take(c, &r);
     return true;
 }
 
@@ -126,6 +131,7 @@ static bool sregs_push(struct kvm_vcpu *e, struct cpu *c)
     }
     s.gdt = dtable_push(&c->gdtr);
     s.idt = dtable_push(&c->idtr);
+    s.idt.limit = e->no_idt ? 0 : s.idt.limit;
     s.cr0 = c->cr0;
     s.cr2 = c->cr2;
     s.cr3 = c->cr3;
@@ -136,6 +142,21 @@ static bool sregs_push(struct kvm_vcpu *e, struct cpu *c)
     return kvm_call(e->fd, KVM_SET_SREGS, &s) >= 0;
 }
 
+static void sregs_take(struct cpu *c, struct kvm_sregs *s)
+{
+    for (unsigned n = 0; n < SEG_COUNT; n++) {
+        seg_pull(c, n, seg_at(s, n));
+    }
+    c->gdtr = (struct dtable){.base = s->gdt.base, .limit = s->gdt.limit};
+    c->idtr = (struct dtable){.base = s->idt.base, .limit = s->idt.limit};
+    c->cr0 = s->cr0;
+    c->cr2 = s->cr2;
+    c->cr3 = s->cr3;
+    c->cr4 = s->cr4;
+    c->efer = s->efer;
+    c->cpl = s->cr0 & CR0_PE ? s->ss.dpl : 0;
+}
+
 static bool sregs_pull(struct kvm_vcpu *e, struct cpu *c)
 {
     struct kvm_sregs s;
@@ -143,20 +164,7 @@ static bool sregs_pull(struct kvm_vcpu *e, struct cpu *c)
     if (kvm_call(e->fd, KVM_GET_SREGS, &s) < 0) {
         return false;
     }
-    for (unsigned n = 0; n < SEG_COUNT; n++) {
-        seg_pull(c, n, seg_at(&s, n));
-    }
-    c->gdtr = (struct dtable){.base = s.gdt.base, .limit = s.gdt.limit};
-    c->idtr = (struct dtable){.base = s.idt.base, .limit = s.idt.limit};
-    c->cr0 = s.cr0;
-    c->cr2 = s.cr2;
-    c->cr3 = s.cr3;
-    c->cr4 = s.cr4;
-    c->efer = s.efer;
-    c->cpl = s.cr0 & CR0_PE ? s.ss.dpl : 0;
-    if (c->cr0 & CR0_PG && c->cr4 & CR4_PAE && !(c->efer & EFER_LMA)) {
-        mmu_load_pdptes(c, c->cr3);
-    }
+    sregs_take(c, &s);
     return true;
 }
 
@@ -235,26 +243,65 @@ static bool debug_move(struct kvm_vcpu *e, struct cpu *c, bool push)
 
 static bool events_push(struct kvm_vcpu *e, const struct cpu *c)
 {
+    e->held = c->begun == CPU_BEGUN_INTERRUPT && c->begun_vector == e->held ? -1 : e->held;
+
     struct kvm_vcpu_events ev = {
         .interrupt.shadow = c->inhibit ? KVM_X86_SHADOW_INT_STI | KVM_X86_SHADOW_INT_MOV_SS : 0,
         .nmi.pending = c->nmi_pending,
         .nmi.masked = c->nmi_masked,
+        .interrupt.injected = c->begun == CPU_BEGUN_INTERRUPT,
+        .interrupt.nr = c->begun_vector,
+        .exception.injected = c->begun >= CPU_BEGUN_FAULT,
+        .exception.nr = c->begun_vector,
+        .exception.has_error_code = c->begun == CPU_BEGUN_FAULT_ERROR,
+        .exception.error_code = c->begun_error,
         .flags = KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_NMI_PENDING,
     };
 
     return kvm_call(e->fd, KVM_SET_VCPU_EVENTS, &ev) >= 0;
 }
 
-static bool events_pull(struct kvm_vcpu *e, struct cpu *c)
+/* What was to be delivered when the processor next enters the guest.  An instruction that raises an
+ * interrupt or a breakpoint has not been left yet, and does so again. */
+static void begun_pull(const struct kvm_vcpu_events *ev, struct cpu *c)
+{
+    c->begun = CPU_BEGUN_NOTHING;
+    c->begun_vector = 0;
+    c->begun_error = 0;
+    if (ev->exception.injected) {
+        c->begun = ev->exception.has_error_code ? CPU_BEGUN_FAULT_ERROR : CPU_BEGUN_FAULT;
+        c->begun_vector = ev->exception.nr;
+        c->begun_error = ev->exception.has_error_code ? ev->exception.error_code : 0;
+    } else if (ev->interrupt.injected && !ev->interrupt.soft) {
+        c->begun = CPU_BEGUN_INTERRUPT;
+        c->begun_vector = ev->interrupt.nr;
+    }
+}
+
+static void events_take(const struct kvm_vcpu *e, struct cpu *c, const struct kvm_vcpu_events *ev)
+{
+    c->inhibit = ev->interrupt.shadow;
+    c->nmi_pending = ev->nmi.pending;
+    c->nmi_masked = ev->nmi.masked;
+    if (ev->nmi.injected) { /* not there yet */
+        c->nmi_masked = false;
+        c->nmi_pending = (uint8_t)MIN(c->nmi_pending + 1, 2);
+    }
+    begun_pull(ev, c);
+    if (e->held >= 0 && !c->begun) {
+        c->begun = CPU_BEGUN_INTERRUPT;
+        c->begun_vector = (uint8_t)e->held;
+    }
+}
+
+static bool events_pull(const struct kvm_vcpu *e, struct cpu *c)
 {
     struct kvm_vcpu_events ev = {0};
 
     if (kvm_call(e->fd, KVM_GET_VCPU_EVENTS, &ev) < 0) {
         return false;
     }
-    c->inhibit = ev.interrupt.shadow;
-    c->nmi_pending = ev.nmi.pending;
-    c->nmi_masked = ev.nmi.masked;
+    events_take(e, c, &ev);
     return true;
 }
 
@@ -327,13 +374,57 @@ static bool state_failed(struct vcpu *v, const char *what, GError **err)
     return false;
 }
 
-bool kvm_state_push(struct vcpu *v, GError **err)
+bool kvm_parts_push(struct vcpu *v, unsigned parts)
 {
     struct kvm_vcpu *e = v->engine;
     struct cpu *c = v->cpu;
 
-    if (!regs_move(e, c, true) || !sregs_push(e, c) || !fpu_push(e, c) || !debug_move(e, c, true) ||
-        !msrs_move(e, c, true) || !events_push(e, c) || !kvm_irq_push_mp(v)) {
+    return (!(parts & KVM_PART_REGS) || regs_move(e, c, true)) &&
+           (!(parts & KVM_PART_SREGS) || sregs_push(e, c)) &&
+           (!(parts & KVM_PART_FPU) || fpu_push(e, c)) &&
+           (!(parts & KVM_PART_DEBUG) || debug_move(e, c, true)) &&
+           (!(parts & KVM_PART_MSRS) || msrs_move(e, c, true)) &&
+           (!(parts & KVM_PART_EVENTS) || events_push(e, c));
+}
+
+bool kvm_parts_pull(struct vcpu *v, unsigned parts)
+{
+    struct kvm_vcpu *e = v->engine;
+    struct cpu *c = v->cpu;
+
+    return (!(parts & KVM_PART_SREGS) || sregs_pull(e, c)) &&
+           (!(parts & KVM_PART_REGS) || regs_move(e, c, false)) &&
+           (!(parts & KVM_PART_FPU) || fpu_pull(e, c)) &&
+           (!(parts & KVM_PART_DEBUG) || debug_move(e, c, false)) &&
+           (!(parts & KVM_PART_MSRS) || msrs_move(e, c, false)) &&
+           (!(parts & KVM_PART_EVENTS) || events_pull(e, c));
+}
+
+unsigned kvm_shared_parts(struct kvm_vcpu *e)
+{
+    const unsigned all = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS;
+
+    if ((unsigned)MAX(kvm_capability(e->k->vm, KVM_CAP_SYNC_REGS), 0) < all) {
+        return 0;
+    }
+    e->run->kvm_valid_regs = all;
+    return KVM_PART_REGS | KVM_PART_SREGS | KVM_PART_EVENTS;
+}
+
+void kvm_shared_pull(struct vcpu *v)
+{
+    struct kvm_vcpu *e = v->engine;
+
+    sregs_take(v->cpu, &e->run->s.regs.sregs);
+    regs_take(v->cpu, &e->run->s.regs.regs);
+    events_take(e, v->cpu, &e->run->s.regs.events);
+}
+
+bool kvm_state_push(struct vcpu *v, GError **err)
+{
+    struct kvm_vcpu *e = v->engine;
+
+    if (!kvm_parts_push(v, KVM_PARTS_ALL) || !kvm_irq_push_mp(v)) {
         return state_failed(v, "its state cannot be set", err);
     }
     kvm_tsc_push(v);
@@ -343,12 +434,13 @@ bool kvm_state_push(struct vcpu *v, GError **err)
 
 bool kvm_state_pull(struct vcpu *v, GError **err)
 {
-    struct kvm_vcpu *e = v->engine;
     struct cpu *c = v->cpu;
 
-    if (!kvm_irq_pull_mp(v) || !sregs_pull(e, c) || !regs_move(e, c, false) || !fpu_pull(e, c) ||
-        !debug_move(e, c, false) || !msrs_move(e, c, false) || !events_pull(e, c)) {
+    if (!kvm_irq_pull_mp(v) || !kvm_parts_pull(v, KVM_PARTS_ALL)) {
         return state_failed(v, "its state cannot be read", err);
+    }
+    if (c->cr0 & CR0_PG && c->cr4 & CR4_PAE && !(c->efer & EFER_LMA)) {
+        mmu_load_pdptes(c, c->cr3);
     }
     kvm_tsc_pull(v);
     c->cur = NULL;

@@ -268,9 +268,11 @@ enum cpu_outside {
     OUTSIDE_TIME,
     OUTSIDE_RANDOM,
     OUTSIDE_FERR,
-    OUTSIDE_TLB,   /* a flush */
-    OUTSIDE_FETCH, /* the rest are the engine's: an instruction that is in no block */
-    OUTSIDE_PAGES, /* more pages than it keeps copies of */
+    OUTSIDE_TLB,    /* a flush */
+    OUTSIDE_FETCH,  /* the rest are the engine's: an instruction that is in no block */
+    OUTSIDE_RAISED, /* an exception, whose delivery would not stop */
+    OUTSIDE_KVM,    /* what is not compared with KVM */
+    OUTSIDE_PAGES,  /* more pages than it keeps copies of */
     OUTSIDE_COUNT
 };
 /*
@@ -297,6 +299,8 @@ struct jcache_entry {
     const struct insn *first;
     const void *code; /* compiled code of the block, or what leads from there to `first` */
 };
+
+enum cpu_begun { CPU_BEGUN_NOTHING, CPU_BEGUN_INTERRUPT, CPU_BEGUN_FAULT, CPU_BEGUN_FAULT_ERROR };
 
 struct cpu {
     /* hot */
@@ -364,6 +368,11 @@ struct cpu {
     int delivering; /* vector whose delivery is under way, -1: none (double faults) */
     bool shutdown;  /* triple fault */
     bool halted;
+    /* An interrupt or exception that an engine has taken and not delivered (kvm_state.c): comes
+     * before everything else. */
+    uint8_t begun; /* enum cpu_begun */
+    uint8_t begun_vector;
+    uint32_t begun_error;
     bool nmi_masked;
     uint8_t nmi_pending;             /* to be delivered: one is kept while one is served */
     uint64_t intr_taken, excp_taken; /* counts, for --stats */
@@ -389,6 +398,7 @@ struct cpu {
     /* model (cpuid.c) */
     const struct cpu_model *model;
     uint64_t feat[(FEAT_COUNT + 63) / 64];
+    struct cpu_host *host; /* of the model "host" (model.h); NULL: nothing */
     const struct decoder *decoder;
     void *native; /* cpu/native.c: stub cache */
     void *engine; /* accel's own */
@@ -510,6 +520,8 @@ bool cpu_deliver_exception(struct cpu *c);
 /* Deliver an external interrupt or NMI at c->ip (cur NULL).  Same result. */
 bool cpu_deliver_interrupt(struct cpu *c, unsigned vector);
 bool cpu_deliver_nmi(struct cpu *c);
+/* c->begun, if it is something.  Same result. */
+bool cpu_deliver_begun(struct cpu *c);
 /* INT n, INT3, INTO, INT1 from a handler (software interrupts, may raise; return ip = next
  * instruction). */
 void cpu_soft_interrupt(struct cpu *c, unsigned vector, uint64_t next_ip, bool int_n);

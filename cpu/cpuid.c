@@ -52,7 +52,9 @@ static const uint16_t features_v3[] = {
 };
 #undef F
 
-enum { MODEL_486, MODEL_PENTIUM, MODEL_PENTIUM3, MODEL_V1, MODEL_V2, MODEL_V3, MODELS };
+enum { MODEL_486, MODEL_PENTIUM, MODEL_PENTIUM3, MODEL_V1, MODEL_V2, MODEL_V3, MODEL_HOST, MODELS };
+
+static const uint16_t features_host[] = {FEAT_NONE};
 static const struct cpu_model models[MODELS] = {
     [MODEL_486] = {"486", "Intel 486DX4", 0x480, 1, 32, NULL, features_486},
     [MODEL_PENTIUM] = {"pentium", "Intel Pentium with MMX", 0x543, 1, 32, &models[MODEL_486],
@@ -65,6 +67,8 @@ static const struct cpu_model models[MODELS] = {
                   &models[MODEL_V1], features_v2},
     [MODEL_V3] = {"x86-64-v3", "x86-64-v3: AVX2, FMA, BMI, SMEP, SMAP, ... (default)", 0x306c4,
                   0x16, 40, &models[MODEL_V2], features_v3},
+    [MODEL_HOST] = {"host", "the host's processor, where KVM runs the guest; else as x86-64-v3",
+                    0x306c4, 0x16, 40, &models[MODEL_V3], features_host},
 };
 
 /* A feature that makes no sense without another. */
@@ -277,7 +281,24 @@ char *cpu_model_lost(const struct cpu *c, const struct cpu_limit *limit)
 
 uint32_t cpu_signature(const struct cpu *c)
 {
-    return c->model->signature;
+    return c->host ? c->host->signature : c->model->signature;
+}
+
+bool cpu_model_is_host(const struct cpu *c)
+{
+    return c->model == &models[MODEL_HOST];
+}
+
+bool cpu_host_has_more(const struct cpu *c)
+{
+    uint32_t any = 0;
+
+    for (unsigned n = 0; c->host && n < CPU_HOST_LEAVES; n++) {
+        for (unsigned reg = 0; reg < 4; reg++) {
+            any |= c->host->more[n].reg[reg];
+        }
+    }
+    return any;
 }
 
 /* ---- leaves ---- */
@@ -339,7 +360,7 @@ static void leaf_1(struct cpu *c, uint32_t out[4])
 {
     struct topology t = topology_of(c);
 
-    out[REG_EAX] = c->model->signature;
+    out[REG_EAX] = cpu_signature(c);
     leaf_features(c, 1, 0, out);
     if (cpu_has(c, FEAT_CLFLUSH)) {
         out[REG_EBX] |= 8u << 8; /* 64-byte lines */
@@ -543,7 +564,31 @@ static void leaf_vmware(const struct cpu *c, uint32_t leaf, uint32_t out[4])
     }
 }
 
-void cpu_cpuid(struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
+/* What the host's processor changes about a leaf. */
+static void leaf_host(const struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    const struct cpu_host *h = c->host;
+
+    if (leaf == 0) {
+        out[REG_EBX] = h->vendor[0];
+        out[REG_ECX] = h->vendor[1];
+        out[REG_EDX] = h->vendor[2];
+    } else if (leaf == 1) {
+        out[REG_EAX] = h->signature;
+    } else if (leaf >= 0x80000002 && leaf <= 0x80000004) {
+        memcpy(out, h->brand + 16 * (leaf - 0x80000002), 16);
+    }
+    for (unsigned n = 0; n < CPU_HOST_LEAVES; n++) {
+        for (unsigned reg = 0; h->more[n].leaf == leaf && h->more[n].sub == sub && reg < 4; reg++) {
+            out[reg] |= h->more[n].reg[reg];
+        }
+    }
+    if (leaf == 7 && sub == 0 && !out[REG_EAX]) {
+        out[REG_EAX] = 1; /* there is a sub-leaf 1 */
+    }
+}
+
+static void leaf_of_model(struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
     bool has_extended = c->model->max_leaf >= 4;
 
@@ -558,4 +603,12 @@ void cpu_cpuid(struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
     }
     /* Beyond the last leaf Intel processors answer with the last one. */
     leaf_basic(c, leaf > c->model->max_leaf ? c->model->max_leaf : leaf, sub, out);
+}
+
+void cpu_cpuid(struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    leaf_of_model(c, leaf, sub, out);
+    if (c->host) {
+        leaf_host(c, leaf, sub, out);
+    }
 }

@@ -441,3 +441,18 @@ bool cpu_deliver_nmi(struct cpu *c)
     c->nmi_masked = true;
     return cpu_deliver_interrupt(c, EXCP_NMI);
 }
+
+bool cpu_deliver_begun(struct cpu *c)
+{
+    enum cpu_begun begun = c->begun;
+
+    c->begun = CPU_BEGUN_NOTHING;
+    c->halted = false;
+    if (begun == CPU_BEGUN_INTERRUPT) {
+        return cpu_deliver_interrupt(c, c->begun_vector);
+    }
+    c->excp.vector = c->begun_vector;
+    c->excp.has_error = begun == CPU_BEGUN_FAULT_ERROR;
+    c->excp.error = c->begun_error;
+    return begun == CPU_BEGUN_NOTHING || cpu_deliver_exception(c);
+}

@@ -17,6 +17,24 @@ struct cpu_model {
     const uint16_t *features;     /* enum feature, up to FEAT_NONE */
 };
 
+/*
+ * What the guest of the model "host" sees of the host's processor besides the features: made by an
+ * engine that runs it on that (accel/kvm_cpuid.c).  `more`: bits of leaves that this CPU has no
+ * features for, instructions without state of their own.
+ */
+enum { CPU_HOST_LEAVES = 3 };
+struct cpu_host {
+    uint32_t vendor[3]; /* EBX, ECX, EDX of leaf 0 */
+    uint32_t signature;
+    uint8_t brand[48];
+    struct {
+        uint32_t leaf, sub, reg[4];
+    } more[CPU_HOST_LEAVES];
+};
+bool cpu_model_is_host(const struct cpu *c);
+/* Whether the guest was shown instructions that the software CPU has not. */
+bool cpu_host_has_more(const struct cpu *c);
+
 /* Parse "model,+name,-name" into c->model, c->feat and c->phys_mask; CONFIG error names what is
  * wrong. */
 bool cpu_model_set(struct cpu *c, const char *text, GError **err);

@@ -59,6 +59,9 @@ const struct state_field cpu_state[] = {
     S(inhibit),
     S(halted),
     S(shutdown),
+    S(begun, .max = CPU_BEGUN_FAULT_ERROR),
+    S(begun_vector),
+    S(begun_error),
     S(nmi_masked),
     S(nmi_pending, .max = 2),
     S(pending_dr6),
@@ -127,7 +130,8 @@ static void reset_common(struct cpu *c)
     c->cpl = 0;
     c->cur = NULL;
     c->inhibit = c->halted = c->shutdown = c->nmi_masked = false;
-    c->nmi_pending = 0;
+    c->nmi_pending = c->begun = c->begun_vector = 0;
+    c->begun_error = 0;
     c->pending_dr6 = 0;
     c->delivering = -1;
     c->ext = c->step = c->ss_shadow = false;
@@ -197,6 +201,7 @@ void cpu_free(struct cpu *c)
         native_free(c);
         mmu_fini(c);
         g_free(c->jcache);
+        g_free(c->host);
         free(c);
     }
 }

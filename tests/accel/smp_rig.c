@@ -52,6 +52,12 @@ void smp_begin(struct smp_rig *r, unsigned cpus, const uint8_t *begin, const uin
 void smp_begin_on(struct smp_rig *r, const struct accel_ops *accel, unsigned cpus,
                   const uint8_t *begin, const uint8_t *end)
 {
+    smp_begin_model(r, accel, cpus, NULL, begin, end);
+}
+
+void smp_begin_model(struct smp_rig *r, const struct accel_ops *accel, unsigned cpus,
+                     const char *model, const uint8_t *begin, const uint8_t *end)
+{
     static const struct board board = {"smp", build};
     struct vm_config cfg;
     GError *err = NULL;
@@ -60,6 +66,10 @@ void smp_begin_on(struct smp_rig *r, const struct accel_ops *accel, unsigned cpu
     vm_config_init(&cfg);
     cfg.cpus = cpus;
     cfg.jit_hot = 1;
+    if (model) {
+        g_free(cfg.cpu_model);
+        cfg.cpu_model = g_strdup(model);
+    }
     r->m = machine_new(&cfg, accel);
     vm_config_clear(&cfg);
     r->m->display_dev = (struct device *)r;

@@ -42,6 +42,9 @@ struct smp_rig {
 void smp_begin(struct smp_rig *r, unsigned cpus, const uint8_t *begin, const uint8_t *end);
 void smp_begin_on(struct smp_rig *r, const struct accel_ops *accel, unsigned cpus,
                   const uint8_t *begin, const uint8_t *end);
+/* The same with another CPU model than the usual one. */
+void smp_begin_model(struct smp_rig *r, const struct accel_ops *accel, unsigned cpus,
+                     const char *model, const uint8_t *begin, const uint8_t *end);
 #define SMP_BEGIN(r, cpus, name) smp_begin(r, cpus, name##_begin, name##_end)
 /* Start the threads. */
 void smp_start(struct smp_rig *r);

@@ -361,6 +361,15 @@ monitor_pipe()
 }
 monitor() { echo "$*" >"$out/$name.monitor.in"; }
 
+# switching SECONDS ENGINE ENGINE: behind monitor_pipe, has the machine change its engine again and
+# again.
+switching()
+{
+    behind sh -c 'exec >"$4"
+        while sleep "$1"; do echo "accel $2"; sleep "$1"; echo "accel $3"; done' \
+        sh "$1" "$2" "$3" "$out/$name.monitor.in"
+}
+
 # tap_ask INTERFACE NETWORK: gives the interface the network's address .1 and talks to the guest,
 # which is .2.
 tap_ask()

@@ -1,9 +1,11 @@
 /*
  * Decoded-block cache: building, look-up, invalidation when code is written.
  *
- * Blocks live in one arena that is thrown away as a whole when full.  Invalidation makes every
- * instruction of a block lead to op_block_stale, so that links, jump-cache entries and even the
- * block being executed leave by themselves at the next instruction; nothing has to be searched for.
+ * Bodies live in one arena that is thrown away as a whole when full (blocks_sweep), with the blocks
+ * that were not compiled; how hot those were is remembered by their hash.  Blocks never move.
+ * Invalidation makes every instruction of a block lead to op_block_stale, so that links, jump-cache
+ * entries and even the block being executed leave by themselves at the next instruction; nothing
+ * has to be searched for.
  *
  * A page with code keeps a map of its 64-byte pieces that hold decoded bytes, so that data beside
  * code can be written (through the slow path) at little cost; a store into such a piece drops the
@@ -17,9 +19,17 @@
 #include "hw/core/code.h"
 #include <sys/mman.h>
 
-enum { HASH_BITS = 17, HASH_SIZE = 1 << HASH_BITS, PIECE_SHIFT = 6 };
+enum {
+    HASH_BITS = 16,
+    HASH_SIZE = 1 << HASH_BITS,
+    PAGE_HASH_SIZE = 1 << 13,
+    HEAT_SIZE = 1 << 16,
+    PIECE_SHIFT = 6,
+    BLOCKS_MAX = 96 * 1024,
+    PAGES_MAX = 32 * 1024,
+};
 /* With the translator's cache: what an engine may take (tests/accel/test_memory.c). */
-#define ARENA_BYTES (32 * MiB)
+#define ARENA_BYTES (13 * MiB)
 #define ARENA_SPARE (64 * KiB)
 
 struct page_code {
@@ -30,28 +40,45 @@ struct page_code {
 };
 
 struct blocks {
-    uint8_t *arena;
+    uint8_t *arena; /* bodies */
     size_t used;
+    struct code_block *block; /* BLOCKS_MAX, of which nblocks have been used since the flush */
+    size_t nblocks, nfree;
+    struct code_block *unused; /* below those */
+    struct page_code *page;    /* PAGES_MAX */
+    size_t npages;
     struct code_block **hash;
-    struct page_code **pages;
-    uint64_t built, dropped, flushes;
+    struct page_code **pages; /* by hash */
+    uint8_t *heat;            /* of blocks that were forgotten */
+    uint64_t built, dropped, flushes, sweeps;
     op_fn *enter;
     void (*drop)(void *to, struct code_block *k);
     void *to;
 };
 
+/* Memory that is there when it is used. */
+static void *map_some(size_t bytes)
+{
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return at == MAP_FAILED ? NULL : at;
+}
+
 struct blocks *blocks_new(void)
 {
     struct blocks *b = g_new0(struct blocks, 1);
 
-    b->arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (b->arena == MAP_FAILED) {
-        g_free(b);
+    b->arena = map_some(ARENA_BYTES);
+    b->block = map_some(BLOCKS_MAX * sizeof *b->block);
+    b->page = map_some(PAGES_MAX * sizeof *b->page);
+    b->hash = g_new0(struct code_block *, HASH_SIZE);
+    b->pages = g_new0(struct page_code *, PAGE_HASH_SIZE);
+    b->heat = g_new0(uint8_t, HEAT_SIZE);
+    if (!b->arena || !b->block || !b->page) {
+        blocks_free(b);
         return NULL;
     }
-    b->hash = g_new0(struct code_block *, HASH_SIZE);
-    b->pages = g_new0(struct page_code *, HASH_SIZE);
     return b;
 }
 
@@ -63,41 +90,59 @@ void blocks_watch(struct blocks *b, op_fn *enter, void (*drop)(void *to, struct 
     b->to = to;
 }
 
+static void unmap_some(void *at, size_t bytes)
+{
+    if (at) {
+        munmap(at, bytes);
+    }
+}
+
 void blocks_free(struct blocks *b)
 {
     if (b) {
-        munmap(b->arena, ARENA_BYTES);
+        unmap_some(b->arena, ARENA_BYTES);
+        unmap_some(b->block, BLOCKS_MAX * sizeof *b->block);
+        unmap_some(b->page, PAGES_MAX * sizeof *b->page);
         g_free(b->hash);
         g_free(b->pages);
+        g_free(b->heat);
         g_free(b);
     }
 }
 
-void blocks_flush(struct blocks *b, struct cpu *c)
-{
-    /* Page code bits stay set: a later store finds no block, and clears the bit. */
-    memset(b->hash, 0, HASH_SIZE * sizeof *b->hash);
-    memset(b->pages, 0, HASH_SIZE * sizeof *b->pages);
-    memset(c->jcache, 0, JCACHE_SIZE * sizeof *c->jcache);
-    b->used = 0;
-    b->flushes++;
-}
-
 bool blocks_full(const struct blocks *b)
 {
-    return b->used > ARENA_BYTES - ARENA_SPARE;
+    return b->used > ARENA_BYTES - ARENA_SPARE || b->nblocks - b->nfree > BLOCKS_MAX - 64 ||
+           b->npages > PAGES_MAX - 64;
 }
 
 void blocks_get_stats(const struct blocks *b, struct blocks_stats *out)
 {
-    *out = (struct blocks_stats){b->built, b->dropped, b->flushes, b->used, ARENA_BYTES};
+    *out = (struct blocks_stats){.built = b->built,
+                                 .dropped = b->dropped,
+                                 .flushes = b->flushes,
+                                 .sweeps = b->sweeps,
+                                 .used = b->used,
+                                 .size = ARENA_BYTES,
+                                 .kept = b->nblocks - b->nfree};
 }
 
 static unsigned hash_of(const uint8_t *host, unsigned mode)
 {
     uint64_t v = (uint64_t)(uintptr_t)host * 0x9e3779b97f4a7c15ull + mode * 0x85ebca6bull;
 
-    return (unsigned)(v >> 40) & (HASH_SIZE - 1);
+    return (unsigned)(v >> 40);
+}
+
+static struct code_block **hash_slot(const struct blocks *b, const uint8_t *host, unsigned mode)
+{
+    return &b->hash[hash_of(host, mode) & (HASH_SIZE - 1)];
+}
+
+/* Other bits than the hash's: blocks that share a slot there do not here. */
+static uint8_t *heat_slot(const struct blocks *b, const uint8_t *host, unsigned mode)
+{
+    return &b->heat[hash_of(host, mode) >> 8 & (HEAT_SIZE - 1)];
 }
 
 static const uint8_t *page_of(const uint8_t *host)
@@ -105,17 +150,25 @@ static const uint8_t *page_of(const uint8_t *host)
     return (const uint8_t *)((uintptr_t)host & ~(uintptr_t)PAGE_OFFSET_MASK);
 }
 
-static void *arena_take(struct blocks *b, size_t bytes)
+/* The next one is used up to `bytes`. */
+static void arena_take(struct blocks *b, size_t bytes)
 {
-    void *p = b->arena + b->used;
+    b->used = align_up(b->used + bytes, 32);
+}
 
-    b->used = (b->used + bytes + 31) & ~(size_t)31;
-    return p;
+static struct block_body *next_body(const struct blocks *b)
+{
+    return (struct block_body *)(void *)(b->arena + b->used);
+}
+
+static struct page_code **page_slot(const struct blocks *b, const uint8_t *host)
+{
+    return &b->pages[hash_of(host, 0) & (PAGE_HASH_SIZE - 1)];
 }
 
 static struct page_code *find_page(const struct blocks *b, const uint8_t *host)
 {
-    struct page_code *p = b->pages[hash_of(host, 0)];
+    struct page_code *p = *page_slot(b, host);
 
     while (p && p->host != host) {
         p = p->next;
@@ -128,9 +181,9 @@ static struct page_code *get_page(struct blocks *b, const uint8_t *host)
     struct page_code *p = find_page(b, host);
 
     if (!p) {
-        struct page_code **at = &b->pages[hash_of(host, 0)];
+        struct page_code **at = page_slot(b, host);
 
-        p = arena_take(b, sizeof *p);
+        p = &b->page[b->npages++];
         *p = (struct page_code){.next = *at, .host = host};
         *at = p;
     }
@@ -180,7 +233,7 @@ static void link_crossing(const struct code_block *k, struct insn *i)
 /* The end of a block that goes on: a jump to the next instruction. */
 static void add_next(struct code_block *k)
 {
-    struct insn *last = &k->insn[k->n];
+    struct insn *last = &k->body->insn[k->n];
 
     *last = (struct insn){.fn = op_block_next,
                           .n = k->n,
@@ -191,15 +244,6 @@ static void add_next(struct code_block *k)
     link_crossing(k, last);
 }
 
-/*
- * The bytes that decoding `i` hung on.  What has no meaning may have been refused for bytes that
- * its length does not count, a ModRM byte for one; a store there can give it a meaning.
- */
-static unsigned bytes_seen(enum decode_result r, const struct insn *i, unsigned avail)
-{
-    return r == DECODE_OK ? i->len : MIN(15u, avail);
-}
-
 /* Decode from `host` (at most to the page's end) into k; stops before an instruction that leaves
  * the page. */
 static void fill_block(struct cpu *c, struct code_block *k, unsigned avail)
@@ -207,7 +251,7 @@ static void fill_block(struct cpu *c, struct code_block *k, unsigned avail)
     bool end = false;
 
     while (!end && k->n < BLOCK_MAX && k->bytes < avail) {
-        struct insn *i = &k->insn[k->n];
+        struct insn *i = &k->body->insn[k->n];
         struct decode d;
 
         i->ofs = k->bytes;
@@ -222,7 +266,7 @@ static void fill_block(struct cpu *c, struct code_block *k, unsigned avail)
                 op_fuse(i - 1, i);
             }
         }
-        k->bytes += bytes_seen(r, i, avail - k->bytes);
+        k->bytes += block_bytes_seen(r, i, avail - k->bytes);
         k->n++;
     }
     if (!end && k->n) {
@@ -245,10 +289,11 @@ static bool fill_crossing(struct cpu *c, struct code_block *k, unsigned avail, u
     mark_code(c, next); /* before a byte is read, as for the first page */
     memcpy(bytes, k->host, avail);
     memcpy(bytes + avail, next->host, 15 - avail);
-    k->insn[0].ofs = 0;
-    k->insn[0].n = 1;
-    enum decode_result r = cpu_decode(c, bytes, 15, &k->insn[0], &end, &d);
-    k->bytes = bytes_seen(r, &k->insn[0], 15);
+    struct insn *i = &k->body->insn[0];
+    i->ofs = 0;
+    i->n = 1;
+    enum decode_result r = cpu_decode(c, bytes, 15, i, &end, &d);
+    k->bytes = block_bytes_seen(r, i, 15);
     k->n = 1;
     if (!end) {
         add_next(k);
@@ -256,34 +301,82 @@ static bool fill_crossing(struct cpu *c, struct code_block *k, unsigned avail, u
     return true;
 }
 
-static struct code_block *build(struct blocks *b, struct cpu *c, const struct itlb_entry *it,
-                                uint64_t la)
+/* The body just decoded is k's for good. */
+static void keep_body(struct blocks *b, struct code_block *k)
 {
-    unsigned at = la & PAGE_OFFSET_MASK, avail = PAGE_BYTES - at;
-    struct code_block *k = (struct code_block *)(b->arena + b->used);
-    struct itlb_entry page = *it; /* fetching the next page may replace the entry */
+    struct block_body *body = k->body;
 
-    memset(k, 0, sizeof *k);
-    k->host = page.host + at;
-    k->mode = c->mode;
-    mark_code(c, &page);
-    fill_block(c, k, avail);
-    if (!k->n && !fill_crossing(c, k, avail, la)) {
-        return NULL;
+    arena_take(b, sizeof *body + (k->n + 1u) * sizeof body->insn[0]);
+    body->k = k;
+    body->first_fn = body->insn[0].fn;
+    if (b->enter) {
+        body->insn[0].fn = b->enter;
     }
-    arena_take(b, sizeof *k + (k->n + 1u) * sizeof k->insn[0]);
+}
+
+struct block_body *blocks_body(struct blocks *b, struct cpu *c, struct code_block *k)
+{
+    if (k->body || k->stale || k->host2 || k->mode != c->mode || blocks_full(b)) {
+        return k->body;
+    }
+    struct code_block now = {.host = k->host, .mode = k->mode, .body = next_body(b)};
+    fill_block(c, &now, PAGE_BYTES - ((uintptr_t)k->host & PAGE_OFFSET_MASK));
+    if (now.n == k->n && now.bytes == k->bytes) {
+        k->body = now.body;
+        keep_body(b, k);
+    }
+    return k->body;
+}
+
+static void hash_in(struct blocks *b, struct code_block *k)
+{
+    struct code_block **slot = hash_slot(b, k->host, k->mode);
+
+    k->hash_next = *slot;
+    *slot = k;
+}
+
+static void add_to_pages(struct blocks *b, struct code_block *k)
+{
+    unsigned avail = PAGE_BYTES - (unsigned)((uintptr_t)k->host & PAGE_OFFSET_MASK);
     unsigned on_first = MIN(k->bytes, avail);
+
     add_to_page(b, k, 0, k->host, on_first);
     if (k->host2) {
         add_to_page(b, k, 1, k->host2, MAX(k->bytes - on_first, 1u));
     }
-    k->first_fn = k->insn[0].fn;
-    if (b->enter) {
-        k->insn[0].fn = b->enter;
+}
+
+static struct code_block *take_block(struct blocks *b)
+{
+    struct code_block *k = b->unused;
+
+    if (k) {
+        b->unused = k->hash_next;
+        b->nfree--;
+        return k;
     }
-    struct code_block **slot = &b->hash[hash_of(k->host, k->mode)];
-    k->hash_next = *slot;
-    *slot = k;
+    return &b->block[b->nblocks++];
+}
+
+static struct code_block *build(struct blocks *b, struct cpu *c, const struct itlb_entry *it,
+                                uint64_t la)
+{
+    unsigned at = la & PAGE_OFFSET_MASK, avail = PAGE_BYTES - at;
+    struct itlb_entry page = *it; /* fetching the next page may replace the entry */
+    struct code_block new = {.host = page.host + at, .mode = c->mode, .body = next_body(b)};
+
+    mark_code(c, &page);
+    fill_block(c, &new, avail);
+    if (!new.n && !fill_crossing(c, &new, avail, la)) {
+        return NULL;
+    }
+    struct code_block *k = take_block(b);
+    *k = new;
+    k->heat = *heat_slot(b, k->host, k->mode);
+    keep_body(b, k);
+    add_to_pages(b, k);
+    hash_in(b, k);
     b->built++;
     return k;
 }
@@ -291,7 +384,7 @@ static struct code_block *build(struct blocks *b, struct cpu *c, const struct it
 static struct code_block *find(const struct blocks *b, struct cpu *c, const uint8_t *host,
                                uint64_t la)
 {
-    for (struct code_block *k = b->hash[hash_of(host, c->mode)]; k; k = k->hash_next) {
+    for (struct code_block *k = *hash_slot(b, host, c->mode); k; k = k->hash_next) {
         if (k->host == host && k->mode == c->mode &&
             (!k->host2 || mmu_fetch(c, (la | PAGE_OFFSET_MASK) + 1)->host == k->host2)) {
             return k;
@@ -328,6 +421,17 @@ struct code_block *blocks_get(struct blocks *b, struct cpu *c, uint64_t la)
         k = build(b, c, it, la);
     }
     return k && inside_cs(c, c->ip, k->bytes) ? k : NULL;
+}
+
+static void drop_block(struct blocks *b, struct code_block *k);
+
+struct code_block *blocks_whole(struct blocks *b, struct cpu *c, struct code_block *k, uint64_t la)
+{
+    if (blocks_body(b, c, k)) {
+        return k;
+    }
+    drop_block(b, k);
+    return blocks_get(b, c, la);
 }
 
 /* Up to 15 bytes at la, crossing pages and device memory; *got how many could be fetched without a
@@ -377,26 +481,115 @@ void blocks_single(struct cpu *c, uint64_t la, struct insn out[2])
         .fn = op_block_stop, .n = 1, .ofs = out[0].len, .base = R_ZERO, .index = R_ZERO};
 }
 
+static void make_stale(struct code_block *k)
+{
+    struct block_body *body = k->body;
+
+    k->stale = true;
+    if (body) {
+        body->insn[k->n].n = k->n + 1; /* op_block_stale counts those before it */
+        for (unsigned n = 0; n <= k->n; n++) {
+            body->insn[n].fn = op_block_stale;
+        }
+    }
+}
+
 static void drop_block(struct blocks *b, struct code_block *k)
 {
     if (!k->stale) {
-        struct code_block **at = &b->hash[hash_of(k->host, k->mode)];
+        struct code_block **at = hash_slot(b, k->host, k->mode);
 
         while (*at != k) {
             at = &(*at)->hash_next;
         }
         *at = k->hash_next;
-        k->stale = true;
-        k->insn[k->n].n = k->n + 1; /* op_block_stale counts those before it */
-        for (unsigned n = 0; n <= k->n; n++) {
-            k->insn[n].fn = op_block_stale;
-        }
+        make_stale(k);
         if (k->jit) {
             b->drop(b->to, k);
         }
         b->dropped++;
     }
 }
+
+/* ---- making room ---- */
+
+/* Where to find blocks by: nowhere. */
+static void forget_places(struct blocks *b, struct cpu *c)
+{
+    /* Page code bits stay set: a later store finds no block, and clears the bit. */
+    memset(b->hash, 0, HASH_SIZE * sizeof *b->hash);
+    memset(b->pages, 0, PAGE_HASH_SIZE * sizeof *b->pages);
+    memset(c->jcache, 0, JCACHE_SIZE * sizeof *c->jcache);
+    b->npages = 0;
+    b->used = 0;
+}
+
+static void note_heat(struct blocks *b, const struct code_block *k)
+{
+    *heat_slot(b, k->host, k->mode) = (uint8_t)MIN(k->heat, UINT8_MAX);
+}
+
+/* Heat is halved: what was hot once is not compiled again at its first entry, which would fill the
+ * translator's cache with what was. */
+void blocks_flush(struct blocks *b, struct cpu *c)
+{
+    for (size_t n = 0; n < b->nblocks; n++) {
+        struct code_block *k = &b->block[n];
+
+        if (k->host && !k->stale) {
+            k->heat /= 2;
+            note_heat(b, k);
+        }
+    }
+    forget_places(b, c);
+    b->nblocks = b->nfree = 0;
+    b->unused = NULL;
+    b->flushes++;
+}
+
+/* Code compiled from it may be in the cache for as long as that is not flushed. */
+static void sweep_compiled(struct blocks *b, struct code_block *k)
+{
+    k->body = NULL;
+    if (!k->stale && k->host2) { /* rare, and hard to decode again */
+        k->stale = true;
+        b->drop(b->to, k);
+        b->dropped++;
+    }
+    if (!k->stale) {
+        hash_in(b, k);
+        add_to_pages(b, k);
+    }
+}
+
+static void sweep_other(struct blocks *b, struct code_block *k)
+{
+    if (!k->stale) {
+        note_heat(b, k);
+    }
+    k->host = NULL;
+    k->hash_next = b->unused;
+    b->unused = k;
+    b->nfree++;
+}
+
+bool blocks_sweep(struct blocks *b, struct cpu *c)
+{
+    forget_places(b, c);
+    for (size_t n = 0; n < b->nblocks; n++) {
+        struct code_block *k = &b->block[n];
+
+        if (k->compiled) {
+            sweep_compiled(b, k);
+        } else if (k->host) {
+            sweep_other(b, k);
+        }
+    }
+    b->sweeps++;
+    return b->nblocks - b->nfree < BLOCKS_MAX / 8 * 7 && b->npages < PAGES_MAX / 2;
+}
+
+/* ---- stores to code ---- */
 
 /* The bytes [*from, *to] of page p that block k was decoded from. */
 static void block_range(const struct code_block *k, const struct page_code *p, unsigned *from,

@@ -6,6 +6,10 @@
  * a page's end, or after BLOCK_MAX instructions.  Only the first instruction of a block may cross
  * into the next page.
  *
+ * The decoded instructions (the body) take most of the room.  When that is used up they are
+ * forgotten, and so are blocks that have no compiled code; those that have stay, and get a body
+ * again when the interpreter wants one.
+ *
  * Not modelled: sharing of blocks between vCPUs; each has its own cache.
  */
 #ifndef ACCEL_BLOCKS_H
@@ -17,22 +21,29 @@ enum { BLOCK_MAX = 32 };
 
 struct page_code;
 struct jit_code;
+struct block_body;
 struct code_block {
-    struct code_block *hash_next;
+    struct code_block *hash_next;    /* of unused ones: the next of them */
     struct code_block *page_next[2]; /* in the list of the page(s) it lies on */
     struct page_code *page[2];       /* [1]: of a first instruction that crosses */
-    const uint8_t *host;             /* key: host address of the first byte */
+    const uint8_t *host;             /* key: host address of the first byte; NULL: unused */
     const uint8_t *host2;            /* key: host address of the second page, when crossing */
+    struct block_body *body;         /* NULL: forgotten */
+    struct jit_code *jit;            /* its compiled versions */
     uint16_t mode;                   /* key */
     uint16_t bytes;                  /* length of guest code */
+    uint32_t heat;                   /* times entered while not compiled */
     uint8_t n;                       /* instructions */
     bool stale;
+    bool compiled;   /* at some time: `jit`, or what is left of it, may refer to the block */
     bool no_windows; /* translated without them (accel/jit/window.c) */
     uint8_t window_fails;
-    uint32_t heat;        /* times entered while not compiled */
-    op_fn *first_fn;      /* of insn[0], whose own fn may be one of the engine's */
-    struct jit_code *jit; /* its compiled versions */
-    struct insn insn[];   /* n of them and an end marker */
+};
+
+struct block_body {
+    struct code_block *k;
+    op_fn *first_fn;    /* of insn[0], whose own fn may be one of the engine's */
+    struct insn insn[]; /* n of them and an end marker */
 };
 
 struct blocks;
@@ -47,14 +58,25 @@ void blocks_watch(struct blocks *b, op_fn *enter, void (*drop)(void *to, struct 
 void blocks_free(struct blocks *b);
 /* Drop everything; no instruction of a block may be under way.  `c` gets empty jump caches. */
 void blocks_flush(struct blocks *b, struct cpu *c);
-/* Whether the arena is near its end: flush at the next safe place. */
+/* Whether there is little room: sweep at the next safe place. */
 bool blocks_full(const struct blocks *b);
+/* Forget bodies, and blocks without compiled code; as blocks_flush.  False: that made little room.
+ */
+bool blocks_sweep(struct blocks *b, struct cpu *c);
 /*
  * The block at linear address la (IP c->ip) in the present mode: found or decoded.  Raises #PF and
  * #GP as a fetch does. NULL: the code lies in device memory or beyond the segment limit within the
  * block: use blocks_single.
  */
 struct code_block *blocks_get(struct blocks *b, struct cpu *c, uint64_t la);
+/*
+ * The body of block k, decoded again when it was forgotten.  NULL: there is no room, or other code
+ * stands there by now, or the mode is another.
+ */
+struct block_body *blocks_body(struct blocks *b, struct cpu *c, struct code_block *k);
+/* Block k, found at la, if it has a body, or a new one in its place; may be NULL and raises as
+ * blocks_get. */
+struct code_block *blocks_whole(struct blocks *b, struct cpu *c, struct code_block *k, uint64_t la);
 /*
  * Decode the one instruction at c->ip into out[0], with a `stop` instruction behind it; nothing is
  * cached.  Raises as a fetch does.
@@ -67,8 +89,9 @@ void blocks_written(struct blocks *b, struct cpu *c, struct ram *ram, uint64_t o
 void blocks_drop(struct blocks *b, struct ram *ram, uint64_t off, uint64_t len);
 
 struct blocks_stats {
-    uint64_t built, dropped, flushes;
-    size_t used, size; /* bytes of the arena */
+    uint64_t built, dropped, flushes, sweeps;
+    size_t used, size; /* bytes of bodies */
+    size_t kept;       /* blocks */
 };
 void blocks_get_stats(const struct blocks *b, struct blocks_stats *out);
 
@@ -81,12 +104,21 @@ op_fn op_block_cross;
  * the target up in the jump cache. */
 extern const struct insn block_cross;
 
+/*
+ * The bytes that decoding `i` hung on.  What has no meaning may have been refused for bytes that
+ * its length does not count, a ModRM byte for one; a store there can give it a meaning.
+ */
+static inline unsigned block_bytes_seen(enum decode_result r, const struct insn *i, unsigned avail)
+{
+    return r == DECODE_OK ? i->len : MIN(15u, avail);
+}
+
 /* The block of a first instruction. */
 static inline struct code_block *block_of(const struct insn *first)
 {
-    uintptr_t at = (uintptr_t)first - offsetof(struct code_block, insn);
+    uintptr_t at = (uintptr_t)first - offsetof(struct block_body, insn);
 
-    return (struct code_block *)at;
+    return ((const struct block_body *)at)->k;
 }
 
 /* The block of any of its instructions, or of its end marker (whose `n` is one more when stale). */

@@ -87,11 +87,18 @@ static uint64_t key_of(struct cpu *c, uint64_t la, const struct code_block *k)
     return !k->host2 && mmu_fetch(c, la)->global ? c->gkey : c->jkey;
 }
 
-/* What a jump-cache entry of block k leads to.  (Not by jit_first where c->quantum must be set.) */
+/* Whether the interpreter finds block k by its compiled code.  (Not where c->quantum must be set.)
+ */
+static bool is_by_code(const struct interp *e, const struct code_block *k, const void *code)
+{
+    return code && !k->host2 && !e->other;
+}
+
+/* What a jump-cache entry of block k leads to. */
 static void set_target(const struct interp *e, struct jcache_entry *j, const struct code_block *k,
                        const void *code)
 {
-    j->first = code && !k->host2 && !e->other ? jit_first(code) : k->insn;
+    j->first = is_by_code(e, k, code) ? jit_first(code) : k->body->insn;
     j->code = code ? code : e->jit ? jit_to_interp(e->jit) : NULL;
 }
 
@@ -113,12 +120,13 @@ static const struct insn *enter_block(struct cpu *c, struct interp *e, uint64_t 
 {
     struct code_block *k = blocks_get(e->blocks, c, la);
 
+    k = k ? blocks_whole(e->blocks, c, k, la) : NULL;
     if (!k) {
         return NULL;
     }
     remember(c, e, c->ip, k, e->jit ? jit_find(k, c->ip) : NULL);
     c->r[R_BASE] = c->ip;
-    return k->insn;
+    return k->body->insn;
 }
 
 /* ---- the translator ---- */
@@ -157,7 +165,7 @@ static void op_enter_hot(struct cpu *c, const struct insn *i)
         }
         return jit_enter(e->jit, code);
     }
-    return k->first_fn(c, i);
+    return k->body->first_fn(c, i);
 }
 
 /* A jump in compiled code to c->ip. */
@@ -176,9 +184,21 @@ static const void *find_code(struct cpu *c, bool *keep)
         return NULL;
     }
     const void *code = code_of(e, k, c->ip);
+    if (!is_by_code(e, k, code)) { /* the jump cache wants its instructions */
+        k = blocks_whole(e->blocks, c, k, la);
+        if (!k) {
+            return NULL;
+        }
+        code = jit_find(k, c->ip);
+    }
     remember(c, e, c->ip, k, code);
     *keep = !k->host2;
     return code;
+}
+
+static struct block_body *body_of(struct cpu *c, struct code_block *k)
+{
+    return blocks_body(interp_of(c)->blocks, c, k);
 }
 
 static void drop_code(void *to, struct code_block *k)
@@ -188,7 +208,7 @@ static void drop_code(void *to, struct code_block *k)
 
 bool interp_start_jit(struct cpu *c, struct interp *e, GError **err)
 {
-    static const struct jit_hooks hooks = {.find = find_code};
+    static const struct jit_hooks hooks = {.find = find_code, .body = body_of};
 
     e->hot = c->v->m->config.jit_hot ? c->v->m->config.jit_hot : HOT;
     e->jit = jit_new(c, err);
@@ -205,6 +225,13 @@ static void flush_code(struct cpu *c, struct interp *e)
     blocks_flush(e->blocks, c);
     if (e->jit) {
         jit_flush(e->jit);
+    }
+}
+
+static void make_room(struct cpu *c, struct interp *e)
+{
+    if ((e->jit && jit_full(e->jit)) || !blocks_sweep(e->blocks, c)) {
+        flush_code(c, e);
     }
 }
 
@@ -409,7 +436,7 @@ void interp_run_blocks(struct cpu *c, struct interp *e)
     const struct insn *i;
 
     if (unlikely(is_full(e))) {
-        flush_code(c, e);
+        make_room(c, e);
     }
     i = find_entered(c);
     i = i ? i : enter_block(c, e, c->ip + c->cs_base);

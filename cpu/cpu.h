@@ -291,7 +291,7 @@ struct cpu_watch {
 };
 typedef void op_fn(struct cpu *c, const struct insn *i);
 
-enum { JCACHE_SIZE = 1 << 17 };
+enum { JCACHE_SIZE = 1 << 15 };
 /* Where an indirect branch finds its target: valid when address and one of the keys match. */
 struct jcache_entry {
     uint64_t at;  /* the target: IP | CS base << 32, since compiled code is for one IP */
@@ -326,9 +326,11 @@ struct cpu {
     bool went_on;       /* the handler called from compiled code went on to the next instruction */
     bool code_dropped;  /* blocks were dropped: the compiled code that runs may be stale */
     bool vec_live;      /* the guest's vector registers stand in the host's, not in fpu.ymm */
+    uint32_t tlb_mask;  /* of what is the offset of a TLB entry but for that */
     uint64_t window[4]; /* host address less linear address, of the block's windows */
-    void *host_base;    /* compiled code's frame on the host's stack: below it, guest calls */
-    void *host_limit;   /* no more of them */
+    uint64_t page_fit[4]; /* the last offset in a page for an access of 1, 2, 4, 8 bytes */
+    void *host_base;      /* compiled code's frame on the host's stack: below it, guest calls */
+    void *host_limit;     /* no more of them */
     struct seg seg[SEG_COUNT];
     /* Outside 64-bit code, by segment, for reading and for writing: an access of n bytes at an
      * offset is allowed when offset + n <= span; 0: look at the segment (cpu_update_mode). */

@@ -126,3 +126,18 @@ uint8_t *emit_jump(struct emit *e, unsigned op, const uint8_t *to)
     }
     return at;
 }
+
+uint8_t *emit_jump_short(struct emit *e, unsigned op)
+{
+    emit8(e, op);
+    emit8(e, 0);
+    return e->p - 1;
+}
+
+void emit_patch_short(uint8_t *at, const uint8_t *to)
+{
+    ptrdiff_t by = to - (at + 1);
+
+    g_assert(by >= -128 && by < 128);
+    *at = (uint8_t)by;
+}

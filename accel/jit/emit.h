@@ -147,6 +147,9 @@ void emit_alu_imm(struct emit *e, bool w, unsigned op, struct hrm rm, int32_t im
 /* jmp, call or jcc rel32 (op 0xe9, 0xe8, O_0F | 0x80 + cc) to `to`, a place in the same buffer's
  * memory; gives where the rel32 stands. */
 uint8_t *emit_jump(struct emit *e, unsigned op, const uint8_t *to);
+/* The same by a rel8 (op: one byte), whose place it gives; and to patch that. */
+uint8_t *emit_jump_short(struct emit *e, unsigned op);
+void emit_patch_short(uint8_t *at, const uint8_t *to);
 /* Let the rel32 at `at` lead to `to`. */
 static inline void emit_patch(uint8_t *at, const uint8_t *to)
 {

@@ -14,8 +14,10 @@
 #include <time.h>
 
 /* With the arena of decoded blocks: what an engine may take (tests/accel/test_memory.c). */
-#define CODE_BYTES (40 * MiB)
+#define CODE_BYTES (38 * MiB)
 #define CODE_SPARE (64 * KiB)
+/* What is rarely run fills such pieces, the first at the end of the cache. */
+#define COLD_CHUNK (256 * KiB)
 /* Versions of one block for different IPs. */
 enum { VERSIONS_MAX = 8 };
 /* Code between two times that the writable view is given back. */
@@ -45,13 +47,17 @@ struct jit *jit_new(struct cpu *c, GError **err)
     }
     j->c = c;
     j->stats.size = CODE_BYTES;
-    j->cold = j->cold_start = align_up(CODE_BYTES / 64 * 47, 64);
-    j->starts = g_new0(uint64_t, (j->cold_start >> 10) + 1);
+    j->starts = g_new0(uint64_t, (CODE_BYTES >> 10) + 1);
+    j->cold = j->cold_end = j->cold_low = CODE_BYTES;
     j->fallbacks = g_new0(struct jit_fallback, decoder_row_count(c->decoder));
     j->tr = g_new0(struct tr, 1);
     j->lower = lowerings_new(c);
     j->has_bmi2 = native_host_has(FEAT_BMI2);
     j->has_avx = native_host_has(FEAT_AVX);
+    c->tlb_mask = (TLB_SIZE - 1) * sizeof(struct tlb_entry);
+    for (unsigned n = 0; n < ARRAY_LEN(c->page_fit); n++) {
+        c->page_fit[n] = PAGE_BYTES - (1u << n);
+    }
     thunks_emit(j);
     return j;
 }
@@ -77,21 +83,30 @@ void jit_set_hooks(struct jit *j, const struct jit_hooks *hooks, bool unlinked)
 
 static size_t taken(const struct jit *j)
 {
-    return j->used + j->cold - j->cold_start;
+    return j->used + CODE_BYTES - j->cold_low;
 }
 
 void jit_flush(struct jit *j)
 {
     memset(j->starts, 0, (j->used + 1023) >> 10 << 3);
     j->used = j->start;
-    j->cold = j->cold_start;
+    j->cold = j->cold_end = j->cold_low = CODE_BYTES;
     j->shed = taken(j);
+    memset(j->seen, 0, sizeof j->seen);
     j->stats.flushes++;
 }
 
 bool jit_full(const struct jit *j)
 {
-    return j->used > j->cold_start - CODE_SPARE || j->cold > CODE_BYTES - CODE_SPARE;
+    return j->used + CODE_SPARE + COLD_CHUNK > j->cold_low;
+}
+
+void jit_make_cold_room(struct jit *j)
+{
+    if (j->cold_end - j->cold < CODE_SPARE && !jit_full(j)) {
+        j->cold_end = j->cold_low;
+        j->cold = j->cold_low -= COLD_CHUNK;
+    }
 }
 
 static const void *rx_of(const struct jit *j, const uint8_t *rw)
@@ -142,9 +157,10 @@ const void *jit_find(const struct code_block *k, uint64_t ip)
     return code ? code->code : NULL;
 }
 
+/* Of an instruction only its handler is ever looked at by others. */
 const struct insn *jit_first(const void *code)
 {
-    return &jit_code_at(code)->first;
+    return (const struct insn *)(const void *)&jit_code_at(code)->first_fn;
 }
 
 static op_fn *first_fn(const struct jit *j)
@@ -193,7 +209,7 @@ static void shed(struct jit *j)
 /* Much code that is run here and there costs more in the host's TLB than in its caches. */
 static void make_large(struct jit *j)
 {
-    size_t whole = j->cold_start & ~(CODEMEM_LARGE - 1);
+    size_t whole = j->cold_low & ~(CODEMEM_LARGE - 1);
 
     if (j->used > j->large && j->large < whole) {
         codemem_make_large(j->rx, j->large);
@@ -219,7 +235,8 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
     }
     code->next = k->jit;
     code->k = k;
-    code->first = (struct insn){.fn = first_fn(j), .ptr = rx_of(j, code->code)};
+    code->first_fn = first_fn(j);
+    k->compiled = true;
     size_t at = (size_t)((uint8_t *)code - j->rw);
     j->starts[at >> 10] |= BIT64(at >> 4 & 63);
     k->jit = (struct jit_code *)(void *)(j->rx + at);
@@ -235,8 +252,8 @@ void jit_drop(struct jit *j, struct code_block *k)
     for (const struct jit_code *at = k->jit; at; at = at->next) {
         struct jit_code *code = jit_code_change(j, at->code);
 
-        code->code[0] = 0xe9;
-        emit_patch(code->code + 1, code->moved);
+        code->code[0] = 0xe8;
+        emit_patch(code->code + 1, j->thunk[TH_MOVED]);
     }
     k->jit = NULL;
     j->stats.dropped++;

@@ -31,8 +31,9 @@ bool jit_full(const struct jit *j);
 const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip);
 /* The same, but only found. */
 const void *jit_find(const struct code_block *k, uint64_t ip);
-/* Compiled code as the interpreter reaches it: an instruction like a block's first one, good for
- * one IP, for as long as no code is flushed.  And whether an instruction is of that kind. */
+/* Compiled code as the interpreter reaches it: like a block's first instruction (but only its `fn`
+ * is there), good for one IP, for as long as no code is flushed.  And whether an instruction is of
+ * that kind. */
 const struct insn *jit_first(const void *code);
 bool jit_is_first(const struct jit *j, const struct insn *first);
 /* Block k was dropped: whoever comes to its compiled code goes elsewhere. */
@@ -74,6 +75,8 @@ struct jit_hooks {
      * yet).  Raises as a fetch does.  *keep: the caller may keep it as the target of a jump in the
      * same page. */
     const void *(*find)(struct cpu *c, bool *keep);
+    /* The body of a compiled block (blocks_body). */
+    struct block_body *(*body)(struct cpu *c, struct code_block *k);
 };
 /* `unlinked`: every jump comes back to the run loop. */
 void jit_set_hooks(struct jit *j, const struct jit_hooks *hooks, bool unlinked);

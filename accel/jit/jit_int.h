@@ -16,7 +16,7 @@ enum thunk {
     TH_EXIT,
     TH_LEAVE,
     TH_TO_INTERP,
-    TH_FALL,
+    TH_GO,
     TH_TAIL,
     TH_DISPATCH,
     TH_COUNTED,
@@ -25,6 +25,8 @@ enum thunk {
     TH_POLL_RET,
     TH_BASE,
     TH_LINK,
+    TH_EDGE,
+    TH_MOVED,
     TH_HANDLER,
     TH_LOAD,
     TH_STORE,
@@ -46,15 +48,20 @@ struct jit_code {
     struct jit_code *next; /* of the same block */
     struct code_block *k;
     uint64_t ip;
-    uint8_t *moved;    /* where the entry leads when the block is dropped */
-    uint8_t *end;      /* of its cold part, which ends with `moved` */
-    uint32_t bytes;    /* hot and cold */
-    uint16_t n;        /* guest instructions */
-    uint16_t hops;     /* dropped blocks in a row before this one that lead here */
-    struct insn first; /* the interpreter's way in: the code is at `ptr` */
+    uint32_t bytes;  /* hot and cold */
+    uint16_t n;      /* guest instructions */
+    uint16_t hops;   /* dropped blocks in a row before this one that lead here */
+    op_fn *first_fn; /* the interpreter's way in, as the first field of a struct insn */
     uint8_t code[] __attribute__((aligned(16)));
 };
 static_assert(sizeof(struct jit_code) % 16 == 0, "code is aligned");
+
+/* An instruction of a slow path, decoded again. */
+struct jit_seen {
+    const struct jit_site *site;
+    struct insn i;
+};
+enum { SEEN_BITS = 8 };
 
 /* The slow access under way, from begin to done. */
 struct jit_slow {
@@ -70,7 +77,9 @@ struct jit {
     struct cpu *c;
     uint8_t *rw, *rx; /* the code memory, mapped twice */
     size_t used, start;
-    size_t cold, cold_start;  /* what is rarely run stands apart from what is often */
+    /* What is rarely run stands apart from what is often: from `cold` to cold_end; and all of it
+     * above cold_low. */
+    size_t cold, cold_end, cold_low;
     size_t shed;              /* bytes in use when the writable view was given back last */
     uint64_t *starts;         /* bit n: a struct jit_code begins at n * 16 */
     size_t large;             /* up to here code is in large pages */
@@ -83,7 +92,12 @@ struct jit {
     bool has_bmi2, has_avx;
     bool unlinked; /* every jump comes back to the run loop */
     struct jit_slow slow;
+    struct jit_seen seen[1 << SEEN_BITS]; /* by site */
 };
+
+static_assert(offsetof(struct cpu, host_base) <= STATE_BIAS + 128 &&
+                  offsetof(struct cpu, r[8]) >= STATE_BIAS - 128,
+              "short displacements");
 
 struct jit *jit_of(const struct cpu *c); /* accel/interp.c */
 
@@ -93,12 +107,15 @@ struct jit_code *jit_code_change(const struct jit *j, const void *code);
 /* The same for a place within the hot code of a block. */
 const struct jit_code *jit_code_around(const struct jit *j, const void *place);
 
+/* Have room for the cold part of a block, unless the cache is full. */
+void jit_make_cold_room(struct jit *j);
+
 void thunks_emit(struct jit *j);
 /* Emit a jump-cache look-up of the IP in RAX; RCX is the entry then, or one of the two jumps at
  * miss[] is taken (RAX is kept).  `flat`: CS has no base.  `global`: which of the two keys is
  * looked for; TH_DISPATCH knows both. */
 void emit_lookup(struct emit *e, bool flat, bool global, uint8_t *miss[2]);
-/* The same for a constant; CS has no base. */
+/* The same for a constant, which is in RAX; CS has no base. */
 void emit_lookup_const(struct emit *e, uint64_t la, bool global, uint8_t *miss[2]);
 /* Forget the guest calls under way (RSP). */
 void emit_forget_calls(struct emit *e);
@@ -107,18 +124,24 @@ void emit_jump_entry(struct emit *e, unsigned op);
 
 /* ---- called from compiled code (slow.c); all registers are in struct cpu ---- */
 
-/* Stands behind the call of a thunk for an access that missed. */
+/* Stands behind the call of a thunk for an access that missed, and for what goes to a handler. */
 struct jit_site {
-    int32_t back; /* where the hot code goes on, from behind this field */
-    uint8_t at;   /* number of the instruction in its block */
-    uint8_t size; /* bytes */
-    uint8_t flags;
+    int32_t back; /* where the hot code goes on, or any place in it, from behind this field */
+    uint8_t at : 5, flags : 3;  /* number of the instruction in its block */
+    uint16_t ofs : 9, size : 7; /* of the instruction from the block's start; bytes of the access */
 } __attribute__((packed));
+static_assert(sizeof(struct jit_site) == 7, "what tr_call_site writes");
+static_assert(BLOCK_MAX <= 32 && BLOCK_MAX * 15 < 512, "bits for it");
 enum {
     SITE_VEC = BIT(0),  /* the block has its vector registers in the host's */
     SITE_FL = BIT(1),   /* the guest's flags are in the host's behind the access */
     SITE_LAST = BIT(2), /* of a branch: the block is not left behind it */
 };
+enum { SITE_FLAGS_SHIFT = 5, SITE_SIZE_SHIFT = 9, SITE_SIZE_MAX = 127 };
+/* Of an edge, from the place behind its call of TH_EDGE: its jump, and that one's rel32. */
+enum { EDGE_JUMP = -10, EDGE_REL = -9 };
+/* Of TH_GO, in the place of the size. */
+enum { GO_HANDLER, GO_REFUSED, GO_GP0 };
 /* Of a window: also its length, and where in it the access is. */
 struct jit_window_site {
     struct jit_site s;
@@ -136,17 +159,29 @@ void *slow_lock(struct cpu *c, uint64_t la, const struct jit_site *s);
  * what it has to).  NULL: cannot be; jit->slow.i is to be interpreted by jit->slow.fn.
  */
 void *slow_window(struct cpu *c, uint64_t la, const struct jit_site *s);
+/* The interpreter goes on with a site's instruction: jit->slow.i by jit->slow.fn, or, when that is
+ * NULL, from the run loop. */
+void slow_go(struct cpu *c, uint64_t unused, const struct jit_site *s);
 /* After the operation on what slow_store, slow_rmw or slow_lock gave.  True: blocks were dropped,
  * leave (c->ip, c->left and c->fl, of the host's `flags`, are right). */
 uint64_t slow_done(struct cpu *c, uint64_t flags);
 const void *slow_find(struct cpu *c);
-/* In `at`: the jump is the entry of a dropped block. */
-#define LINK_MOVED BIT(31)
 /* at: where in the cache the jump's rel32 stands; piece: the end of what led here. */
 const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece);
+/* A jump in the page is taken that has not been linked, or whose block the run loop is due behind
+ * (then only c->ip is set); where its target stands is at `behind`: int16, from the block's IP. */
+const void *slow_edge(struct cpu *c, const uint8_t *behind);
+void slow_leave_edge(struct cpu *c, const uint8_t *behind);
+/* The block was dropped whose first instruction, a call now, ends at `piece`. */
+const void *slow_moved(struct cpu *c, const uint8_t *piece);
 /* Blocks were dropped under the handler of i: leave behind it. */
 void slow_after(struct cpu *c, const struct insn *i);
 op_fn slow_went_on;
+
+/* mem.c: call thunk th, with a struct jit_site behind the call; gives where its `at` and flags are.
+ */
+uint8_t *tr_call_site(struct tr *t, enum thunk th, unsigned size, unsigned flags,
+                      const uint8_t *back);
 
 /* ---- window.c ---- */
 

@@ -65,7 +65,9 @@ static void place_offset(struct tr *t, const struct tr_place *p, int64_t disp, u
     if (base == H_NONE && index == H_NONE) {
         emit_mov_imm(&t->e, to, wide ? (uint64_t)disp : (uint32_t)disp);
     } else if (index == H_NONE && !disp) {
-        emit_mov_rr(&t->e, wide, to, base);
+        if (base != to || !wide) {
+            emit_mov_rr(&t->e, wide, to, base);
+        }
     } else {
         emit_lea(&t->e, wide, to,
                  hmem_index(base, index, index == H_NONE ? 0 : p->scale, (int32_t)disp));
@@ -104,19 +106,25 @@ void tr_ea(struct tr *t, enum tr_access access, unsigned size)
 static const uint8_t slow_thunk[] = {
     [TR_LOAD] = TH_LOAD, [TR_STORE] = TH_STORE, [TR_RMW] = TH_RMW, [TR_LOCK] = TH_LOCK};
 
-/* What th has to know, behind its call; gives where the flags stand. */
+uint8_t *tr_call_site(struct tr *t, enum thunk th, unsigned size, unsigned flags,
+                      const uint8_t *back)
+{
+    g_assert(size <= SITE_SIZE_MAX);
+    emit_jump(&t->e, 0xe8, t->j->thunk[th]);
+    uint8_t *to = t->e.p;
+    emit32(&t->e, 0);
+    emit8(&t->e, t->at | flags << SITE_FLAGS_SHIFT);
+    emit16(&t->e, t->in->i.ofs | size << SITE_SIZE_SHIFT);
+    if (!t->e.full) { /* in the same place as the block's hot code, whichever view */
+        emit_patch(to, back);
+    }
+    return to + 4;
+}
+
 static uint8_t *call_site(struct tr *t, struct cold *k, enum thunk th)
 {
-    emit_jump(&t->e, 0xe8, t->j->thunk[th]);
-    uint8_t *back = t->e.p;
-    emit32(&t->e, 0);
-    emit8(&t->e, t->at);
-    emit8(&t->e, k->size);
-    emit8(&t->e, (t->vec ? SITE_VEC : 0) | (k->last ? SITE_LAST : 0));
-    if (!t->e.full) { /* in the same place as the block's hot code, whichever view */
-        emit_patch(back, k->back);
-    }
-    return t->e.p - 1;
+    return tr_call_site(t, th, k->size, (t->vec ? SITE_VEC : 0) | (k->last ? SITE_LAST : 0),
+                        k->back);
 }
 
 /* The thunk comes back to what is done with RDX; stores are done twice, since they end in C. */
@@ -128,8 +136,22 @@ static void mem_cold(struct tr *t, struct cold *k)
         k->body(t, hmem(H_RDX, 0), k->arg);
         emit_jump(&t->e, 0xe8, t->j->thunk[TH_DONE]);
         if (t->flags == FL_HOST && !t->e.full) {
-            *flags |= SITE_FL;
+            *flags |= SITE_FL << SITE_FLAGS_SHIFT;
         }
+    }
+}
+
+/* RAX against the last offset in a page where `size` bytes fit. */
+static void compare_fit(struct emit *e, unsigned size)
+{
+    if (size <= 8 && !(size & (size - 1))) { /* shorter than a constant */
+        unsigned n = (unsigned)__builtin_ctz(size);
+
+        emit_op(e, X_W, 0x3b, H_RAX, tr_state_at(offsetof(struct cpu, page_fit[n])));
+    } else {
+        emit8(e, 0x48); /* cmp rax, imm32 */
+        emit8(e, 0x3d);
+        emit32(e, (uint32_t)(PAGE_BYTES - size));
     }
 }
 
@@ -148,11 +170,10 @@ static uint8_t *check(struct tr *t, unsigned size, bool write)
         emit_op(e, 0, 0xc1, 5, hreg(H_RCX));
         emit8(e, 7);
     }
-    emit_alu_imm(e, false, 4, hreg(H_RCX), (TLB_SIZE - 1) * 32);
+    emit_op(e, 0, 0x23, H_RCX, tr_state(tlb_mask));
     emit_mov_rr(e, true, H_RAX, H_RDX);
     emit_op(e, X_W, 0x2b, H_RAX, hmem_index(H_R15, H_RCX, 0, (int32_t)tag));
-    emit_op(e, X_W, 0x81, 7, hreg(H_RAX));
-    emit32(e, (uint32_t)(PAGE_BYTES - size));
+    compare_fit(e, size);
     uint8_t *miss = emit_jump(e, O_0F | 0x87, NULL);
     emit_op(e, X_W, 0x03, H_RDX, hmem_index(H_R15, H_RCX, 0, offsetof(struct tlb_entry, addend)));
     return miss;

@@ -137,6 +137,27 @@ static void guest_text(const struct tr *t, const struct tr_insn *in, char *text,
     g_snprintf(text, size, "%" PRIx64 " %s", ip, insn);
 }
 
+/* Bytes of data behind the host instruction at `at`. */
+static unsigned data_behind(const struct jit *j, const uint8_t *at)
+{
+    static const uint8_t with[] = {TH_LOAD, TH_STORE, TH_RMW, TH_LOCK, TH_GO, TH_WINDOW};
+    int32_t to;
+
+    if (*at != 0xe8) {
+        return 0;
+    }
+    memcpy(&to, at + 1, sizeof to);
+    if (at + 5 + to == j->thunk[TH_EDGE]) {
+        return sizeof(int16_t);
+    }
+    for (unsigned n = 0; n < ARRAY_LEN(with); n++) {
+        if (at + 5 + to == j->thunk[with[n]]) {
+            return with[n] == TH_WINDOW ? sizeof(struct jit_window_site) : sizeof(struct jit_site);
+        }
+    }
+    return 0;
+}
+
 /* The host code [from, to), beside a first line's guest text. */
 static void show_code(const struct tr *t, const char *guest, const uint8_t *from, const uint8_t *to)
 {
@@ -155,7 +176,7 @@ static void show_code(const struct tr *t, const char *guest, const uint8_t *from
         g_snprintf(text, sizeof text, "%" PRIx64 " %s", at, insn);
         line(t, guest, text);
         guest = "";
-        from += took;
+        from += took + (int)data_behind(t->j, from);
     }
     if (*guest) {
         line(t, guest, "");
@@ -189,5 +210,4 @@ void jit_trace_block(const struct tr *t, const struct jit_code *code)
             show_code(t, what, k->host, k->end);
         }
     }
-    show_code(t, "(dropped)", code->moved, code->end);
 }

@@ -12,14 +12,46 @@
 #include "cpu/ops.h"
 #include "cpu/sys.h"
 
+static const struct jit_code *code_of_site(const struct cpu *c, const struct jit_site *s)
+{
+    return jit_code_around(jit_of(c), (const uint8_t *)s + sizeof s->back + s->back);
+}
+
+/* A site's instruction in the block's body; NULL: that is forgotten, or of other code by now. */
+static const struct insn *in_body(const struct code_block *k, const struct jit_site *s)
+{
+    const struct insn *i = k->body ? &k->body->insn[s->at] : NULL;
+
+    return i && i->ofs == s->ofs ? i : NULL;
+}
+
+/* The same without a body.  What stands there may have been changed by another processor, but where
+ * it begins is where the compiled code's did. */
+static const struct insn *decode_again(struct cpu *c, const struct code_block *k,
+                                       const struct jit_site *s)
+{
+    struct jit_seen *seen = &jit_of(c)->seen[(uintptr_t)s >> 4 & ((1u << SEEN_BITS) - 1)];
+    struct decode d;
+    bool end = false;
+
+    if (seen->site != s) {
+        const uint8_t *at = k->host + s->ofs;
+
+        seen->site = s;
+        seen->i = (struct insn){.ofs = s->ofs, .n = (uint8_t)(s->at + 1)};
+        cpu_decode(c, at, PAGE_BYTES - ((uintptr_t)at & PAGE_OFFSET_MASK), &seen->i, &end, &d);
+    }
+    return &seen->i;
+}
+
 /* The instruction of a site, which c->cur is now, as faults want it. */
 static const struct insn *enter_site(struct cpu *c, const struct jit_site *s)
 {
-    const struct jit_code *code =
-        jit_code_around(jit_of(c), (const uint8_t *)s + sizeof s->back + s->back);
+    const struct jit_code *code = code_of_site(c, s);
+    const struct insn *i = in_body(code->k, s);
 
     c->r[R_BASE] = code->ip;
-    return c->cur = &code->k->insn[s->at];
+    return c->cur = i ? i : decode_again(c, code->k, s);
 }
 
 static const struct insn *begin(struct cpu *c, uint64_t la, const struct jit_site *s,
@@ -99,20 +131,56 @@ void *slow_lock(struct cpu *c, uint64_t la, const struct jit_site *s)
     return jit_of(c)->slow.at = mem_lock_slow(c, i, la, s->size);
 }
 
+/* ---- to the interpreter ---- */
+
+/* The interpreter does the site's instruction, and the rest of the block. */
+static void go_on(struct cpu *c, const struct jit_site *s)
+{
+    struct jit *j = jit_of(c);
+    const struct jit_code *code = code_of_site(c, s);
+    struct block_body *body = j->hooks.body(c, code->k);
+    const struct insn *i = in_body(code->k, s);
+
+    c->r[R_BASE] = code->ip;
+    j->slow.i = i;
+    if (!i) {
+        j->slow.fn = NULL;
+        c->ip = (code->ip + s->ofs) & cpu_ip_mask(c);
+        c->left -= s->at;
+    } else if (s->at || code->k->stale) {
+        j->slow.fn = i->fn;
+    } else { /* the first one's own may be the engine's */
+        j->slow.fn = body->first_fn;
+    }
+}
+
+void slow_go(struct cpu *c, uint64_t unused, const struct jit_site *s)
+{
+    struct jit *j = jit_of(c);
+
+    (void)unused;
+    if (s->size == GO_GP0) {
+        j->slow.i = enter_site(c, s);
+        j->slow.fn = op_gp0;
+        return;
+    }
+    go_on(c, s);
+    if (s->size == GO_HANDLER && j->slow.fn) {
+        j->fallbacks[j->slow.i->row].calls++;
+    }
+}
+
 /* Windows that could not be opened before a block is translated without. */
 enum { WINDOW_FAILS_MAX = 32 };
 
-/* The interpreter does the instruction and the rest of the block. */
-static void *window_fail(struct cpu *c, const struct insn *i)
+static void *window_fail(struct cpu *c, const struct jit_site *s)
 {
-    struct jit *j = jit_of(c);
-    struct code_block *k = block_of(i - (i->n - 1));
+    struct code_block *k = code_of_site(c, s)->k;
 
-    j->slow.i = i;
-    j->slow.fn = i == k->insn ? k->first_fn : i->fn; /* the first one's own may be the engine's */
-    if (++k->window_fails == WINDOW_FAILS_MAX) {
+    go_on(c, s);
+    if (!k->stale && ++k->window_fails == WINDOW_FAILS_MAX) {
         k->no_windows = true;
-        jit_drop(j, k);
+        jit_drop(jit_of(c), k);
     }
     return NULL;
 }
@@ -120,19 +188,19 @@ static void *window_fail(struct cpu *c, const struct insn *i)
 void *slow_window(struct cpu *c, uint64_t la, const struct jit_site *s)
 {
     const struct jit_window_site *w = (const struct jit_window_site *)(const void *)s;
-    const struct insn *i = enter_site(c, s);
     uint64_t at = la + w->at;
 
+    enter_site(c, s);
     at = cpu_is_64(c) ? at : (uint32_t)at;
     if (!cpu_is_canonical(at) || c->tlb_class == TLB_CHECKED ||
         (at & PAGE_OFFSET_MASK) + s->size > PAGE_BYTES) {
-        return window_fail(c, i);
+        return window_fail(c, s);
     }
     mmu_ref(c, at, mmu_class(c, c->cpl), w->write & 1);
     const struct tlb_entry *e = tlb_slot(c, la);
     uint64_t tag = w->write & 2 ? e->tag_w : e->tag_r;
     if (la - tag > PAGE_BYTES - w->len) {
-        return window_fail(c, i);
+        return window_fail(c, s);
     }
     return (void *)(uintptr_t)(la + e->addend);
 }
@@ -205,17 +273,17 @@ const void *slow_find(struct cpu *c)
 /* Dropped blocks in a row that a jump may go through before it is looked up. */
 enum { HOPS_MAX = 4 };
 
-/* The entry of a dropped block, whose rel32 stands at `at`, leads to what was found in its place:
- * it is the same code of the guest's, for whoever is linked to it or finds it otherwise.  (Else the
- * page is mapped otherwise now.) */
-static void link_moved(struct jit *j, uint32_t at, const uint8_t *code)
+/* The entry of a dropped block leads to what was found in its place: it is the same code of the
+ * guest's, for whoever is linked to it or finds it otherwise.  (Else the page is mapped otherwise
+ * now.) */
+static void link_moved(struct jit *j, const uint8_t *entry, const uint8_t *code)
 {
-    const struct jit_code *old = jit_code_at(j->rx + at - 1);
-    struct jit_code *new = jit_code_change(j, code);
+    struct jit_code *old = jit_code_change(j, entry), *new = jit_code_change(j, code);
 
     if (old->hops < HOPS_MAX && old->k->host == new->k->host) {
         new->hops = MAX(new->hops, old->hops + 1);
-        emit_patch(j->rw + at, j->rw + (code - j->rx));
+        old->code[0] = 0xe9;
+        emit_patch(old->code + 1, new->code);
         j->stats.links++;
     }
 }
@@ -241,17 +309,60 @@ const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece)
     if (!code || flushes != j->stats.flushes) {
         return code;
     }
-    if (at & LINK_MOVED) {
-        if (keep) {
-            link_moved(j, at & ~LINK_MOVED, code);
-        }
-    } else if (keep) {
+    if (keep) {
         link_jump(j, at, code);
     } else { /* not through here again: the call becomes a jump */
         uint8_t *rel = j->rw + (piece - j->rx) - 4;
 
         rel[-1] = 0xe9;
         emit_patch(rel, j->thunk[TH_DISPATCH]);
+    }
+    return code;
+}
+
+/* The code of the block an edge is of. */
+static const struct jit_code *take_edge(struct cpu *c, const uint8_t *behind)
+{
+    const struct jit_code *code = jit_code_around(jit_of(c), behind);
+    int16_t by;
+
+    memcpy(&by, behind, sizeof by);
+    c->ip = code->ip + (uint64_t)by;
+    return code;
+}
+
+void slow_leave_edge(struct cpu *c, const uint8_t *behind)
+{
+    take_edge(c, behind);
+}
+
+const void *slow_edge(struct cpu *c, const uint8_t *behind)
+{
+    struct jit *j = jit_of(c);
+    uint64_t flushes = j->stats.flushes;
+    bool keep;
+
+    c->cur = NULL;
+    take_edge(c, behind);
+    const uint8_t *code = j->hooks.find(c, &keep);
+    if (code && keep && flushes == j->stats.flushes) {
+        link_jump(j, (uint32_t)(behind + EDGE_REL - j->rx), code);
+    }
+    return code;
+}
+
+const void *slow_moved(struct cpu *c, const uint8_t *piece)
+{
+    struct jit *j = jit_of(c);
+    const uint8_t *entry = piece - 5;
+    uint64_t flushes = j->stats.flushes;
+    bool keep;
+
+    c->cur = NULL;
+    c->ip = jit_code_at(entry)->ip;
+    const uint8_t *code = j->hooks.find(c, &keep);
+    if (code && keep && flushes == j->stats.flushes) {
+        link_moved(j, entry, code);
     }
     return code;
 }

@@ -7,8 +7,9 @@
  *   TH_EXIT       all is in struct cpu, c->ip too: back to the run loop
  *   TH_LEAVE      RAX = guest IP to go on at: back to the run loop
  *   TH_TO_INTERP  RCX = jump-cache entry, RAX = guest IP: the interpreter goes on with its block
+ *   TH_GO         (called, a struct jit_site behind the call) the interpreter goes on with that
+ *                 instruction; c->fl is right
  *   TH_TAIL       RDX = instruction, RAX = its handler, which goes on; c->fl and R_BASE are right
- *   TH_FALL       the same, counted as a fallback
  *   TH_DISPATCH   RAX = guest IP: go there, through the jump cache
  *   TH_COUNTED    the same after a count whose result nobody has looked at
  *   TH_FIND       RAX = guest IP: go there by the engine; what the jump cache knows is no good
@@ -17,6 +18,9 @@
  *   TH_BASE       returned to by a guest return without a call under way; RAX = guest IP
  *   TH_LINK       (called, does not return there) RAX = guest IP, ECX = where in the cache the
  *                 jump's rel32 stands
+ *   TH_EDGE       (called, by an edge; translate.c) its jump is not linked, or the quantum is used
+ *                 up, or there may be requests
+ *   TH_MOVED      (called by the entry of a dropped block) go to what is in its place
  *   TH_HANDLER    (called) RDX = instruction and its successor slow_went_on
  *   TH_LOAD, TH_WINDOW (called, a struct jit_site behind the call) RDX = linear address: goes back
  *                 to the site's hot code with RDX = host address
@@ -165,7 +169,8 @@ static void emit_enter(struct emit *e, struct jit *j)
     emit_op(e, 0, 0x83, 7, hmem(H_RDI, offsetof(struct cpu, left)));
     emit8(e, 0);
     uint8_t *called = emit_jump(e, O_0F | 0x85, NULL);
-    emit_load(e, true, H_RSI, hmem(H_RSI, offsetof(struct insn, ptr)));
+    emit_alu_imm(e, true, 0, hreg(H_RSI),
+                 offsetof(struct jit_code, code) - offsetof(struct jit_code, first_fn));
     begin(e, j, TH_ENTER);
     for (unsigned n = 0; n < ARRAY_LEN(saved); n++) {
         push(e, saved[n]);
@@ -223,12 +228,6 @@ static void emit_exits(struct emit *e, struct jit *j)
     settle(e);
     frame_pop(e);
     emit_op(e, 0, 0xff, 4, hreg(H_RAX));
-
-    begin(e, j, TH_FALL);
-    push(e, H_RAX);
-    count_call(e, j);
-    pop(e, H_RAX);
-    go(e, j, TH_TAIL);
 }
 
 /* Is the entry at RCX that of the target in register `at`, under the key looked for? */
@@ -271,7 +270,6 @@ void emit_lookup_const(struct emit *e, uint64_t la, bool global, uint8_t *miss[2
 {
     int32_t at = (int32_t)(jcache_index(la) * sizeof(struct jcache_entry));
 
-    emit_mov_imm(e, H_RAX, la);
     emit_load(e, true, H_RCX, tr_state(jcache));
     emit_alu_imm(e, true, 0, hreg(H_RCX), at);
     compare_entry(e, H_RAX, global, miss);
@@ -291,19 +289,66 @@ static void go_to_found(struct emit *e, const struct jit *j)
     emit_op(e, 0, 0xff, 4, hreg(H_RAX));
 }
 
-/* The quantum is used up: leave for RAX when somebody wants something, else begin a new one. */
-static void poll(struct emit *e, const struct jit *j)
+/* The quantum is used up: to leave[] when somebody wants something, else begin a new one.  Uses
+ * RCX.
+ */
+static void poll(struct emit *e, uint8_t *leave[2])
 {
     emit_op(e, X_LOCK, 0x80, 4, tr_state(look)); /* and 0: before the requests are looked at */
     emit8(e, 0);
     emit_load(e, true, H_RCX, tr_state(v));
     emit_op(e, 0, 0x83, 7, hmem(H_RCX, offsetof(struct vcpu, requests)));
     emit8(e, 0);
-    emit_jump(e, O_0F | 0x85, j->thunk[TH_LEAVE]);
+    leave[0] = emit_jump(e, O_0F | 0x85, NULL);
     emit_op(e, 0, 0x81, 7, tr_state(quantum)); /* less: its instructions are counted (check.c) */
     emit32(e, JIT_QUANTUM);
-    emit_jump(e, O_0F | 0x82, j->thunk[TH_LEAVE]);
+    leave[1] = emit_jump(e, O_0F | 0x82, NULL);
+}
+
+/* For RAX.  Uses RDX too. */
+static void poll_for_rax(struct emit *e, const struct jit *j)
+{
+    uint8_t *leave[2];
+
+    poll(e, leave);
     refill(e);
+    emit_patch(leave[0], j->thunk[TH_LEAVE]);
+    emit_patch(leave[1], j->thunk[TH_LEAVE]);
+}
+
+/* Ask C about the edge at RDX. */
+static void ask_edge(struct emit *e, const struct jit *j, const void *fn)
+{
+    store_state(e, j);
+    lea_cpu(e, H_RDI);
+    emit_mov_rr(e, true, H_RSI, H_RDX);
+    call_c(e, fn);
+}
+
+static void emit_edge(struct emit *e, struct jit *j)
+{
+    uint8_t *due[2], *leave[2];
+
+    begin(e, j, TH_EDGE);
+    pop(e, H_RDX);
+    emit_op(e, 0, 0x83, 7, tr_state(left));
+    emit8(e, 0);
+    due[0] = emit_jump(e, O_0F | 0x8e, NULL);
+    emit_op(e, 0, 0x80, 7, tr_state(look));
+    emit8(e, 0);
+    due[1] = emit_jump(e, O_0F | 0x85, NULL);
+    ask_edge(e, j, (const void *)(uintptr_t)slow_edge);
+    go_to_found(e, j);
+    emit_patch(due[0], e->p);
+    emit_patch(due[1], e->p);
+    poll(e, leave);
+    emit_lea(e, true, H_RAX, hmem(H_RDX, EDGE_JUMP));
+    refill(e);
+    emit_op(e, 0, 0xff, 4, hreg(H_RAX));
+    emit_patch(leave[0], e->p);
+    emit_patch(leave[1], e->p);
+    ask_edge(e, j, (const void *)(uintptr_t)slow_leave_edge);
+    go(e, j, TH_EXIT);
 }
 
 static void emit_finds(struct emit *e, struct jit *j)
@@ -324,8 +369,18 @@ static void emit_finds(struct emit *e, struct jit *j)
     call_c(e, (const void *)(uintptr_t)slow_link);
     go_to_found(e, j);
 
+    emit_edge(e, j);
+
+    begin(e, j, TH_MOVED);
+    pop(e, H_RDX);
+    store_state(e, j);
+    lea_cpu(e, H_RDI);
+    emit_mov_rr(e, true, H_RSI, H_RDX);
+    call_c(e, (const void *)(uintptr_t)slow_moved);
+    go_to_found(e, j);
+
     begin(e, j, TH_POLL);
-    poll(e, j);
+    poll_for_rax(e, j);
     begin(e, j, TH_DISPATCH);
     uint8_t *miss[2];
     emit_lookup(e, false, false, miss);
@@ -347,7 +402,7 @@ static void emit_finds(struct emit *e, struct jit *j)
     go(e, j, TH_DISPATCH);
 
     begin(e, j, TH_POLL_RET);
-    poll(e, j);
+    poll_for_rax(e, j);
     ret(e);
 
     /* The return address below all others. */
@@ -397,8 +452,8 @@ static void emit_handler(struct emit *e, struct jit *j)
  * its block has them.  Flags are lost. */
 static void vec_as_site(struct emit *e, const struct jit *j)
 {
-    emit_op(e, 0, 0xf6, 0, hmem(H_RCX, offsetof(struct jit_site, flags))); /* test */
-    emit8(e, SITE_VEC);
+    emit_op(e, 0, 0xf6, 0, hmem(H_RCX, sizeof(int32_t))); /* test at:flags */
+    emit8(e, SITE_VEC << SITE_FLAGS_SHIFT);
     uint8_t *no = emit_jump(e, O_0F | 0x84, NULL);
     emit_jump(e, 0xe8, j->thunk[TH_VEC_LOAD]);
     emit_patch(no, e->p);
@@ -441,6 +496,17 @@ static void emit_slow(struct emit *e, struct jit *j, enum thunk th, const void *
     }
 }
 
+/* As j->slow says. */
+static void go_slow(struct emit *e, const struct jit *j)
+{
+    emit_mov_imm(e, H_RCX, (uint64_t)(uintptr_t)&j->slow);
+    emit_load(e, true, H_RDX, hmem(H_RCX, offsetof(struct jit_slow, i)));
+    emit_load(e, true, H_RAX, hmem(H_RCX, offsetof(struct jit_slow, fn)));
+    emit_op(e, X_W, 0x85, H_RAX, hreg(H_RAX));
+    emit_jump(e, O_0F | 0x84, j->thunk[TH_EXIT]);
+    go(e, j, TH_TAIL);
+}
+
 static void emit_window(struct emit *e, struct jit *j)
 {
     ask_site(e, j, TH_WINDOW, (const void *)(uintptr_t)slow_window);
@@ -449,10 +515,9 @@ static void emit_window(struct emit *e, struct jit *j)
     vec_as_site(e, j);
     go_back(e);
     emit_patch(failed, e->p);
-    emit_mov_imm(e, H_RCX, (uint64_t)(uintptr_t)&j->slow);
-    emit_load(e, true, H_RDX, hmem(H_RCX, offsetof(struct jit_slow, i)));
-    emit_load(e, true, H_RAX, hmem(H_RCX, offsetof(struct jit_slow, fn)));
-    go(e, j, TH_TAIL);
+    go_slow(e, j);
+    ask_site(e, j, TH_GO, (const void *)(uintptr_t)slow_go);
+    go_slow(e, j);
 }
 
 static void emit_done(struct emit *e, struct jit *j)

@@ -24,7 +24,8 @@
 #include "accel/jit/emit.h"
 #include "accel/jit/jit.h"
 
-enum { STATE_BIAS = 128 };
+/* So that what compiled code uses is within 128 bytes of RBP: from r[8] on. */
+enum { STATE_BIAS = 192 };
 /* A field of struct cpu as host memory operand. */
 #define tr_state(field) hmem(H_RBP, (int32_t)offsetof(struct cpu, field) - STATE_BIAS)
 static inline struct hrm tr_state_at(size_t offset)
@@ -124,6 +125,7 @@ struct tr {
     struct cpu *c;
     struct code_block *k;
     uint64_t ip;              /* of the block's first instruction */
+    const uint8_t *start;     /* of its code */
     unsigned at, n;           /* number of the present instruction, and of all */
     const struct tr_insn *in; /* the present instruction */
     enum tr_flags flags;

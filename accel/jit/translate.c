@@ -116,13 +116,7 @@ struct cold *tr_cold(struct tr *t, cold_fn *fn, uint8_t *from)
     return k;
 }
 
-static void cold_poll(struct tr *t, struct cold *k)
-{
-    emit_mov_imm(&t->e, H_RAX, k->ip);
-    emit_jump(&t->e, 0xe9, t->j->thunk[TH_POLL]);
-}
-
-/* A jump in the page not linked yet. */
+/* A call in the page not linked yet. */
 static void cold_link(struct tr *t, struct cold *k)
 {
     emit_mov_imm(&t->e, H_RAX, k->ip);
@@ -175,7 +169,7 @@ static void count_or_thunk(struct tr *t, enum thunk th)
     look(t, t->j->thunk[th]);
 }
 
-/* Through the jump cache to a constant address. */
+/* Through the jump cache to a constant address, which is in RAX too. */
 static void look_up(struct tr *t, uint64_t ip)
 {
     uint8_t *miss[2];
@@ -183,7 +177,6 @@ static void look_up(struct tr *t, uint64_t ip)
     if (is_flat(t)) {
         emit_lookup_const(&t->e, ip, t->global, miss);
     } else {
-        emit_mov_imm(&t->e, H_RAX, ip);
         emit_lookup(&t->e, false, t->global, miss);
     }
     emit_jump_entry(&t->e, 4);
@@ -193,24 +186,60 @@ static void look_up(struct tr *t, uint64_t ip)
     }
 }
 
-static void jump_to(struct tr *t, uint64_t ip)
+/*
+ * Count, and see whether the run loop is due, by short jumps: to where short_polls comes later.
+ */
+struct polls {
+    uint8_t *from[2];
+};
+static struct polls count_short(struct tr *t)
 {
-    if (may_link(t, ip)) {
-        tr_cold(t, cold_link, emit_jump(&t->e, 0xe9, NULL))->ip = ip;
-    } else {
-        look_up(t, ip);
+    struct polls p;
+
+    tr_count(t);
+    p.from[0] = emit_jump_short(&t->e, 0x7e); /* jle */
+    emit_op(&t->e, 0, 0x80, 7, tr_state(look));
+    emit8(&t->e, 0);
+    p.from[1] = emit_jump_short(&t->e, 0x75); /* jne */
+    return p;
+}
+
+static void short_polls(struct tr *t, const struct polls *p)
+{
+    for (unsigned n = 0; n < ARRAY_LEN(p->from) && !t->e.full; n++) {
+        emit_patch_short(p->from[n], t->e.p);
     }
+}
+
+/*
+ * A jump in the page: until it is linked it leads to what stands behind it, and so do the polls of
+ * it.
+ */
+static void edge(struct tr *t, uint64_t ip, const struct polls *polls)
+{
+    emit_jump(&t->e, 0xe9, NULL);
+    if (polls) {
+        short_polls(t, polls);
+    }
+    emit_jump(&t->e, 0xe8, t->j->thunk[TH_EDGE]);
+    emit16(&t->e, (unsigned)(ip - t->ip)); /* may_link: less than a page either way */
 }
 
 void tr_goto(struct tr *t, uint64_t ip)
 {
     tr_flags_clobber(t);
-    count_or(t, cold_poll)->ip = ip;
     if (t->j->unlinked) {
+        tr_count(t);
         emit_mov_imm(&t->e, H_RAX, ip);
         emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
+    } else if (may_link(t, ip)) {
+        struct polls polls = count_short(t);
+
+        edge(t, ip, &polls);
     } else {
-        jump_to(t, ip);
+        emit_mov_imm(&t->e, H_RAX, ip);
+        count_or_thunk(t, TH_POLL);
+        look_up(t, ip);
     }
     t->ended = true;
 }
@@ -226,11 +255,11 @@ void tr_jcc(struct tr *t, unsigned cc, uint64_t ip)
 {
     if (may_link(t, ip) && ip <= tr_ip(t) && !t->j->unlinked) { /* a loop: in line */
         enum tr_flags flags = t->flags;
-        uint8_t *over = emit_jump(&t->e, O_0F | 0x80u | (cc ^ 1), NULL);
+        uint8_t *over = emit_jump_short(&t->e, 0x70u | (cc ^ 1));
 
         tr_goto(t, ip);
         if (!t->e.full) {
-            emit_patch(over, t->e.p);
+            emit_patch_short(over, t->e.p);
         }
         t->flags = flags;
         t->ended = false;
@@ -239,30 +268,24 @@ void tr_jcc(struct tr *t, unsigned cc, uint64_t ip)
     tr_cold(t, cold_goto, emit_jump(&t->e, O_0F | 0x80u | cc, NULL))->ip = ip;
 }
 
-/* The interpreter goes on with the present instruction by `fn`, by way of thunk th. */
-static void go_to(struct tr *t, op_fn *fn, enum thunk th)
+/* The interpreter goes on with the present instruction (GO_*). */
+static void go_to(struct tr *t, unsigned how)
 {
     tr_flags_clobber(t);
-    tr_set_base(t);
-    emit_mov_imm(&t->e, H_RDX, (uint64_t)(uintptr_t)&t->k->insn[t->at]);
-    emit_mov_imm(&t->e, H_RAX, (uint64_t)(uintptr_t)fn);
-    emit_jump(&t->e, 0xe9, t->j->thunk[th]);
+    tr_call_site(t, TH_GO, how, 0, t->start);
     t->ended = true;
 }
 
 static void end_in_handler(struct tr *t)
 {
-    /* The first one's own handler may be the engine's, which led here. */
-    op_fn *fn = t->at ? t->k->insn[t->at].fn : t->k->first_fn;
-
-    go_to(t, fn, t->in->result == DECODE_OK ? TH_FALL : TH_TAIL);
+    go_to(t, t->in->result == DECODE_OK ? GO_HANDLER : GO_REFUSED);
 }
 
 /* Without the handler, which would read its operand again: a CALL may have stored there. */
 static void cold_fault(struct tr *t, struct cold *k)
 {
     (void)k;
-    go_to(t, op_gp0, TH_TAIL);
+    go_to(t, GO_GP0);
 }
 
 /* An address in RAX that cannot be is the branch's own fault.  Uses RCX. */
@@ -340,15 +363,13 @@ static void check_depth(struct tr *t)
 
 static void cold_poll_call(struct tr *t, struct cold *k)
 {
-    if (k->size) { /* a constant target */
-        emit_mov_imm(&t->e, H_RAX, k->ip);
-    }
     emit_jump(&t->e, 0xe8, t->j->thunk[TH_POLL]);
     emit_jump(&t->e, 0xe9, k->back);
 }
 
 static void cold_call_cross(struct tr *t, struct cold *k)
 {
+    emit_mov_imm(&t->e, H_RAX, k->ip);
     look_up(t, k->ip);
 }
 
@@ -366,7 +387,11 @@ static void after_call(struct tr *t)
         emit_op(&t->e, X_W, 0x3b, H_RAX, hreg(H_RCX));
     }
     emit_jump(&t->e, O_0F | 0x85, t->j->thunk[TH_DISPATCH]);
-    jump_to(t, next);
+    if (may_link(t, next)) {
+        edge(t, next, NULL);
+    } else {
+        look_up(t, next);
+    }
     t->ended = true;
 }
 
@@ -376,14 +401,16 @@ void tr_call(struct tr *t, uint64_t ip)
         tr_goto(t, ip);
         return;
     }
-    struct cold *poll = count_or(t, cold_poll_call);
-    poll->ip = ip;
-    poll->size = 1;
+    struct polls polls = count_short(t);
     check_depth(t);
     uint8_t *to = emit_jump(&t->e, 0xe8, NULL);
+    const uint8_t *back = t->e.p;
     tr_cold(t, may_link(t, ip) ? cold_link : cold_call_cross, to)->ip = ip;
-    poll->back = t->e.p;
     after_call(t);
+    short_polls(t, &polls);
+    emit_mov_imm(&t->e, H_RAX, ip);
+    emit_jump(&t->e, 0xe8, t->j->thunk[TH_POLL]);
+    emit_jump(&t->e, 0xe9, back);
 }
 
 void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
@@ -549,7 +576,7 @@ static void place_bails(struct tr *t)
 
 /* ---- the pass ---- */
 
-/* The block's bytes again; false: not what was decoded then. */
+/* The block's bytes again; false: not what was decoded then (or cannot have been). */
 static bool decode_block(struct tr *t)
 {
     const struct code_block *k = t->k;
@@ -570,13 +597,12 @@ static bool decode_block(struct tr *t)
         in->i.n = (uint8_t)(t->n + 1);
         in->result = cpu_decode(t->c, k->host2 ? crossing : k->host + at,
                                 k->host2 ? 15 : avail - at, &in->i, &end, &in->d);
-        if (in->result == DECODE_TRUNCATED || in->i.ofs != k->insn[t->n].ofs ||
-            in->i.len != k->insn[t->n].len) {
+        if (in->result == DECODE_TRUNCATED) {
             return false;
         }
-        at += in->i.len;
+        at += block_bytes_seen(in->result, &in->i, k->host2 ? 15 : avail - at);
     }
-    return true;
+    return at == k->bytes;
 }
 
 static void lower_all(struct tr *t)
@@ -633,15 +659,6 @@ static void emit_cold(struct tr *t, bool warm)
     }
 }
 
-/* Where the entry leads once the block is dropped: it is linked to what takes its place. */
-static void emit_moved(struct tr *t, struct jit_code *code)
-{
-    code->moved = t->e.p;
-    emit_mov_imm(&t->e, H_RAX, t->ip);
-    emit_mov_imm(&t->e, H_RCX, (uint64_t)(code->code + 1 - t->j->rw) | LINK_MOVED);
-    emit_jump(&t->e, 0xe8, t->j->thunk[TH_LINK]);
-}
-
 /* Which key the jumps of the block look for first: most lead to code that is mapped alike. */
 static bool is_global(const struct cpu *c, uint64_t la)
 {
@@ -655,11 +672,13 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     struct tr *t = j->tr;
     struct jit_code *code = (struct jit_code *)(void *)(j->rw + j->used);
 
-    t->e = (struct emit){.p = code->code, .end = j->rw + j->cold_start};
+    jit_make_cold_room(j);
+    t->e = (struct emit){.p = code->code, .end = j->rw + j->cold_low};
     t->j = j;
     t->c = j->c;
     t->k = k;
     t->ip = ip;
+    t->start = code->code;
     t->global = is_global(j->c, ip + j->c->cs_base);
     t->flags = FL_MEM;
     t->base_set = t->vec = t->x87 = false;
@@ -677,13 +696,11 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
         return NULL;
     }
     uint8_t *hot_end = t->e.p;
-    t->e = (struct emit){.p = j->rw + j->cold, .end = j->rw + j->stats.size};
+    t->e = (struct emit){.p = j->rw + j->cold, .end = j->rw + j->cold_end};
     emit_cold(t, false);
-    emit_moved(t, code);
     if (t->e.full) {
         return NULL;
     }
-    code->end = t->e.p;
     code->ip = ip;
     code->n = (uint16_t)t->n;
     code->hops = 0;

@@ -194,7 +194,7 @@ Test(jit_engine, links_to_a_dropped_block_lead_to_the_one_in_its_place)
     struct jit *j = jit_of(g.c);
     engine_find = j->hooks.find;
     finds = 0;
-    jit_set_hooks(j, &(struct jit_hooks){.find = count_find}, false);
+    jit_set_hooks(j, &(struct jit_hooks){.find = count_find, .body = j->hooks.body}, false);
     guest_run(&g);
     cr_assert_eq(guest_vector(&g), -1);
     cr_assert_eq(g.c->r[R_RCX], 0);

@@ -587,31 +587,39 @@ static uint64_t flags_of(uint16_t fl)
     return (fl >> 8 & 0xd5) | FLAG_1 | (fl & FL_OF ? FLAG_OF : 0);
 }
 
+static void free_block(struct code_block *k)
+{
+    g_free(k->body);
+    g_free(k);
+}
+
 /* All of `code` as one block; NULL: it does not decode. */
 static struct code_block *make_block(struct native_rig *t, const uint8_t *code, unsigned len)
 {
-    struct code_block *k =
-        g_aligned_alloc0(1, sizeof *k + (BLOCK_MAX + 1) * sizeof(struct insn), 32);
+    struct code_block *k = g_new0(struct code_block, 1);
     struct decode d;
     bool end;
 
     memcpy(t->bytes, code, len);
     k->host = t->bytes;
     k->mode = t->c->mode;
+    k->body = g_malloc0(sizeof *k->body + (BLOCK_MAX + 1) * sizeof(struct insn));
+    k->body->k = k;
     for (; k->bytes < len; k->n++) {
-        struct insn *i = &k->insn[k->n];
+        struct insn *i = &k->body->insn[k->n];
 
         i->ofs = k->bytes;
         i->n = k->n + 1;
         if (k->n == BLOCK_MAX ||
             cpu_decode(t->c, code + k->bytes, len - k->bytes, i, &end, &d) != DECODE_OK) {
-            g_aligned_free(k);
+            free_block(k);
             return NULL;
         }
         k->bytes += d.len;
     }
-    k->first_fn = k->insn[0].fn;
-    k->insn[k->n] = (struct insn){.fn = stop, .ofs = k->bytes, .base = R_ZERO, .index = R_ZERO};
+    k->body->first_fn = k->body->insn[0].fn;
+    k->body->insn[k->n] =
+        (struct insn){.fn = stop, .ofs = k->bytes, .base = R_ZERO, .index = R_ZERO};
     return k;
 }
 
@@ -643,7 +651,7 @@ unsigned rig_step_guest(struct native_rig *t, const uint8_t *code, unsigned len)
         if (t->jit) {
             run_jit(t, k);
         } else {
-            k->insn[0].fn(c, k->insn);
+            k->body->insn[0].fn(c, k->body->insn);
         }
     } else {
         jit_settle(c);
@@ -654,7 +662,7 @@ unsigned rig_step_guest(struct native_rig *t, const uint8_t *code, unsigned len)
     if (t->jit) {
         jit_flush(jit_of(c));
     }
-    g_aligned_free(k);
+    free_block(k);
     return vector;
 }
 

@@ -9,8 +9,8 @@
  */
 #define _GNU_SOURCE /* pthread_timedjoin_np */
 #include "accel/kvm_int.h"
+#include "accel/kvm_why.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -47,29 +47,6 @@ bool kvm_catch_kicks(struct sigaction *old)
 
 /* ---- the device ---- */
 
-static bool cpu_flag(const char *flag)
-{
-    g_autofree char *text = NULL, *word = g_strdup_printf(" %s ", flag);
-
-    return g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL) && strstr(text, word);
-}
-
-/* Why there is no /dev/kvm. */
-static const char *why_no_device(void)
-{
-    if (cpu_flag("vmx")) {
-        return "no /dev/kvm: load its module (sudo modprobe kvm_intel)";
-    }
-    if (cpu_flag("svm")) {
-        return "no /dev/kvm: load its module (sudo modprobe kvm_amd)";
-    }
-    return cpu_flag("hypervisor")
-               ? "no /dev/kvm: this host is itself a guest without nested virtualisation (its "
-                 "host may be able to turn that on)"
-               : "no /dev/kvm: the processor offers neither VT-x nor AMD-V (the firmware's "
-                 "set-up may have it turned off)";
-}
-
 static const struct {
     int cap;
     const char *name;
@@ -105,31 +82,18 @@ static bool check_capabilities(int dev, GError **err)
 
 int kvm_open(GError **err)
 {
-    int dev = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    g_autofree char *why = NULL;
+    int dev = kvm_open_device("", &why);
 
-    if (dev >= 0) {
-        if (check_capabilities(dev, err)) {
-            return dev;
-        }
+    if (dev < 0) {
+        g_set_error_literal(err, CANDELA_ERROR, CANDELA_ERROR_HOST, why);
+        return -1;
+    }
+    if (!check_capabilities(dev, err)) {
         close(dev);
         return -1;
     }
-    switch (errno) {
-    case ENOENT:
-    case ENXIO:
-    case ENODEV:
-        g_set_error_literal(err, CANDELA_ERROR, CANDELA_ERROR_HOST, why_no_device());
-        break;
-    case EACCES:
-    case EPERM:
-        g_set_error_literal(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
-                            "/dev/kvm: permission denied: you are not in group kvm (sudo adduser "
-                            "$USER kvm, then log in again)");
-        break;
-    default:
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "/dev/kvm: %s", g_strerror(errno));
-    }
-    return -1;
+    return dev;
 }
 
 struct kvm_cpuid2 *kvm_supported_cpuid(int dev, GError **err)
@@ -288,11 +252,14 @@ static bool trial_run(struct trial *t)
     return atomic_load(&t->passed);
 }
 
-static bool trial_passes(int dev, bool long_mode)
+/* *error: of the machine that could not be made, or 0. */
+static bool trial_passes(int dev, bool long_mode, int *error)
 {
     struct trial t = {.dev = dev, .long_mode = long_mode};
-    bool passed = trial_open(&t) && trial_start(&t) && trial_run(&t);
+    bool passed = trial_open(&t);
 
+    *error = passed ? 0 : errno;
+    passed = passed && trial_start(&t) && trial_run(&t);
     trial_close(&t);
     return passed;
 }
@@ -302,17 +269,20 @@ enum kvm_fit kvm_try(char **why)
     g_autoptr(GError) err = NULL;
     int dev = kvm_open(&err);
     enum kvm_fit fit;
+    int error;
 
     *why = NULL;
     if (dev < 0) {
         *why = g_strdup(err->message);
         return KVM_FIT_NONE;
     }
-    fit = !trial_passes(dev, false)  ? KVM_FIT_NONE
-          : !trial_passes(dev, true) ? KVM_FIT_SMALL
-                                     : KVM_FIT_ALL;
+    fit = !trial_passes(dev, false, &error)  ? KVM_FIT_NONE
+          : !trial_passes(dev, true, &error) ? KVM_FIT_SMALL
+                                             : KVM_FIT_ALL;
     close(dev);
-    if (fit == KVM_FIT_NONE) {
+    if (fit == KVM_FIT_NONE && error == EBUSY) {
+        *why = kvm_facts_explain(NULL, error);
+    } else if (fit == KVM_FIT_NONE) {
         *why = g_strdup("/dev/kvm is there, but a small guest made no progress on it");
     } else if (fit == KVM_FIT_SMALL) {
         *why = g_strdup("/dev/kvm does not run 64-bit code as a processor does (no VT-x or "

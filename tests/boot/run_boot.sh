@@ -568,6 +568,12 @@ run_one()
     wait $talker $attendant
     seconds=$(($(date +%s) - start))
 
+    if [ "$status" = 4 ] && [ "$(field "$row" exit)" != 4 ]; then # no such accelerator here
+        end_behind
+        echo skip >>"$out/counts"
+        printf 'SKIP  %s: %s\n' "$name" "$(sed -n '/--accel/{s/^candela: //p;q;}' "$out/$name.log")"
+        return
+    fi
     wrong=$(verdict "$name" $status)
     end_behind
     if [ -z "$wrong" ]; then

@@ -136,6 +136,7 @@ void kvm_map_changed(struct machine *m)
 {
     g_autoptr(GError) err = NULL;
 
+    kvm_posted_update(m);
     if (!kvm_mem_update(m, &err)) {
         kvm_say("%s", err->message);
         machine_end(m, END_ERROR, 1);

@@ -2,7 +2,8 @@
  * Inside the KVM accelerator: what its files share.  kvm.c has the machine's part and the hooks,
  * kvm_mem.c the memory slots, kvm_vcpu.c a vCPU and its run loop, kvm_state.c the way between
  * struct cpu and the kernel, kvm_msr.c model-specific registers and the TSC, kvm_cpuid.c the CPU
- * model, kvm_irq.c the kernel's local APICs, kvm_host.c what this host's KVM can do.
+ * model, kvm_irq.c the kernel's local APICs, kvm_posted.c writes that may wait, kvm_host.c what
+ * this host's KVM can do.
  *
  * Follows: Linux, Documentation/virt/kvm/api.rst.
  *
@@ -39,9 +40,11 @@ struct kvm {
     uint32_t tsc_khz;   /* of the guest's TSC */
     bool tsc_scaled;    /* not the host's own rate */
     bool has_readonly;
-    bool user_apic; /* the kernel's local APICs are not wanted */
-    bool chosen;    /* whether there is `split`: with the first vCPU */
-    bool split;     /* the local APICs are the kernel's (kvm_irq.c) */
+    struct kvm_coalesced_mmio_ring *ring; /* the kernel's, or NULL */
+    GArray *zones;                        /* struct kvm_coalesced_mmio_zone that it knows */
+    bool user_apic;                       /* the kernel's local APICs are not wanted */
+    bool chosen;                          /* whether there is `split`: with the first vCPU */
+    bool split;                           /* the local APICs are the kernel's (kvm_irq.c) */
     /* Under the machine lock: vCPUs in kvm_vcpu_run; what the I/O APIC wants to know the end of. */
     unsigned inside, nroutes;
     struct apic_message routes[APIC_ROUTES];
@@ -94,6 +97,11 @@ void kvm_mem_fini(struct kvm *k);
  * block. */
 void kvm_mem_pull_slot(struct machine *m, const struct kvm_slot *s);
 void kvm_mem_pull_dirty(struct machine *m, struct ram *ram);
+
+/* kvm_posted.c: begin, with a vCPU's memory; follow the memory map; end.  Lock held. */
+void kvm_posted_init(struct machine *m, struct kvm_run *run);
+void kvm_posted_update(struct machine *m);
+void kvm_posted_fini(struct machine *m);
 
 /* kvm_cpuid.c: take from c's model what the host has not; an ACCEL error that names it, if there is
  * any; tell the kernel what the guest sees. */

@@ -82,6 +82,7 @@ bool kvm_vcpu_attach(struct vcpu *v, bool force, GError **err)
                     g_strerror(errno));
     } else if (fits_guest(e, v->cpu, force, err)) {
         kvm_stats_init(e);
+        kvm_posted_init(v->m, e->run);
         return true;
     }
     kvm_vcpu_detach(v);
@@ -92,6 +93,7 @@ void kvm_vcpu_detach(struct vcpu *v)
 {
     struct kvm_vcpu *e = v->engine;
 
+    kvm_posted_fini(v->m);
     kvm_stats_fini(e);
     if (e->run && e->run != MAP_FAILED) {
         munmap(e->run, e->k->run_bytes);

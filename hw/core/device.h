@@ -21,6 +21,9 @@ struct exits_table;
 /* Access sizes a range takes, as a mask; the dispatcher splits larger accesses, low address first.
  */
 enum { SIZE_1 = 1, SIZE_2 = 2, SIZE_4 = 4, SIZE_8 = 8, SIZE_ANY = 15 };
+/* Beside the sizes of ports: writes may come late, in order, for whoever gets the machine lock: no
+ * line, no timer and no change of the map is behind them. */
+enum { SIZE_POSTED = 128 };
 
 /*
  * A range of I/O ports.  `off` handed to the functions counts from `first`.  A NULL read gives all
@@ -28,7 +31,7 @@ enum { SIZE_1 = 1, SIZE_2 = 2, SIZE_4 = 4, SIZE_8 = 8, SIZE_ANY = 15 };
  */
 struct port_range {
     uint16_t first, count;
-    uint8_t sizes; /* SIZE_1 | SIZE_2 | SIZE_4 */
+    uint8_t sizes; /* SIZE_1 | SIZE_2 | SIZE_4, and perhaps SIZE_POSTED */
     uint32_t (*read)(struct device *dev, unsigned off, unsigned size);
     void (*write)(struct device *dev, unsigned off, uint32_t val, unsigned size);
 };
@@ -36,7 +39,8 @@ struct port_range {
 /* Memory-mapped registers; `off` counts from the region's start. */
 struct mmio_ops {
     uint8_t sizes; /* SIZE_1 .. SIZE_8 */
-    bool passive;  /* plain memory behind it (no line, timer, DMA): DMA may reach it */
+    bool passive;  /* plain memory behind it (no line, timer, DMA): DMA may reach it, and writes
+                    * may come late, in order */
     uint64_t (*read)(struct device *dev, uint64_t off, unsigned size);
     void (*write)(struct device *dev, uint64_t off, uint64_t val, unsigned size);
     /* Instead of `write` for an aligned 32-bit DMA store to physical address pa, which needs not be

@@ -69,6 +69,9 @@ static inline void lock_as(struct machine *m, struct vcpu *v)
     if (unlikely(start) && v) {
         exits_waited(&v->exits, start);
     }
+    if (unlikely(m->posted)) {
+        m->posted(m);
+    }
 }
 
 void machine_lock(struct machine *m)
@@ -98,6 +101,9 @@ bool machine_trylock(struct machine *m)
         return false;
     }
     atomic_store_explicit(&m->lock_owner, machine_self(), memory_order_relaxed);
+    if (unlikely(m->posted)) {
+        m->posted(m);
+    }
     return true;
 }
 

@@ -108,6 +108,9 @@ struct machine {
     void (*apic_eoi)(struct machine *m, uint8_t vector);
     /* Another engine runs the machine: call its apic_routes.  Set by the I/O APIC; lock held. */
     void (*apic_tell)(struct machine *m);
+    /* The accelerator's: do the writes that the guest made and that wait still; called for whoever
+     * gets the lock, before it goes on.  NULL: there are none. */
+    void (*posted)(struct machine *m);
     unsigned exclusive_depth; /* sections begun (waiting or inside) and not ended */
     bool paused;              /* machine_pause: vCPUs stay parked, time stands still */
     unsigned switches;        /* of engines, so far */

@@ -17,7 +17,7 @@
  * KVM_SET_GSI_ROUTING, KVM_SET_MP_STATE).
  *
  * Not modelled: INIT for a processor that shut down (it waits for a reset); making up for late
- * ticks of the kernel's APIC timers.
+ * ticks of the kernel's APIC timers; LINT0 as anything but an ExtINT.
  */
 #include "accel/kvm_int.h"
 #include <errno.h>

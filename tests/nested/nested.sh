@@ -45,7 +45,7 @@ modules=$(echo "$out/outer/lib/modules/"*)
 
 # The inner systems.
 mkdir -p "$out/ata/root/bin"
-cp "$here/guest/nested-disk" "$out/ata/root/bin/"
+cp "$here/guest/nested-disk" "$here/guest/nested-ticks" "$out/ata/root/bin/"
 chmod +x "$out/ata/root/bin/"*
 sh "$boot/mkinitramfs.sh" amd64 "$out/ata.cpio" "$out/ata" || fail 'no initramfs for the disk'
 sh "$boot/mknet.sh" amd64 "$out/net" || fail 'no initramfs for the network'
@@ -57,10 +57,11 @@ sh "$here/mkinitrd.sh" "$candela" "$modules" "$here/commands.sh" "$out/outer.cpi
     "$grub" "$installer" "$out/linux-ata" "$out/ata.cpio" "$out/net.cpio" ||
     fail 'no initramfs for the outer system'
 
+# Linux's own check of the timer gives up where this host is busy: QEMU's is not what is tested.
 limit=$((900 * ${CANDELA_TIME_SCALE:-1}))
 timeout -s KILL $limit qemu-system-x86_64 -accel tcg -cpu max -m 2048 -smp 1 -nographic -nic none \
-    -no-reboot -kernel "$out/ata/linux" -initrd "$out/outer.cpio.gz" -append 'console=ttyS0 quiet' \
-    </dev/null >"$out/raw" 2>"$out/qemu.log"
+    -no-reboot -kernel "$out/ata/linux" -initrd "$out/outer.cpio.gz" \
+    -append 'console=ttyS0 quiet no_timer_check panic=-1' </dev/null >"$out/raw" 2>"$out/qemu.log"
 tr -d '\r' <"$out/raw" | sed -n '/NESTED-BEGIN/,$p' >"$out/log"
 
 passed=0 failed=0
@@ -92,5 +93,29 @@ data=$(sed -n 's/^data //p' "$out/log")
 expect net-down "^net got ${data:-none}"
 expect net-up '^net back same'
 expect net-status '^status net 0'
+# per_tick ENGINE: exits for every 100 ticks and messages between processors; not those for ports,
+# which are the firmware's and the serial line's.
+per_tick()
+{
+    awk -v part="ticks-$1" '
+        $1 == "part" { in_part = $2 == part }
+        in_part && $1 == "ticks" { ticks = $2 + $4 }
+        in_part && $1 == "exits" {
+            gsub(/"(port|lock)": \{[^}]*/, "")
+            gsub(/"ns": [0-9]*/, "")
+            gsub(/[^0-9 ]/, "")
+            for (n = 1; n <= NF; n++) exits += $n
+        }
+        END { print ticks ? int(100 * exits / ticks) : 0 }' "$out/log"
+}
+split=$(per_tick kvm) ours=$(per_tick kvm-user-apic)
+echo "exits per 100 ticks: $split with the local APICs of the kernel, $ours with ours"
+if [ "$split" -gt 0 ] && [ "$((split * 2))" -lt "$ours" ]; then
+    echo "ok      nested/exits-per-tick"
+    passed=$((passed + 1))
+else
+    echo "FAILED  nested/exits-per-tick: see $out/log"
+    failed=$((failed + 1))
+fi
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]

@@ -162,8 +162,8 @@ bool kvm_state_push(struct vcpu *v, GError **err);
 bool kvm_state_pull(struct vcpu *v, GError **err);
 
 /* kvm_stats.c */
-void kvm_stats_init(struct kvm_vcpu *e);
-void kvm_stats_fini(struct kvm_vcpu *e);
+void kvm_stats_init(struct vcpu *v);
+void kvm_stats_fini(struct vcpu *v);
 void kvm_stats_tell(struct vcpu *v, void (*tell)(void *to, const char *name, uint64_t val),
                     void *to);
 /* kvm.c: for engines that use KVM beside another (check_kvm.c): m->accel_data, without the kernel's

@@ -62,7 +62,7 @@ bool kvm_vcpu_attach(struct vcpu *v, bool force, GError **err)
     struct kvm_vcpu *e = g_new0(struct kvm_vcpu, 1);
 
     e->k = k;
-    e->held = -1;
+    e->held = e->stats = -1;
     v->engine = e;
     if (!k->chosen) { /* the devices are there now, and no vCPU is yet */
         kvm_irq_init(v->m);
@@ -73,7 +73,6 @@ bool kvm_vcpu_attach(struct vcpu *v, bool force, GError **err)
             return false;
         }
     }
-    e->stats = -1;
     e->fd = kvm_call(k->vm, KVM_CREATE_VCPU, (void *)(uintptr_t)v->id);
     e->run = e->fd < 0 ? MAP_FAILED
                        : mmap(NULL, k->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, e->fd, 0);
@@ -81,7 +80,7 @@ bool kvm_vcpu_attach(struct vcpu *v, bool force, GError **err)
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "KVM: cannot make vCPU %u: %s", v->id,
                     g_strerror(errno));
     } else if (fits_guest(e, v->cpu, force, err)) {
-        kvm_stats_init(e);
+        kvm_stats_init(v);
         kvm_posted_init(v->m, e->run);
         return true;
     }
@@ -94,7 +93,7 @@ void kvm_vcpu_detach(struct vcpu *v)
     struct kvm_vcpu *e = v->engine;
 
     kvm_posted_fini(v->m);
-    kvm_stats_fini(e);
+    kvm_stats_fini(v);
     if (e->run && e->run != MAP_FAILED) {
         munmap(e->run, e->k->run_bytes);
     }

@@ -24,6 +24,7 @@
  * Not modelled: more than one board per machine, hot plug.
  */
 #include "hw/core/machine.h"
+#include <unistd.h>
 
 /* The lock ---------------------------------------------------------------------------------- */
 
@@ -185,7 +186,13 @@ bool machine_holds_vcpus(const struct machine *m)
 bool machine_is_idle(const struct machine *m)
 {
     for (unsigned i = 0; i < m->ncpus; i++) {
-        if (!atomic_load_explicit(&m->vcpus[i]->idle, memory_order_relaxed)) {
+        const struct vcpu *v = m->vcpus[i];
+        int fd = atomic_load_explicit(&v->idle_fd, memory_order_relaxed);
+        uint64_t waits = 0;
+
+        if (!atomic_load_explicit(&v->idle, memory_order_relaxed) &&
+            (fd < 0 || pread(fd, &waits, sizeof waits, (off_t)v->idle_at) != sizeof waits ||
+             !waits)) {
             return false;
         }
     }

@@ -28,6 +28,7 @@ struct vcpu *vcpu_new(struct machine *m, unsigned id)
     v->m = m;
     v->id = id;
     v->wait_sipi = id != 0;
+    atomic_store(&v->idle_fd, -1);
     v->notes = g_array_new(FALSE, FALSE, sizeof(struct code_note));
     atomic_store(&v->parked, true);
     exits_init(&v->exits);

@@ -83,7 +83,11 @@ struct vcpu {
     _Atomic unsigned nmis; /* come since the vCPU looked last: those close together do not merge */
     bool halted;           /* in HLT; written by the vCPU thread under `wake_lock` */
     _Atomic bool idle;     /* in HLT, spinning or asleep */
-    _Atomic bool parked;   /* out of guest code: see the head of machine.c */
+    /* Of an engine that waits in HLT itself: a descriptor, and the place in it of 8 bytes that are
+     * 0 while the vCPU does not wait; else -1.  It may be closed at any time. */
+    _Atomic int idle_fd;
+    uint64_t idle_at;
+    _Atomic bool parked; /* out of guest code: see the head of machine.c */
     _Atomic bool inside; /* in accel->vcpu_run, whatever it waits for; written under `wake_lock` */
     bool wait_sipi;      /* an application processor before its SIPI */
     pthread_t thread;

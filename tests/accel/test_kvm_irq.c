@@ -200,6 +200,29 @@ Test(kvm_irq, processors_send_each_other_interrupts)
     }
 }
 
+Test(kvm_irq, a_processor_that_waits_in_the_kernel_is_seen_to)
+{
+    struct smp_rig r;
+    bool idle = false;
+
+    need_kvm();
+    smp_begin_on(&r, &accel_kvm, 2, messages_begin, messages_end);
+    if (r.m->vcpus[0]->idle_fd < 0) {
+        smp_free(&r);
+        cr_skip_test("this kernel does not say");
+    }
+    smp_start(&r);
+    cr_expect_not(machine_is_idle(r.m) && smp_get32(&r, SMP_DONE) == 0);
+    smp_wait(&r, 2);
+    for (unsigned n = 0; n < 30000 && !idle; n++) { /* both halt for good */
+        g_usleep(1000);
+        idle = machine_is_idle(r.m);
+    }
+    cr_expect(idle);
+    machine_stop(r.m);
+    smp_free(&r);
+}
+
 /* ---- posted writes ---- */
 
 struct plate {

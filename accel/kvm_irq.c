@@ -156,8 +156,9 @@ static bool apic_push(struct vcpu *v)
  * looks at `immediate_exit` before that, and at signals after it.  Twice, as one that was halted
  * wakes first.
  */
-static void settle(struct kvm_vcpu *e)
+static void settle(struct vcpu *v)
 {
+    struct kvm_vcpu *e = v->engine;
     struct {
         struct kvm_signal_mask head;
         uint8_t bits[8]; /* the kernel's sigset_t: none is blocked */
@@ -174,8 +175,13 @@ static void settle(struct kvm_vcpu *e)
     pthread_kill(pthread_self(), KVM_SIGNAL);
     e->run->immediate_exit = 0;
     if (kvm_call(e->fd, KVM_SET_SIGNAL_MASK, &open) >= 0) {
-        (void)ioctl(e->fd, KVM_RUN, NULL);
-        (void)ioctl(e->fd, KVM_RUN, NULL);
+        for (unsigned n = 0, stopped = 0; n < 8 && stopped < 2; n++) {
+            if (ioctl(e->fd, KVM_RUN, NULL) < 0) {
+                stopped++;
+            } else if (e->run->exit_reason == KVM_EXIT_IOAPIC_EOI && v->m->apic_eoi) {
+                v->m->apic_eoi(v->m, e->run->eoi.vector);
+            }
+        }
         (void)kvm_call(e->fd, KVM_SET_SIGNAL_MASK, NULL);
     }
     sigwait(&kick, &got);
@@ -191,7 +197,6 @@ static bool apic_pull(struct vcpu *v)
     struct kvm_sregs sregs;
     struct apic_state s;
 
-    settle(e);
     if (kvm_call(e->fd, KVM_GET_SREGS, &sregs) < 0 || kvm_call(e->fd, KVM_GET_LAPIC, &page) < 0 ||
         !deadline_call(e, KVM_GET_MSRS, &deadline)) {
         return false;
@@ -211,6 +216,9 @@ void kvm_irq_pull(struct machine *m)
 {
     if (!atomic_load(&m->apics_away)) {
         return;
+    }
+    for (unsigned i = 0; i < m->ncpus; i++) { /* all: an end may make a message to another */
+        settle(m->vcpus[i]);
     }
     atomic_store(&m->apics_away, false);
     for (unsigned i = 0; i < m->ncpus; i++) {

@@ -96,28 +96,6 @@ static void paint_tree(struct gui_widget *w, cairo_t *cr, struct gui_rect clip)
     }
 }
 
-static void paint_rect(struct gui *g, const cairo_rectangle_int_t *dev)
-{
-    cairo_t *cr = cairo_create(g->surface);
-    struct gui_rect clip = {(int)floor(dev->x / g->scale), (int)floor(dev->y / g->scale),
-                            (int)ceil(dev->width / g->scale) + 1,
-                            (int)ceil(dev->height / g->scale) + 1};
-
-    cairo_rectangle(cr, dev->x, dev->y, dev->width, dev->height);
-    cairo_clip(cr);
-    cairo_set_operator(cr, CAIRO_OPERATOR_CLEAR);
-    cairo_paint(cr);
-    cairo_set_operator(cr, CAIRO_OPERATOR_OVER);
-    cairo_scale(cr, g->scale, g->scale);
-    for (struct gui_widget *top = g->screen->first; top; top = top->next) {
-        if (top->kind == TOP_DIALOG) {
-            gui_fill(cr, g, g->screen->r, 0, C_SCRIM);
-        }
-        paint_tree(top, cr, clip);
-    }
-    cairo_destroy(cr);
-}
-
 /* The rectangles of a region, or their hull; the region goes. */
 static unsigned give_rects(cairo_region_t *region, struct gui_rect *out, unsigned max)
 {
@@ -139,19 +117,34 @@ static unsigned give_rects(cairo_region_t *region, struct gui_rect *out, unsigne
 
 unsigned gui_paint(struct gui *g, struct gui_rect *out, unsigned max)
 {
-    cairo_region_t *damage;
-    cairo_rectangle_int_t r;
+    cairo_t *cr = cairo_create(g->surface);
+    double x0, y0, x1, y1;
+    unsigned n;
 
     gui_layout(g);
     g->woken = false;
-    damage = g->damage;
+    n = give_rects(g->damage, out, max);
     g->damage = cairo_region_create();
-    for (int i = 0; i < cairo_region_num_rectangles(damage); i++) {
-        cairo_region_get_rectangle(damage, i, &r);
-        paint_rect(g, &r);
+    for (unsigned i = 0; i < n; i++) {
+        cairo_rectangle(cr, out[i].x, out[i].y, out[i].w, out[i].h);
     }
+    cairo_clip(cr);
+    cairo_set_operator(cr, CAIRO_OPERATOR_CLEAR);
+    cairo_paint(cr);
+    cairo_set_operator(cr, CAIRO_OPERATOR_OVER);
+    cairo_scale(cr, g->scale, g->scale);
+    cairo_clip_extents(cr, &x0, &y0, &x1, &y1);
+    for (struct gui_widget *top = g->screen->first; top && n; top = top->next) {
+        if (top->kind == TOP_DIALOG) {
+            gui_fill(cr, g, g->screen->r, 0, C_SCRIM);
+        }
+        paint_tree(top, cr,
+                   (struct gui_rect){(int)floor(x0), (int)floor(y0), (int)ceil(x1 - x0) + 1,
+                                     (int)ceil(y1 - y0) + 1});
+    }
+    cairo_destroy(cr);
     cairo_surface_flush(g->surface);
-    return give_rects(damage, out, max);
+    return n;
 }
 
 const uint32_t *gui_pixels(const struct gui *g, unsigned *stride)

@@ -1,12 +1,14 @@
 /*
- * PUSH, POP, PUSHA, POPA, ENTER and LEAVE, on any stack.
+ * PUSH, POP, PUSHF, PUSHA, POPA, ENTER and LEAVE, on any stack.
  *
  * Follows: Intel SDM volume 2.
  *
- * Not modelled: ENTER with a nesting level, PUSHA and POPA in the slow path: their handlers run.
+ * Not modelled: ENTER with a nesting level, PUSHF in V86 mode, PUSHA and POPA in the slow path:
+ * their handlers run.
  */
 #include "accel/jit/jit_int.h"
 #include "cpu/ops.h"
+#include "cpu/ops_system.h"
 
 /* ---- PUSH ---- */
 
@@ -44,6 +46,37 @@ static bool lower_push_z(struct tr *t)
 static bool lower_push_i(struct tr *t)
 {
     return push(t, false, 0);
+}
+
+/* The flags' image: as cpu_get_eflags, without VM and RF. */
+static void push_flags_body(struct tr *t, struct hrm m, const void *arg)
+{
+    static_assert(FL_OF == 1, "where SETO puts it");
+    (void)arg;
+    emit_op(&t->e, 0, O_0F | 0xb7, H_RAX, tr_state(fl));
+    emit_mov_rr(&t->e, false, H_RCX, H_RAX);
+    emit_alu_imm(&t->e, false, 4, hreg(H_RCX), FL_OF);
+    emit_op(&t->e, 0, 0xc1, 4, hreg(H_RCX)); /* shl: to OF's place */
+    emit8(&t->e, 11);
+    emit_op(&t->e, 0, 0xc1, 5, hreg(H_RAX)); /* shr */
+    emit8(&t->e, 8);
+    emit_alu_imm(&t->e, false, 4, hreg(H_RAX), 0xd5);
+    emit_op(&t->e, 0, 0x0b, H_RAX, hreg(H_RCX));
+    emit_op(&t->e, 0, 0x0b, H_RAX, tr_state(eflags));
+    emit_alu_imm(&t->e, false, 1, hreg(H_RAX), FLAG_1);
+    emit_alu_imm(&t->e, false, 4, hreg(H_RAX), ~(FLAG_VM | FLAG_RF));
+    emit_op(&t->e, tr_x_size(t), 0x89, H_RAX, m);
+    tr_sp_set(t, R_RSP, -(int32_t)tr_bytes(t));
+}
+
+static bool lower_pushf(struct tr *t)
+{
+    if (t->k->mode & MODE_V86) {
+        return false;
+    }
+    tr_flags_clobber(t);
+    tr_mem_stack(t, -(int32_t)tr_bytes(t), TR_STORE, push_flags_body, NULL, 0);
+    return true;
 }
 
 /* From memory to memory: by way of c->ip, which is not in use inside blocks. */
@@ -242,6 +275,7 @@ lower_fn *stack_of(const struct op_fns *fns)
            : fns == &fns_push_e ? lower_push_e
            : fns == &fns_pop_z  ? lower_pop_z
            : fns == &fns_pop_e  ? lower_pop_e
+           : fns == &fns_pushf  ? lower_pushf
            : fns == &fns_pusha  ? lower_pusha
            : fns == &fns_popa   ? lower_popa
            : fns == &fns_enter  ? lower_enter

@@ -19,6 +19,7 @@
 #include "accel/jit/jit_int.h"
 #include "accel/jit/simd.h"
 #include "cpu/ops.h"
+#include "cpu/ops_system.h"
 
 enum { RANGE_MAX = 1024 };
 
@@ -40,6 +41,11 @@ static void moves(struct effects *f, unsigned reg, int32_t by)
     f->by = by;
 }
 
+static bool is_push(const struct op_fns *fns)
+{
+    return fns == &fns_push_z || fns == &fns_push_i || fns == &fns_push_e || fns == &fns_pushf;
+}
+
 static void stack_effects(const struct tr *t, const struct tr_insn *in, struct effects *f)
 {
     const struct op_fns *fns = in->d.row->fns;
@@ -52,7 +58,7 @@ static void stack_effects(const struct tr *t, const struct tr_insn *in, struct e
 
         f->written = in->d.has_mem ? 0 : BIT(reg);
         moves(f, R_RSP, width);
-    } else if (fns == &fns_push_z || fns == &fns_push_i || fns == &fns_push_e) {
+    } else if (is_push(fns)) {
         moves(f, R_RSP, -width);
     } else {
         f->barrier = true;
@@ -159,7 +165,7 @@ static bool find_access(const struct tr *t, const struct tr_insn *in, struct tr_
     if (in->result != DECODE_OK || !l->fn) {
         return false;
     }
-    bool push = row->fns == &fns_push_z || row->fns == &fns_push_i || row->fns == &fns_push_e;
+    bool push = is_push(row->fns);
     bool pop = row->fns == &fns_pop_z || row->fns == &fns_pop_e;
 
     if ((push || pop) && !in->d.has_mem) {

@@ -100,7 +100,7 @@ for part in "$@"; do
         # The /dev/kvm of this machine, if it is any good: without VT-x or AMD-V below it (kvm_pvm)
         # the kernel emulates the firmware at a million instructions a second.
         run_script kvm boot/run_boot.sh --accel kvm \
-            --scale $((6 * ${CANDELA_TIME_SCALE:-1})) grub-cd-prompt
+            --scale $((6 * ${CANDELA_TIME_SCALE:-1})) grub-cd-menu
         run_script nested nested/nested.sh # guests under KVM on AMD-V, one level down
         ;;
     *)

@@ -163,6 +163,9 @@ bool machine_switch(struct machine *m, const struct accel_ops *to, bool force, G
     }
     hold(m);
     bool good = pull(m, err) && exchange(m, to, force, err);
+    if (good) { /* exits of two engines have no common mean */
+        exits_reset(m);
+    }
     let_go(m);
     return good;
 }

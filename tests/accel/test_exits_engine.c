@@ -159,6 +159,30 @@ Test(exits_engine, processors_lose_no_count_of_each_other, .timeout = 120)
     smp_free(&r);
 }
 
+Test(exits_engine, another_engine_begins_anew, .timeout = 120)
+{
+    g_autoptr(GError) err = NULL;
+    struct smp_rig r;
+
+    smp_begin_on(&r, &accel_interp, 1, many_begin, many_end);
+    struct exits *x = &r.m->vcpus[0]->exits;
+    machine_lock(r.m);
+    machine_pause(r.m);
+    machine_unlock(r.m);
+    smp_start(&r);
+    machine_lock(r.m);
+    x->count[EXITS_PORT] = x->ticks[EXITS_GUEST] = 5;
+    cr_assert(machine_switch(r.m, &accel_jit, false, &err), "%s", err ? err->message : "");
+    cr_expect_eq(x->count[EXITS_PORT], 0);
+    cr_expect_eq(x->ticks[EXITS_GUEST], 0);
+    machine_resume(r.m);
+    machine_unlock(r.m);
+    smp_wait(&r, 1);
+    machine_stop(r.m);
+    expect_many(&r, TURNS);
+    smp_free(&r);
+}
+
 Test(exits_engine, kvm_counts_its_exits, .timeout = 120)
 {
     g_autofree char *why = NULL;

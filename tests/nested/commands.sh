@@ -18,7 +18,7 @@ part()
 part grub run -cdrom /files/grub-rescue-cdrom.iso --expect 'GNU GRUB' --max-time 60
 candela run -cdrom /files/grub-rescue-cdrom.iso -display none --max-time 1
 # What left the guest, as the monitor shows it.
-(sleep 20; echo 'info exits'; sleep 3; echo quit) |
+(sleep 20; echo 'info exits -a'; sleep 3; echo quit) |
     candela run --accel kvm -cdrom /files/grub-rescue-cdrom.iso -display none -monitor stdio
 part lab demo
 for n in 1 2; do

@@ -129,15 +129,18 @@ static const struct rule *rule_of(const struct decode *d)
     return NULL;
 }
 
-/* Segments that cannot be used hold what is left from earlier; the accessed bit is kept set by
- * processors; SS.DPL is where the kernel keeps the CPL. */
-static void forgive_seg(struct seg *s, const struct seg *after, bool is_ss)
+/* Segments that cannot be used hold what is left from earlier: Intel's processors clear what a null
+ * selector is loaded into, AMD's leave it.  The accessed bit is kept set by processors.  SS.DPL is
+ * where the kernel keeps the CPL. */
+static void forgive_seg(struct seg *s, const struct seg *after, unsigned n, bool is_protected)
 {
-    uint16_t soft = SEG_A | (is_ss ? SEG_DPL : 0);
+    uint16_t soft = SEG_A | (n == SEG_SS ? SEG_DPL : 0);
+    bool same =
+        s->base == after->base && s->limit == after->limit && !((s->attr ^ after->attr) & ~soft);
     bool unusable = !(s->attr & SEG_P) && !(after->attr & SEG_P);
+    bool null = is_protected && n != SEG_CS && !(s->sel & ~3) && s->base == after->base;
 
-    if (s->sel == after->sel && (unusable || (s->base == after->base && s->limit == after->limit &&
-                                              !((s->attr ^ after->attr) & ~soft)))) {
+    if (s->sel == after->sel && (same || unusable || null)) {
         *s = *after;
     }
 }
@@ -159,7 +162,7 @@ static void forgive(struct cpu *c, const struct cpu *after, const struct rule *r
     /* RF is for code breakpoints, which are not armed here. */
     c->eflags = (c->eflags & ~(uint32_t)FLAG_RF) | (after->eflags & FLAG_RF);
     for (unsigned n = 0; n < SEG_COUNT; n++) {
-        forgive_seg(&c->seg[n], &after->seg[n], n == SEG_SS);
+        forgive_seg(&c->seg[n], &after->seg[n], n, cpu_is_protected(after));
     }
     /* Processors keep the x87 pointers at different times, or not at all. */
     c->fpu.fop = after->fpu.fop;

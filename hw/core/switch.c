@@ -90,8 +90,9 @@ static void push(struct machine *m)
         if (m->accel->state_push) {
             m->accel->state_push(v);
         }
-        /* Nothing of what the new engine remembers of memory is newer than this. */
-        vcpu_request(v, VCPU_REQ_TLB | VCPU_REQ_CODE);
+        /* Nothing of what the new engine remembers of memory is newer than this.  A halted vCPU
+         * goes in to wait there: KVM's local APICs wake it nowhere else. */
+        vcpu_request(v, VCPU_REQ_TLB | VCPU_REQ_CODE | VCPU_REQ_LOOK);
     }
     if (m->apic_tell) {
         m->apic_tell(m);

@@ -19,7 +19,7 @@
 #define IDLE_MAX 4
 #define IDLE_US  5000
 
-#define WAKE_ALWAYS (VCPU_REQ_STOP | VCPU_REQ_RESET | VCPU_REQ_INIT)
+#define WAKE_ALWAYS (VCPU_REQ_STOP | VCPU_REQ_RESET | VCPU_REQ_INIT | VCPU_REQ_LOOK)
 
 struct vcpu *vcpu_new(struct machine *m, unsigned id)
 {
@@ -367,6 +367,7 @@ static enum vcpu_exit vcpu_run(struct vcpu *v)
 {
     const struct accel_ops *accel = v->m->accel;
 
+    vcpu_clear(v, VCPU_REQ_LOOK);
     if (vcpu_pending(v) & VCPU_REQ_RESET) {
         vcpu_clear(v, VCPU_REQ_RESET);
         accel->vcpu_reset(v);

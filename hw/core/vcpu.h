@@ -30,6 +30,8 @@ enum {
     VCPU_REQ_PARK = BIT(7),  /* an exclusive section wants this vCPU out of guest code */
     VCPU_REQ_STOP = BIT(8),  /* the machine stops */
     VCPU_REQ_RESET = BIT(9), /* reset the CPU to its power-on state */
+    VCPU_REQ_LOOK =
+        BIT(10), /* another engine has the vCPU: what it waits for may come there only */
 };
 
 /*

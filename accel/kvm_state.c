@@ -392,12 +392,13 @@ bool kvm_parts_pull(struct vcpu *v, unsigned parts)
     struct kvm_vcpu *e = v->engine;
     struct cpu *c = v->cpu;
 
-    return (!(parts & KVM_PART_SREGS) || sregs_pull(e, c)) &&
+    /* Asked for events, the kernel puts a page fault's address into CR2 and so on. */
+    return (!(parts & KVM_PART_EVENTS) || events_pull(e, c)) &&
+           (!(parts & KVM_PART_SREGS) || sregs_pull(e, c)) &&
            (!(parts & KVM_PART_REGS) || regs_move(e, c, false)) &&
            (!(parts & KVM_PART_FPU) || fpu_pull(e, c)) &&
            (!(parts & KVM_PART_DEBUG) || debug_move(e, c, false)) &&
-           (!(parts & KVM_PART_MSRS) || msrs_move(e, c, false)) &&
-           (!(parts & KVM_PART_EVENTS) || events_pull(e, c));
+           (!(parts & KVM_PART_MSRS) || msrs_move(e, c, false));
 }
 
 unsigned kvm_shared_parts(struct kvm_vcpu *e)

@@ -359,6 +359,27 @@ static void net_slirp_flush(struct net_port *p)
 
 /* Forwards ------------------------------------------------------------------------------------- */
 
+/* An address as sockets want it; returns the size. */
+static socklen_t slirp_address(struct sockaddr_storage *to, bool ipv6, struct in_addr address,
+                               const struct in6_addr *address6, uint16_t port)
+{
+    memset(to, 0, sizeof *to);
+    if (ipv6) {
+        *(struct sockaddr_in6 *)to = (struct sockaddr_in6){
+            .sin6_family = AF_INET6,
+            .sin6_addr = *address6,
+            .sin6_port = htons(port),
+        };
+        return sizeof(struct sockaddr_in6);
+    }
+    *(struct sockaddr_in *)to = (struct sockaddr_in){
+        .sin_family = AF_INET,
+        .sin_addr = address,
+        .sin_port = htons(port),
+    };
+    return sizeof(struct sockaddr_in);
+}
+
 /* The host's end as libslirp wants it; returns the size. */
 static socklen_t net_slirp_host_address(const struct net_forward *f, struct sockaddr_storage *host)
 {
@@ -370,22 +391,38 @@ static socklen_t net_slirp_host_address(const struct net_forward *f, struct sock
         g_strlcpy(un->sun_path, f->path, sizeof un->sun_path);
         return sizeof *un;
     }
-    *(struct sockaddr_in *)host = (struct sockaddr_in){
-        .sin_family = AF_INET,
-        .sin_addr = f->host,
-        .sin_port = htons(f->host_port),
-    };
-    return sizeof(struct sockaddr_in);
+    return slirp_address(host, f->ipv6, f->host, &f->host6, f->host_port);
+}
+
+/* The guest's; without one, the one that a card makes of its MAC (RFC 4291, appendix A). */
+static socklen_t net_slirp_guest_address(const struct net_slirp *n, const struct net_forward *f,
+                                         struct sockaddr_storage *guest)
+{
+    const uint8_t *mac = n->port->config->mac;
+    struct in6_addr a = f->guest6;
+
+    if (IN6_IS_ADDR_UNSPECIFIED(&a)) {
+        a = net_plan_prefix6;
+        memcpy(a.s6_addr + 8, mac, 3);
+        a.s6_addr[8] ^= 2;
+        a.s6_addr[11] = 0xff;
+        a.s6_addr[12] = 0xfe;
+        memcpy(a.s6_addr + 13, mac + 3, 3);
+    }
+    return slirp_address(guest, f->ipv6, f->guest, &a, f->guest_port);
 }
 
 /* UDP sockets of libslirp share their port with whoever has it: see whether it is free. */
 static bool net_slirp_is_taken(const struct sockaddr_storage *host, socklen_t size)
 {
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(host->ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
     bool taken;
 
     if (fd < 0) {
         return false;
+    }
+    if (host->ss_family == AF_INET6) { /* as libslirp does */
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     }
     taken = bind(fd, (const struct sockaddr *)host, size) < 0 && errno == EADDRINUSE;
     close(fd);
@@ -397,13 +434,9 @@ static bool net_slirp_is_taken(const struct sockaddr_storage *host, socklen_t si
 
 static bool net_slirp_listen(struct net_slirp *n, const struct net_forward *f)
 {
-    struct sockaddr_storage host;
-    struct sockaddr_in guest = {
-        .sin_family = AF_INET,
-        .sin_addr = f->guest,
-        .sin_port = htons(f->guest_port),
-    };
+    struct sockaddr_storage host, guest;
     socklen_t size = net_slirp_host_address(f, &host);
+    socklen_t guest_size = net_slirp_guest_address(n, f, &guest);
     bool udp = f->kind == NET_FORWARD_UDP;
 
     if (f->kind == NET_FORWARD_UNIX) {
@@ -412,8 +445,9 @@ static bool net_slirp_listen(struct net_slirp *n, const struct net_forward *f)
         return false;
     }
     return slirp_add_hostxfwd(n->slirp, (const struct sockaddr *)&host, size,
-                              (const struct sockaddr *)&guest, sizeof guest,
-                              udp ? SLIRP_HOSTFWD_UDP : 0) == 0;
+                              (const struct sockaddr *)&guest, guest_size,
+                              (udp ? SLIRP_HOSTFWD_UDP : 0) |
+                                  (f->ipv6 ? SLIRP_HOSTFWD_V6ONLY : 0)) == 0;
 }
 
 bool net_slirp_add_forward(struct net_slirp *n, const struct net_forward *f, GError **err)
@@ -536,8 +570,11 @@ static Slirp *net_slirp_make(struct net_slirp *n, const struct nic_user_config *
         .vnetwork = plan->network,
         .vnetmask = plan->mask,
         .vhost = plan->host,
-        .in6_enabled = !c->no_ipv6,
+        .in6_enabled = plan->ipv6,
+        .vprefix_addr6 = net_plan_prefix6,
         .vprefix_len = 64,
+        .vhost6 = net_plan_host6,
+        .vnameserver6 = net_plan_dns6,
         .vhostname = c->hostname,
         .tftp_path = c->tftp,
         .bootfile = c->bootfile,
@@ -548,9 +585,6 @@ static Slirp *net_slirp_make(struct net_slirp *n, const struct nic_user_config *
         .if_mru = SLIRP_MTU,
     };
 
-    inet_pton(AF_INET6, "fec0::", &config.vprefix_addr6);
-    inet_pton(AF_INET6, "fec0::2", &config.vhost6);
-    inet_pton(AF_INET6, "fec0::3", &config.vnameserver6);
     return slirp_new(&config, &slirp_callbacks, n);
 }
 

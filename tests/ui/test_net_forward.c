@@ -13,6 +13,9 @@ Test(net_forward, understands)
         {"tcp::2222-:22", "tcp:127.0.0.1:2222-:22"},
         {":0.0.0.0:80-:80", "tcp:0.0.0.0:80-:80"},
         {"udp:0.0.0.0:65535-:1", "udp:0.0.0.0:65535-:1"},
+        {"tcp:[::1]:2222-[fec0::15]:22", "tcp:[::1]:2222-[fec0::15]:22"},
+        {"tcp:[::]:2222-:22", "tcp:[::]:2222-:22"},
+        {"udp::2222-[fec0:0::0:15]:22", "udp:[::1]:2222-[fec0::15]:22"},
         {"unix:/run/a-b.sock-:22", "unix:/run/a-b.sock-:22"},
         {"unix:/run/a-:x/y-10.0.2.15:22", "unix:/run/a-:x/y-10.0.2.15:22"},
     };
@@ -48,6 +51,14 @@ Test(net_forward, refuses)
         "tcp:localhost:22-:22",
         "tcp::22-guest:22",
         "sctp::22-:22",
+        "tcp:[::1:22-:22",
+        "tcp:::1:22-:22",
+        "tcp:[]:22-:22",
+        "tcp:[::x]:22-:22",
+        "tcp:[127.0.0.1]:22-:22",
+        "tcp:[::1]:22-10.0.2.15:22",
+        "tcp:127.0.0.1:22-[fec0::15]:22",
+        "unix:/run/x-[fec0::15]:22",
         "unix:-:22",
         "unix:/run/x",
         "unix:/"
@@ -76,6 +87,10 @@ Test(net_forward, host_end_alone)
     cr_assert(net_forward_parse_host("udp::2222", &f, NULL));
     cr_assert_not(net_forward_same_host(&f, &g));
     cr_assert_not(net_forward_parse_host("tcp:2222", &f, NULL));
+    cr_assert(net_forward_parse_host("tcp:[::1]:2222", &f, NULL));
+    cr_assert_not(net_forward_same_host(&f, &g));
+    cr_assert(net_forward_parse("tcp::2222-[fec0::15]:22", &g, NULL));
+    cr_assert(net_forward_same_host(&f, &g));
 }
 
 static void plan_is(struct nic_user_config c, uint32_t host, uint32_t dns, uint32_t dhcp)
@@ -127,6 +142,8 @@ Test(net_plan, refuses)
         {.bootfile = "a\nb"},
         {.forward = {"tcp::22"}},
         {.forward = {"tcp::2222-10.0.3.15:22"}},
+        {.forward = {"tcp::2222-[fec1::15]:22"}},
+        {.forward = {"tcp:[::1]:2222-:22"}, .no_ipv6 = true},
         {.forward = {"tcp::2222-:22", "udp::2222-:22", "tcp:127.0.0.1:2222-:23"}},
     };
 

@@ -355,26 +355,40 @@ Test(net_slirp, many_may_wait_at_a_forward)
     slirp_rig_close(&r);
 }
 
-/* Ask for a router as IPv6 guests do; whether one answers. */
-static bool has_router(struct slirp_rig *r)
+enum { IPV6 = NET_HEADER, IPV6_DATA = NET_HEADER + 40 };
+
+/* A message of ICMPv6 from the guest; both addresses behind one another. */
+static void send_icmp6(struct slirp_rig *r, const uint8_t addresses[32], const uint8_t *message,
+                       unsigned len)
 {
-    static const uint8_t guest[16] = {0xfe, 0x80, [15] = 1}, routers[16] = {0xff, 2, [15] = 2};
-    uint8_t f[NET_HEADER + 40 + 8] = {0x33, 0x33, 0, 0, 0, 2}, *ip = f + NET_HEADER;
-    bool found = false;
+    uint8_t f[IPV6_DATA + 32] = {0x33, 0x33, 0, 0, 0, 2}, *ip = f + IPV6;
 
     memcpy(f + 6, mac, 6);
     st_be16(f + 12, 0x86dd);
     ip[0] = 0x60;
-    st_be16(ip + 4, 8);
+    st_be16(ip + 4, (uint16_t)len);
     ip[6] = GUARD_ICMP6;
     ip[7] = 255;
-    memcpy(ip + 8, guest, 16);
-    memcpy(ip + 24, routers, 16);
-    ip[40] = 133;
-    st_be16(ip + 42, net_guard_sum_end(net_guard_sum(ip + 8, 40, GUARD_ICMP6 + 8)));
-    slirp_rig_send(r, f, sizeof f);
+    memcpy(ip + 8, addresses, 32);
+    memcpy(ip + 40, message, len);
+    st_be16(ip + 42, net_guard_sum_end(net_guard_sum(ip + 8, 32 + len, GUARD_ICMP6 + len)));
+    slirp_rig_send(r, f, IPV6_DATA + len);
+}
+
+static bool is_ipv6(const struct slirp_rig *r, unsigned proto)
+{
+    return ld_be16(r->frame + 12) == 0x86dd && r->frame[IPV6 + 6] == proto;
+}
+
+/* Ask for a router as IPv6 guests do; whether one answers. */
+static bool has_router(struct slirp_rig *r)
+{
+    static const uint8_t guest_to_routers[32] = {0xfe, 0x80, [15] = 1, 0xff, 2, [31] = 2};
+    bool found = false;
+
+    send_icmp6(r, guest_to_routers, (const uint8_t[8]){133}, 8);
     while (slirp_rig_receive(r, 0)) {
-        found |= ld_be16(r->frame + 12) == 0x86dd && r->frame[NET_HEADER + 40] == 134;
+        found |= is_ipv6(r, GUARD_ICMP6) && r->frame[IPV6_DATA] == 134;
     }
     return found;
 }
@@ -389,4 +403,90 @@ Test(net_slirp, ipv6_is_there_unless_it_is_off)
     slirp_rig_open(&off);
     cr_assert_not(has_router(&off));
     slirp_rig_close(&off);
+}
+
+/* A socket connected to `port` of ::1; -1: this host has none. */
+static int host_connect6(uint16_t port)
+{
+    struct sockaddr_in6 a = {
+        .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback, .sin6_port = htons(port)};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static bool has_ipv6(void)
+{
+    struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 && !bind(fd, (struct sockaddr *)&a, sizeof a);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return has;
+}
+
+/* The guest is looked for at the address that follows from its MAC, says that it is there, and gets
+ * the connection. */
+Test(net_slirp, forwards_over_ipv6)
+{
+    static const uint8_t guest[16] = {0xfe, 0xc0, [8] = 0x50, 0x54, 0,
+                                      0xff, 0xfe, 0x12,       0x34, 0x56};
+    uint16_t port = slirp_rig_free_port(SOCK_STREAM);
+    g_autofree char *rule = g_strdup_printf("tcp:[::1]:%u-:22", port);
+    struct slirp_rig r = {.config.user.forward = {rule}};
+    uint8_t addresses[32], here[32] = {136, [4] = 0x60, [24] = 2, 1};
+    int fd;
+
+    if (!has_ipv6()) {
+        cr_skip_test("no IPv6 here");
+    }
+    memcpy(r.config.mac, mac, 6);
+    slirp_rig_open(&r);
+    fd = host_connect6(port);
+    cr_assert_geq(fd, 0);
+    do {
+        cr_assert(slirp_rig_receive(&r, RIG_WAIT_MS));
+    } while (!is_ipv6(&r, GUARD_ICMP6) || r.frame[IPV6_DATA] != 135);
+    cr_assert_arr_eq(r.frame + IPV6_DATA + 8, guest, 16);
+    memcpy(addresses, guest, 16);
+    memcpy(addresses + 16, r.frame + IPV6 + 8, 16);
+    memcpy(here + 8, guest, 16);
+    memcpy(here + 26, mac, 6);
+    send_icmp6(&r, addresses, here, sizeof here);
+    do {
+        cr_assert(slirp_rig_receive(&r, RIG_WAIT_MS));
+    } while (!is_ipv6(&r, GUARD_TCP));
+    cr_assert_arr_eq(r.frame + IPV6 + 24, guest, 16);
+    cr_assert_eq(ld_be16(r.frame + IPV6_DATA + 2), 22);
+    cr_assert_eq(r.frame[IPV6_DATA + 13], SYN);
+    close(fd);
+    slirp_rig_close(&r);
+}
+
+Test(net_slirp, forwards_over_ipv6_come_and_go)
+{
+    uint16_t port = slirp_rig_free_port(SOCK_STREAM);
+    struct net_forward f;
+
+    if (!has_ipv6()) {
+        cr_skip_test("no IPv6 here");
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        g_autofree char *rule =
+            g_strdup_printf("%s:[::1]:%u-[fec0::9]:22", i ? "udp" : "tcp", port);
+        struct slirp_rig r = {0};
+
+        slirp_rig_open(&r);
+        cr_assert(net_forward_parse(rule, &f, NULL));
+        cr_assert(net_slirp_add_forward(r.port->peer, &f, NULL));
+        cr_assert(net_slirp_remove_forward(r.port->peer, &f, NULL));
+        cr_assert_lt(host_connect6(port), 0);
+        slirp_rig_close(&r);
+    }
 }

@@ -25,11 +25,27 @@
 
 /* ---- life ---- */
 
+/* Code of the kind that the guest runs by now. */
+static bool runs_code_of(const struct cpu *c, GError **err)
+{
+    g_autofree char *why = NULL;
+
+    if (!cpu_is_long(c) || kvm_try(&why) == KVM_FIT_ALL) {
+        return true;
+    }
+    g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_ACCEL,
+                "KVM: the guest runs 64-bit code by now, and %s", why);
+    return false;
+}
+
 /* What the guest was shown of the CPU has to be here, and its TSC at the rate it has counted. */
 static bool fits_guest(struct kvm_vcpu *e, const struct cpu *c, bool force, GError **err)
 {
     uint32_t khz = c->tsc_khz;
 
+    if (!force && !runs_code_of(c, err)) {
+        return false;
+    }
     if (!kvm_tsc_set_rate(e, khz)) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST,
                     "KVM: the host's time stamp counter has no known rate: %s", g_strerror(errno));

@@ -172,6 +172,24 @@ Test(switch, kvm_refuses_what_the_guest_would_notice)
     smp_free(&r);
 }
 
+Test(switch, kvm_refuses_64_bit_code_that_it_cannot_run)
+{
+    g_autofree char *why = NULL;
+    g_autoptr(GError) err = NULL;
+    struct smp_rig r;
+
+    if (kvm_try(&why) != KVM_FIT_SMALL) {
+        cr_skip_test("KVM runs all code here, or none");
+    }
+    smp_begin_on(&r, &accel_interp, 1, sums_begin, sums_end);
+    machine_lock(r.m);
+    cr_expect_not(machine_switch(r.m, &accel_kvm, false, &err));
+    machine_unlock(r.m);
+    cr_expect(strstr(err->message, "runs 64-bit code by now, and /dev/kvm"), "%s", err->message);
+    cr_expect_eq(r.m->accel, &accel_interp);
+    smp_free(&r);
+}
+
 Test(switch, an_engine_that_cannot_says_so)
 {
     static const struct accel_ops fixed = {.name = "fixed"};

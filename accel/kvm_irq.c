@@ -159,16 +159,17 @@ static bool apic_push(struct vcpu *v)
 static void settle(struct vcpu *v)
 {
     struct kvm_vcpu *e = v->engine;
-    struct {
+    union {
         struct kvm_signal_mask head;
-        uint8_t bits[8]; /* the kernel's sigset_t: none is blocked */
-    } open = {.head.len = 8};
+        uint8_t bytes[sizeof(struct kvm_signal_mask) + 8]; /* sigset_t behind it: none is blocked */
+    } open = {.bytes = {0}};
     sigset_t kick, old;
     int got;
 
     if (e->unfinished) {
         return;
     }
+    open.head.len = 8;
     sigemptyset(&kick);
     sigaddset(&kick, KVM_SIGNAL);
     pthread_sigmask(SIG_BLOCK, &kick, &old);

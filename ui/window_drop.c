@@ -138,7 +138,7 @@ static bool homeless_answered(struct gui_widget *dialog, int id, void *of)
 static void drop_ask_homeless(struct window *w, enum media_kind kind, const char *path)
 {
     struct drop *d = drop_new(w, path);
-    g_autofree char *name = g_path_get_basename(path), *later = NULL;
+    g_autofree char *name = g_path_get_basename(path);
     g_autoptr(GString) text = g_string_new(NULL);
     struct gui_widget *box;
 

@@ -21,13 +21,13 @@ static const uint32_t colours[C_COLOURS][2] = {
 
 static const struct gui_style styles[LOOKS] = {
     [GUI_PLAIN] = {C_NONE, C_TEXT, .radius = 6},
-    [GUI_TITLE] = {C_NONE, C_TEXT, F_TITLE},
-    [GUI_DIM] = {C_NONE, C_DIM, F_SMALL},
-    [GUI_ERROR] = {C_NONE, C_DANGER},
+    [GUI_TITLE] = {C_NONE, C_TEXT, .font = F_TITLE},
+    [GUI_DIM] = {C_NONE, C_DIM, .font = F_SMALL},
+    [GUI_ERROR] = {.ground = C_NONE, .ink = C_DANGER},
     [GUI_PRIMARY] = {C_ACCENT, C_ON_ACCENT, .radius = 6},
     [GUI_DANGER] = {C_DANGER, C_ON_DANGER, .radius = 6},
-    [GUI_WINDOW] = {C_WINDOW, C_TEXT},
-    [GUI_BAR] = {C_BAR, C_TEXT},
+    [GUI_WINDOW] = {.ground = C_WINDOW, .ink = C_TEXT},
+    [GUI_BAR] = {.ground = C_BAR, .ink = C_TEXT},
     [GUI_PANEL] = {C_PANEL, C_TEXT, .radius = 8, .framed = true},
     [LOOK_BUTTON] = {C_BUTTON, C_TEXT, .radius = 6, .framed = true},
     [LOOK_FIELD] = {C_PANEL, C_TEXT, .radius = 6, .framed = true},

@@ -50,7 +50,7 @@ struct blocks {
     struct code_block **hash;
     struct page_code **pages; /* by hash */
     uint8_t *heat;            /* of blocks that were forgotten */
-    uint64_t built, dropped, flushes, sweeps;
+    uint64_t built, dropped, flushes;
     op_fn *enter;
     void (*drop)(void *to, struct code_block *k);
     void *to;
@@ -121,10 +121,8 @@ void blocks_get_stats(const struct blocks *b, struct blocks_stats *out)
     *out = (struct blocks_stats){.built = b->built,
                                  .dropped = b->dropped,
                                  .flushes = b->flushes,
-                                 .sweeps = b->sweeps,
                                  .used = b->used,
-                                 .size = ARENA_BYTES,
-                                 .kept = b->nblocks - b->nfree};
+                                 .size = ARENA_BYTES};
 }
 
 static unsigned hash_of(const uint8_t *host, unsigned mode)
@@ -423,17 +421,6 @@ struct code_block *blocks_get(struct blocks *b, struct cpu *c, uint64_t la)
     return k && inside_cs(c, c->ip, k->bytes) ? k : NULL;
 }
 
-static void drop_block(struct blocks *b, struct code_block *k);
-
-struct code_block *blocks_whole(struct blocks *b, struct cpu *c, struct code_block *k, uint64_t la)
-{
-    if (blocks_body(b, c, k)) {
-        return k;
-    }
-    drop_block(b, k);
-    return blocks_get(b, c, la);
-}
-
 /* Up to 15 bytes at la, crossing pages and device memory; *got how many could be fetched without a
  * fault. */
 static unsigned fetch_bytes(struct cpu *c, uint64_t la, uint8_t bytes[16], unsigned want)
@@ -511,6 +498,15 @@ static void drop_block(struct blocks *b, struct code_block *k)
     }
 }
 
+struct code_block *blocks_whole(struct blocks *b, struct cpu *c, struct code_block *k, uint64_t la)
+{
+    if (blocks_body(b, c, k)) {
+        return k;
+    }
+    drop_block(b, k);
+    return blocks_get(b, c, la);
+}
+
 /* ---- making room ---- */
 
 /* Where to find blocks by: nowhere. */
@@ -551,13 +547,13 @@ void blocks_flush(struct blocks *b, struct cpu *c)
 static void sweep_compiled(struct blocks *b, struct code_block *k)
 {
     k->body = NULL;
-    if (!k->stale && k->host2) { /* rare, and hard to decode again */
-        k->stale = true;
-        b->drop(b->to, k);
-        b->dropped++;
+    if (k->stale) {
+        return;
     }
-    if (!k->stale) {
-        hash_in(b, k);
+    hash_in(b, k);
+    if (k->host2) { /* rare, and hard to decode again */
+        drop_block(b, k);
+    } else {
         add_to_pages(b, k);
     }
 }
@@ -585,7 +581,6 @@ bool blocks_sweep(struct blocks *b, struct cpu *c)
             sweep_other(b, k);
         }
     }
-    b->sweeps++;
     return b->nblocks - b->nfree < BLOCKS_MAX / 8 * 7 && b->npages < PAGES_MAX / 2;
 }
 

@@ -89,9 +89,8 @@ void blocks_written(struct blocks *b, struct cpu *c, struct ram *ram, uint64_t o
 void blocks_drop(struct blocks *b, struct ram *ram, uint64_t off, uint64_t len);
 
 struct blocks_stats {
-    uint64_t built, dropped, flushes, sweeps;
+    uint64_t built, dropped, flushes;
     size_t used, size; /* bytes of bodies */
-    size_t kept;       /* blocks */
 };
 void blocks_get_stats(const struct blocks *b, struct blocks_stats *out);
 

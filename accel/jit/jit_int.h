@@ -168,10 +168,10 @@ uint64_t slow_done(struct cpu *c, uint64_t flags);
 const void *slow_find(struct cpu *c);
 /* at: where in the cache the jump's rel32 stands; piece: the end of what led here. */
 const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece);
-/* A jump in the page is taken that has not been linked, or whose block the run loop is due behind
- * (then only c->ip is set); where its target stands is at `behind`: int16, from the block's IP. */
+/* A jump in the page is taken that has not been linked; where its target stands is at `behind`:
+ * int16, from the block's IP.  And only c->ip = that target. */
 const void *slow_edge(struct cpu *c, const uint8_t *behind);
-void slow_leave_edge(struct cpu *c, const uint8_t *behind);
+void slow_edge_ip(struct cpu *c, const uint8_t *behind);
 /* The block was dropped whose first instruction, a call now, ends at `piece`. */
 const void *slow_moved(struct cpu *c, const uint8_t *piece);
 /* Blocks were dropped under the handler of i: leave behind it. */

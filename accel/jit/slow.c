@@ -262,12 +262,18 @@ uint64_t slow_done(struct cpu *c, uint64_t flags)
 
 /* ---- jumps ---- */
 
+/* The code at c->ip, or NULL; *keep: a jump to it may be kept. */
+static const uint8_t *find(struct cpu *c, bool *keep)
+{
+    c->cur = NULL;
+    return jit_of(c)->hooks.find(c, keep);
+}
+
 const void *slow_find(struct cpu *c)
 {
     bool keep;
 
-    c->cur = NULL;
-    return jit_of(c)->hooks.find(c, &keep);
+    return find(c, &keep);
 }
 
 /* Dropped blocks in a row that a jump may go through before it is looked up. */
@@ -301,17 +307,12 @@ static void link_jump(struct jit *j, uint32_t at, const uint8_t *code)
 const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece)
 {
     struct jit *j = jit_of(c);
-    uint64_t flushes = j->stats.flushes;
     bool keep;
+    const uint8_t *code = find(c, &keep);
 
-    c->cur = NULL;
-    const uint8_t *code = j->hooks.find(c, &keep);
-    if (!code || flushes != j->stats.flushes) {
-        return code;
-    }
-    if (keep) {
+    if (code && keep) {
         link_jump(j, at, code);
-    } else { /* not through here again: the call becomes a jump */
+    } else if (code) { /* not through here again: the call becomes a jump */
         uint8_t *rel = j->rw + (piece - j->rx) - 4;
 
         rel[-1] = 0xe9;
@@ -320,32 +321,22 @@ const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece)
     return code;
 }
 
-/* The code of the block an edge is of. */
-static const struct jit_code *take_edge(struct cpu *c, const uint8_t *behind)
+void slow_edge_ip(struct cpu *c, const uint8_t *behind)
 {
-    const struct jit_code *code = jit_code_around(jit_of(c), behind);
     int16_t by;
 
     memcpy(&by, behind, sizeof by);
-    c->ip = code->ip + (uint64_t)by;
-    return code;
-}
-
-void slow_leave_edge(struct cpu *c, const uint8_t *behind)
-{
-    take_edge(c, behind);
+    c->ip = jit_code_around(jit_of(c), behind)->ip + (uint64_t)by;
 }
 
 const void *slow_edge(struct cpu *c, const uint8_t *behind)
 {
     struct jit *j = jit_of(c);
-    uint64_t flushes = j->stats.flushes;
     bool keep;
 
-    c->cur = NULL;
-    take_edge(c, behind);
-    const uint8_t *code = j->hooks.find(c, &keep);
-    if (code && keep && flushes == j->stats.flushes) {
+    slow_edge_ip(c, behind);
+    const uint8_t *code = find(c, &keep);
+    if (code && keep) {
         link_jump(j, (uint32_t)(behind + EDGE_REL - j->rx), code);
     }
     return code;
@@ -353,16 +344,13 @@ const void *slow_edge(struct cpu *c, const uint8_t *behind)
 
 const void *slow_moved(struct cpu *c, const uint8_t *piece)
 {
-    struct jit *j = jit_of(c);
     const uint8_t *entry = piece - 5;
-    uint64_t flushes = j->stats.flushes;
     bool keep;
 
-    c->cur = NULL;
     c->ip = jit_code_at(entry)->ip;
-    const uint8_t *code = j->hooks.find(c, &keep);
-    if (code && keep && flushes == j->stats.flushes) {
-        link_moved(j, entry, code);
+    const uint8_t *code = find(c, &keep);
+    if (code && keep) {
+        link_moved(jit_of(c), entry, code);
     }
     return code;
 }

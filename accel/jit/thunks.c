@@ -290,8 +290,7 @@ static void go_to_found(struct emit *e, const struct jit *j)
 }
 
 /* The quantum is used up: to leave[] when somebody wants something, else begin a new one.  Uses
- * RCX.
- */
+ * RCX. */
 static void poll(struct emit *e, uint8_t *leave[2])
 {
     emit_op(e, X_LOCK, 0x80, 4, tr_state(look)); /* and 0: before the requests are looked at */
@@ -316,8 +315,19 @@ static void poll_for_rax(struct emit *e, const struct jit *j)
     emit_patch(leave[1], j->thunk[TH_LEAVE]);
 }
 
-/* Ask C about the edge at RDX. */
-static void ask_edge(struct emit *e, const struct jit *j, const void *fn)
+/* Jumps for when the run loop is due: the quantum is used up, or there may be requests. */
+static void if_due(struct emit *e, uint8_t *due[2])
+{
+    emit_op(e, 0, 0x83, 7, tr_state(left));
+    emit8(e, 0);
+    due[0] = emit_jump(e, O_0F | 0x8e, NULL);
+    emit_op(e, 0, 0x80, 7, tr_state(look));
+    emit8(e, 0);
+    due[1] = emit_jump(e, O_0F | 0x85, NULL);
+}
+
+/* fn(c, RDX): what stands behind the call that led here. */
+static void ask_behind(struct emit *e, const struct jit *j, const void *fn)
 {
     store_state(e, j);
     lea_cpu(e, H_RDI);
@@ -331,13 +341,8 @@ static void emit_edge(struct emit *e, struct jit *j)
 
     begin(e, j, TH_EDGE);
     pop(e, H_RDX);
-    emit_op(e, 0, 0x83, 7, tr_state(left));
-    emit8(e, 0);
-    due[0] = emit_jump(e, O_0F | 0x8e, NULL);
-    emit_op(e, 0, 0x80, 7, tr_state(look));
-    emit8(e, 0);
-    due[1] = emit_jump(e, O_0F | 0x85, NULL);
-    ask_edge(e, j, (const void *)(uintptr_t)slow_edge);
+    if_due(e, due);
+    ask_behind(e, j, (const void *)(uintptr_t)slow_edge);
     go_to_found(e, j);
     emit_patch(due[0], e->p);
     emit_patch(due[1], e->p);
@@ -347,7 +352,7 @@ static void emit_edge(struct emit *e, struct jit *j)
     emit_op(e, 0, 0xff, 4, hreg(H_RAX));
     emit_patch(leave[0], e->p);
     emit_patch(leave[1], e->p);
-    ask_edge(e, j, (const void *)(uintptr_t)slow_leave_edge);
+    ask_behind(e, j, (const void *)(uintptr_t)slow_edge_ip);
     go(e, j, TH_EXIT);
 }
 
@@ -373,10 +378,7 @@ static void emit_finds(struct emit *e, struct jit *j)
 
     begin(e, j, TH_MOVED);
     pop(e, H_RDX);
-    store_state(e, j);
-    lea_cpu(e, H_RDI);
-    emit_mov_rr(e, true, H_RSI, H_RDX);
-    call_c(e, (const void *)(uintptr_t)slow_moved);
+    ask_behind(e, j, (const void *)(uintptr_t)slow_moved);
     go_to_found(e, j);
 
     begin(e, j, TH_POLL);
@@ -393,12 +395,10 @@ static void emit_finds(struct emit *e, struct jit *j)
     emit_jump_entry(e, 4);
 
     begin(e, j, TH_COUNTED);
-    emit_op(e, 0, 0x83, 7, tr_state(left));
-    emit8(e, 0);
-    emit_jump(e, O_0F | 0x8e, j->thunk[TH_POLL]);
-    emit_op(e, 0, 0x80, 7, tr_state(look));
-    emit8(e, 0);
-    emit_jump(e, O_0F | 0x85, j->thunk[TH_POLL]);
+    uint8_t *due[2];
+    if_due(e, due);
+    emit_patch(due[0], j->thunk[TH_POLL]);
+    emit_patch(due[1], j->thunk[TH_POLL]);
     go(e, j, TH_DISPATCH);
 
     begin(e, j, TH_POLL_RET);

@@ -105,7 +105,14 @@ void emit_alu_imm(struct emit *e, bool w, unsigned op, struct hrm rm, int32_t im
 {
     bool small = imm == (int8_t)imm;
 
-    emit_op(e, x_w(w), small ? 0x83 : 0x81, op, rm);
+    if (!small && !rm.mem && rm.reg == H_RAX) { /* has a form without ModRM */
+        if (w) {
+            emit8(e, 0x48);
+        }
+        emit8(e, op << 3 | 5);
+    } else {
+        emit_op(e, x_w(w), small ? 0x83 : 0x81, op, rm);
+    }
     if (small) {
         emit8(e, (unsigned)imm);
     } else {

@@ -149,9 +149,7 @@ static void compare_fit(struct emit *e, unsigned size)
 
         emit_op(e, X_W, 0x3b, H_RAX, tr_state_at(offsetof(struct cpu, page_fit[n])));
     } else {
-        emit8(e, 0x48); /* cmp rax, imm32 */
-        emit8(e, 0x3d);
-        emit32(e, (uint32_t)(PAGE_BYTES - size));
+        emit_alu_imm(e, true, 7, hreg(H_RAX), (int32_t)(PAGE_BYTES - size));
     }
 }
 

@@ -380,8 +380,7 @@ static void after_call(struct tr *t)
     bool wide = tr_is_64(t);
 
     if (!wide || emit_fits(next)) {
-        emit_op(&t->e, x_w(wide), 0x81, 7, hreg(H_RAX));
-        emit32(&t->e, (uint32_t)next);
+        emit_alu_imm(&t->e, wide, 7, hreg(H_RAX), (int32_t)next);
     } else {
         emit_mov_imm(&t->e, H_RCX, next);
         emit_op(&t->e, X_W, 0x3b, H_RAX, hreg(H_RCX));

@@ -138,13 +138,12 @@ static bool may_link(const struct tr *t, uint64_t ip)
     return !t->k->host2 && at < PAGE_BYTES;
 }
 
-/* Are there requests?  Emits the jump for when there are.  At every branch: code that another vCPU
- * has changed must not be run once a later store of it can have been seen. */
-static uint8_t *look(struct tr *t, const uint8_t *to)
+/* Are there requests?  At every branch: code that another vCPU has changed must not be run once a
+ * later store of it can have been seen. */
+static void look(struct tr *t)
 {
     emit_op(&t->e, 0, 0x80, 7, tr_state(look));
     emit8(&t->e, 0);
-    return emit_jump(&t->e, O_0F | 0x85, to);
 }
 
 void tr_count(struct tr *t)
@@ -152,21 +151,13 @@ void tr_count(struct tr *t)
     emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
 }
 
-/* Count, and see whether the run loop is due: then to the cold piece this gives. */
-static struct cold *count_or(struct tr *t, cold_fn *fn)
-{
-    tr_count(t);
-    struct cold *k = tr_cold(t, fn, emit_jump(&t->e, O_0F | 0x8e, NULL));
-    k->more[0] = look(t, NULL);
-    return k;
-}
-
-/* The same to a thunk. */
+/* Count, and see whether the run loop is due: then to a thunk. */
 static void count_or_thunk(struct tr *t, enum thunk th)
 {
     tr_count(t);
     emit_jump(&t->e, O_0F | 0x8e, t->j->thunk[th]);
-    look(t, t->j->thunk[th]);
+    look(t);
+    emit_jump(&t->e, O_0F | 0x85, t->j->thunk[th]);
 }
 
 /* Through the jump cache to a constant address, which is in RAX too. */
@@ -198,8 +189,7 @@ static struct polls count_short(struct tr *t)
 
     tr_count(t);
     p.from[0] = emit_jump_short(&t->e, 0x7e); /* jle */
-    emit_op(&t->e, 0, 0x80, 7, tr_state(look));
-    emit8(&t->e, 0);
+    look(t);
     p.from[1] = emit_jump_short(&t->e, 0x75); /* jne */
     return p;
 }
@@ -361,12 +351,6 @@ static void check_depth(struct tr *t)
     tr_cold(t, cold_deep, deep)->back = t->e.p;
 }
 
-static void cold_poll_call(struct tr *t, struct cold *k)
-{
-    emit_jump(&t->e, 0xe8, t->j->thunk[TH_POLL]);
-    emit_jump(&t->e, 0xe9, k->back);
-}
-
 static void cold_call_cross(struct tr *t, struct cold *k)
 {
     emit_mov_imm(&t->e, H_RAX, k->ip);
@@ -394,6 +378,13 @@ static void after_call(struct tr *t)
     t->ended = true;
 }
 
+/* The polls of a call to RAX that is made before `back`. */
+static void poll_call(struct tr *t, const uint8_t *back)
+{
+    emit_jump(&t->e, 0xe8, t->j->thunk[TH_POLL]);
+    emit_jump(&t->e, 0xe9, back);
+}
+
 void tr_call(struct tr *t, uint64_t ip)
 {
     if (t->j->unlinked || !is_flat(t)) {
@@ -408,32 +399,31 @@ void tr_call(struct tr *t, uint64_t ip)
     after_call(t);
     short_polls(t, &polls);
     emit_mov_imm(&t->e, H_RAX, ip);
-    emit_jump(&t->e, 0xe8, t->j->thunk[TH_POLL]);
-    emit_jump(&t->e, 0xe9, back);
+    poll_call(t, back);
 }
 
 void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
 {
     uint8_t *miss[2];
-    struct cold *cold[3];
 
     if (t->j->unlinked || !is_flat(t)) {
         tr_goto_rax(t, commit);
         return;
     }
     emit_lookup(&t->e, true, t->global, miss);
-    for (unsigned n = 0; n < ARRAY_LEN(miss); n++) {
-        cold[n] = tr_cold(t, cold_miss, miss[n]);
-        cold[n]->commit = commit;
-    }
+    struct cold *cold[] = {tr_cold(t, cold_miss, miss[0]), tr_cold(t, cold_miss, miss[1])};
     commit(t);
-    cold[2] = count_or(t, cold_poll_call);
+    struct polls polls = count_short(t);
     check_depth(t);
     emit_jump_entry(&t->e, 2);
+    const uint8_t *back = t->e.p;
     for (unsigned n = 0; n < ARRAY_LEN(cold); n++) {
-        cold[n]->back = t->e.p;
+        cold[n]->commit = commit;
+        cold[n]->back = back;
     }
     after_call(t);
+    short_polls(t, &polls);
+    poll_call(t, back);
 }
 
 void tr_ret(struct tr *t, void (*commit)(struct tr *t))

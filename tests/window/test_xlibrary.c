@@ -86,7 +86,6 @@ Test(xwindow, the_library_by_keys_alone)
 Test(xwindow, a_disk_dropped_on_the_library_begins_a_machine)
 {
     g_autofree char *path = NULL, *shown = NULL;
-    struct xrig_place p;
     struct xrig *x;
 
     if (!xrig_can_run()) {
@@ -96,8 +95,7 @@ Test(xwindow, a_disk_dropped_on_the_library_begins_a_machine)
     g_free(xrig_candela(x, "disk create '%s/My disk.vhd' --size 4M"));
     path = g_build_filename(x->folder, "My disk.vhd", NULL);
     xrig_run(x, "");
-    p = xrig_place(x);
-    xrig_drop(x, path, p.x + p.w / 2, p.y + p.h / 2);
+    xrig_drop(x, path);
     xrig_do(x, "sleep 0.5 key Return");
     expect_list(x, "\"name\" : \"My disk\"");
     shown = xrig_candela(x, "show 'My disk'");

@@ -10,11 +10,6 @@
     "-m 16M -boot a -drive file=pc-bios/modes/echo.img,if=floppy,format=raw,readonly=on "          \
     "-serial file:%s/com1 "
 
-static bool block_has(struct xrig *x, void *of)
-{
-    return strstr(xrig_ask(x, "info block"), of) != NULL;
-}
-
 /* An image of nothing: 2 MiB, with the mark of a CD's volume. */
 static char *iso_new(struct xrig *x, const char *name)
 {
@@ -35,14 +30,6 @@ static char *disk_new(struct xrig *x, const char *name)
     return g_build_filename(x->folder, name, NULL);
 }
 
-static const struct xrig_place *middle(struct xrig *x, struct xrig_place *p)
-{
-    *p = xrig_place(x);
-    p->x += p->w / 2;
-    p->y += p->h / 3;
-    return p;
-}
-
 Test(xwindow, a_cd_that_cannot_be_opened_is_told_and_another_asked_for)
 {
     g_autofree char *path = NULL, *shown = NULL;
@@ -55,11 +42,11 @@ Test(xwindow, a_cd_that_cannot_be_opened_is_told_and_another_asked_for)
     path = iso_new(x, "other.iso");
     shown = g_strconcat("ide1-cd0: ", path, NULL);
     g_free(xrig_com1(x, "^READY$"));
-    cr_expect(block_has(x, "ide1-cd0: empty"), "%s", x->text->str);
+    cr_expect(xrig_block_has(x, "ide1-cd0: empty"), "%s", x->text->str);
     /* "Choose another", and what it asks for */
     xrig_do(x, "key a key Return sleep 0.5 type --delay 20 '%s'", path);
     xrig_do(x, "key Return");
-    cr_expect(xrig_until(x, block_has, shown), "%s", x->text->str);
+    cr_expect(xrig_until(x, xrig_block_has, shown), "%s", x->text->str);
     /* the keys are the guest's again, and before were not */
     xrig_do(x, "sleep 0.3 key z");
     g_free(xrig_com1(x, "READY\n(PLACE.*\n)*KEY 2C7A"));
@@ -100,7 +87,6 @@ Test(xwindow, a_run_that_ends_by_itself_asks_nobody)
 Test(xwindow, a_dropped_cd_goes_into_its_drive)
 {
     g_autofree char *path = NULL, *shown = NULL;
-    struct xrig_place p;
     struct xrig *x;
 
     if (!xrig_can_run()) {
@@ -109,8 +95,8 @@ Test(xwindow, a_dropped_cd_goes_into_its_drive)
     x = xrig_begin(ECHO "-drive media=cdrom,index=2");
     path = iso_new(x, "a disc_1.iso"); /* a blank is %20 on its way */
     shown = g_strconcat("ide1-cd0: ", path, NULL);
-    xrig_drop(x, path, middle(x, &p)->x, middle(x, &p)->y);
-    cr_expect(xrig_until(x, block_has, shown), "%s", x->text->str);
+    xrig_drop(x, path);
+    cr_expect(xrig_until(x, xrig_block_has, shown), "%s", x->text->str);
     xrig_free(x);
 }
 
@@ -126,7 +112,6 @@ static bool key_file_has(struct xrig *x, void *of)
 Test(xwindow, a_dropped_hard_disk_is_attached_from_the_next_start)
 {
     g_autofree char *path = NULL, *shown = NULL;
-    struct xrig_place p;
     struct xrig *x;
 
     if (!xrig_can_run()) {
@@ -137,7 +122,7 @@ Test(xwindow, a_dropped_hard_disk_is_attached_from_the_next_start)
     shown = g_strconcat("hdb=", path, NULL);
     g_free(xrig_candela(x, "create Box memory=16M --disk 8M"));
     xrig_run(x, "run Box -display sdl");
-    xrig_drop(x, path, middle(x, &p)->x, middle(x, &p)->y);
+    xrig_drop(x, path);
     xrig_do(x, "sleep 0.5 key Return");
     cr_expect(xrig_until(x, key_file_has, shown), "%s", x->text->str);
     xrig_free(x);

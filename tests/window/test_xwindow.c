@@ -156,11 +156,6 @@ Test(xwindow, the_pointer_moves_to_its_place_in_the_guest)
 
 /* Media --------------------------------------------------------------------------------------- */
 
-static bool block_has(struct xrig *x, void *of)
-{
-    return strstr(xrig_ask(x, "info block"), of) != NULL;
-}
-
 /* A floppy disk by the menu of the drive's place in the bar, behind the main menu's; its file is
  * typed in the chooser.  Then the menu takes it out. */
 Test(xwindow, the_bar_changes_a_medium)
@@ -178,13 +173,13 @@ Test(xwindow, the_bar_changes_a_medium)
     cr_assert(g_file_set_contents(path, "", 0, NULL));
     cr_assert_eq(truncate(path, 1440 * 1024), 0);
     p = xrig_place(x);
-    cr_expect(block_has(x, "echo.img"), "%s", x->text->str);
+    cr_expect(xrig_block_has(x, "echo.img"), "%s", x->text->str);
     xrig_do(x, "mousemove %d %d click 1 sleep 0.3 key c", p.x + 50, p.y + p.h - 16);
     xrig_do(x, "sleep 0.3 type --delay 20 '%s'", path);
     xrig_do(x, "key Return");
-    cr_expect(xrig_until(x, block_has, shown), "not inserted: %s", x->text->str);
+    cr_expect(xrig_until(x, xrig_block_has, shown), "not inserted: %s", x->text->str);
     xrig_do(x, "sleep 0.3 mousemove %d %d click 1 sleep 0.3 key r", p.x + 50, p.y + p.h - 16);
-    cr_expect(xrig_until(x, block_has, "floppy0: empty"), "not taken out: %s", x->text->str);
+    cr_expect(xrig_until(x, xrig_block_has, "floppy0: empty"), "not taken out: %s", x->text->str);
     /* the keys are the guest's again */
     xrig_do(x, "key z");
     g_free(xrig_com1(x, "READY\n(PLACE.*\n)*KEY 2C7A"));

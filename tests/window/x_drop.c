@@ -115,8 +115,10 @@ static bool drag_is(struct xrig *x, void *of)
     return *is;
 }
 
-void xrig_drop(struct xrig *x, const char *path, int px, int py)
+void xrig_drop(struct xrig *x, const char *path)
 {
+    struct xrig_place p = xrig_place(x);
+    int px = p.x + p.w / 2, py = p.y + p.h / 2;
     g_autofree char *uri = g_filename_to_uri(path, NULL, NULL);
     g_autofree char *list = g_strconcat(uri, "\r\n", NULL);
     struct drag d = {.uri = list, .target = strtoul(x->window, NULL, 10)};

@@ -333,6 +333,11 @@ const char *xrig_ask(struct xrig *x, const char *line)
     return monitor_read(x);
 }
 
+bool xrig_block_has(struct xrig *x, void *of)
+{
+    return strstr(xrig_ask(x, "info block"), of) != NULL;
+}
+
 struct xrig *xrig_new(void)
 {
     struct xrig *x = g_new0(struct xrig, 1);

@@ -53,12 +53,14 @@ void xrig_free(struct xrig *x);
 
 /* What the user does: arguments for xdotool, which has to succeed. */
 void xrig_do(struct xrig *x, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-/* Drag a file there from another program, with the place in pixels of the screen. */
-void xrig_drop(struct xrig *x, const char *path, int px, int py);
+/* Drag a file from another program to the middle of the window. */
+void xrig_drop(struct xrig *x, const char *path);
 /* What xdotool says, without the end of its line; g_free. */
 char *xrig_get(struct xrig *x, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The monitor's answer to a line. */
 const char *xrig_ask(struct xrig *x, const char *line);
+/* Whether `info block` has the text `of`; for xrig_until, too. */
+bool xrig_block_has(struct xrig *x, void *of);
 /* What `candela list --json` says of the rig's library; g_free. */
 char *xrig_list(struct xrig *x);
 /* A file of the folder, NULL: not there yet; g_free. */

@@ -228,21 +228,37 @@ static const struct drive_request *drive_at(const struct options *o,
     return NULL;
 }
 
-static bool drive_find_place(const struct options *o, struct drive_request *r, GError **err)
+int drive_free_place(enum drive_if interface, enum drive_media media, unsigned taken)
 {
-    static const uint8_t disk_order[] = {0, 1, 2, 3}, cd_order[] = {2, 3, 1, 0};
-    const uint8_t *order = r->config.media == DRIVE_CDROM ? cd_order : disk_order;
-    unsigned places = r->config.interface == DRIVE_FLOPPY ? FLOPPY_PLACES : IDE_PLACES;
+    static const uint8_t disk_order[IDE_PLACES] = {0, 1, 2, 3}, cd_order[IDE_PLACES] = {2, 3, 1, 0};
+    const uint8_t *order = media == DRIVE_CDROM ? cd_order : disk_order;
+    unsigned places = interface == DRIVE_FLOPPY ? FLOPPY_PLACES : IDE_PLACES;
 
     for (unsigned i = 0; i < places; i++) {
-        if (!drive_at(o, r, r->config.interface, order[i])) {
-            r->config.index = order[i];
-            r->has_index = true;
-            return true;
+        if (!(taken >> order[i] & 1)) {
+            return order[i];
         }
     }
-    return parse_fail(err, "%s: no place left: there are %u %s drives", r->from, places,
-                      r->config.interface == DRIVE_FLOPPY ? "floppy" : "IDE");
+    return -1;
+}
+
+static bool drive_find_place(const struct options *o, struct drive_request *r, GError **err)
+{
+    unsigned taken = 0;
+    int place;
+
+    for (unsigned i = 0; i < IDE_PLACES; i++) {
+        taken |= drive_at(o, r, r->config.interface, i) ? BIT(i) : 0;
+    }
+    place = drive_free_place(r->config.interface, r->config.media, taken);
+    if (place < 0) {
+        return parse_fail(err, "%s: no place left: there are %u %s drives", r->from,
+                          r->config.interface == DRIVE_FLOPPY ? FLOPPY_PLACES : IDE_PLACES,
+                          r->config.interface == DRIVE_FLOPPY ? "floppy" : "IDE");
+    }
+    r->config.index = (unsigned)place;
+    r->has_index = true;
+    return true;
 }
 
 static bool drive_check_place(const struct options *o, const struct drive_request *r, GError **err)

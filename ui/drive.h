@@ -15,6 +15,9 @@ struct drive_request {
 
 /* "primary master" and so on, of an IDE drive's index. */
 const char *drive_ide_place(unsigned index);
+/* The place (index) of a drive that asks for none, where these (a bit for each index) have others
+ * of that interface; -1: there is none left. */
+int drive_free_place(enum drive_if interface, enum drive_media media, unsigned taken);
 void drive_request_free(struct drive_request *r);
 /* A drive of a short form (-hda FILE and so on). */
 struct drive_request *drive_request_new(const char *option, const char *file,

@@ -2,10 +2,9 @@
  * Files dropped on a machine's window.  An image goes into the drive it fits; what has no drive
  * now, a hard disk above all, can have one from the next start, or a machine of its own.
  */
+#include "ui/drive.h"
 #include "ui/library.h"
 #include "ui/window_int.h"
-
-enum { IDE_PLACES = 4 };
 
 struct drop {
     struct window *w;
@@ -65,37 +64,25 @@ static void drop_ask_which(struct window *w, const char *path, const unsigned *r
 
 /* No drive for it now ------------------------------------------------------------------------- */
 
-/* The option for the first place that this machine leaves free. */
+/* The option for the place that it gets in this machine, and what that is called. */
 static void drop_find_place(struct drop *d, enum media_kind kind)
 {
-    static const char *const disks[IDE_PLACES] = {"hda", "hdb", "hdc", "hdd"};
-    struct drive_config place = {.interface = DRIVE_IDE, .media = DRIVE_DISK};
-    bool taken[IDE_PLACES] = {false};
+    static const char *const disks[] = {"hda", "hdb", "hdc", "hdd"};
+    struct drive_config drive = {.interface = kind == MEDIA_FLOPPY ? DRIVE_FLOPPY : DRIVE_IDE,
+                                 .media = kind == MEDIA_CD ? DRIVE_CDROM : DRIVE_DISK};
+    unsigned taken = 0;
+    int place;
 
     for (unsigned i = 0; i < VM_MAX_DRIVES; i++) {
         const struct drive_config *have = &d->w->m->config.drives[i];
 
-        if (have->used && have->interface == DRIVE_IDE && have->index < IDE_PLACES) {
-            taken[have->index] = true;
-        }
+        taken |= have->used && have->interface == drive.interface ? BIT(have->index) : 0;
     }
-    if (kind == MEDIA_FLOPPY) {
-        place.interface = DRIVE_FLOPPY;
-        d->option = "fda";
-    } else {
-        unsigned from = kind == MEDIA_CD ? IDE_PLACES / 2 : 0; /* as -cdrom takes them */
-
-        while (from < IDE_PLACES && taken[from]) {
-            from++;
-        }
-        place.media = kind == MEDIA_CD ? DRIVE_CDROM : DRIVE_DISK;
-        place.index = from;
-        d->option = from == IDE_PLACES ? NULL : kind == MEDIA_CD ? "cdrom" : disks[from];
-    }
-    if (d->option && d->w->has_file) {
-        d->place = media_drive_title(&place);
-    } else {
-        d->option = NULL;
+    place = drive_free_place(drive.interface, drive.media, taken);
+    if (place >= 0 && d->w->has_file) {
+        drive.index = (unsigned)place;
+        d->place = media_drive_title(&drive);
+        d->option = kind == MEDIA_FLOPPY ? "fda" : kind == MEDIA_CD ? "cdrom" : disks[place];
     }
 }
 

@@ -128,6 +128,28 @@ Test(xwindow, a_dropped_hard_disk_is_attached_from_the_next_start)
     xrig_free(x);
 }
 
+/* Where -cdrom would find its place, too: both of the secondary channel are taken. */
+Test(xwindow, a_dropped_cd_is_attached_where_a_place_is_left)
+{
+    g_autofree char *path = NULL, *shown = NULL;
+    struct xrig *x;
+
+    if (!xrig_can_run()) {
+        return;
+    }
+    x = xrig_new();
+    path = iso_new(x, "late.iso");
+    shown = g_strconcat("cdrom=", path, NULL);
+    g_free(disk_new(x, "c.vhd"));
+    g_free(disk_new(x, "d.vhd"));
+    g_free(xrig_candela(x, "create Box memory=16M hdc=%s/c.vhd hdd=%s/d.vhd"));
+    xrig_run(x, "run Box -display sdl");
+    xrig_drop(x, path);
+    xrig_do(x, "sleep 0.5 key Return");
+    cr_expect(xrig_until(x, key_file_has, shown), "%s", x->text->str);
+    xrig_free(x);
+}
+
 /* What is chosen by Host+C is the machine's from then on. */
 Test(xwindow, the_scaling_that_is_chosen_is_kept)
 {

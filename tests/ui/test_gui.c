@@ -366,6 +366,22 @@ Test(gui, any_size_and_any_text_is_survived)
     }
 }
 
+/* Also where text is not edited: a list finds by it, and a widget's user may want it first. */
+Test(gui, typed_text_is_mended_before_anybody_has_it)
+{
+    struct gui_rig *r = gui_rig_new(300, 200, 1, GUI_LIGHT);
+    struct gui_widget *list = gui_list(gui_root(r->gui), NULL, NULL);
+
+    gui_list_add(list, &(struct gui_row){.text = "\xff\xc3"});
+    gui_list_add(list, &(struct gui_row){.text = "other"});
+    gui_set_value(list, 1);
+    gui_focus(list);
+    gui_rig_type(r, "\xff\xc3");
+    cr_expect_eq(gui_value(list), 0);
+    cr_expect(g_utf8_validate(gui_rig_dump(r), -1, NULL), "%s", gui_rig_dump(r));
+    gui_rig_free(r);
+}
+
 /* Keys, clicks and texts at random: nothing may break. */
 Test(gui, random_events_are_survived)
 {

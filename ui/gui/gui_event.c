@@ -340,6 +340,7 @@ static bool dispatch(struct gui *g, const struct gui_event *ev)
 
 bool gui_event(struct gui *g, const struct gui_event *ev)
 {
+    g_autofree char *text = ev->kind == GUI_TEXT ? gui_clean(ev->text) : NULL;
     struct gui_event in_units = *ev;
     bool taken;
 
@@ -348,6 +349,7 @@ bool gui_event(struct gui *g, const struct gui_event *ev)
     in_units.x = (int)floor(CLAMP(ev->x, -65536, 65536) / g->scale);
     in_units.y = (int)floor(CLAMP(ev->y, -65536, 65536) / g->scale);
     in_units.dy = CLAMP(ev->dy, -100, 100);
+    in_units.text = text;
     g->busy++;
     taken = dispatch(g, &in_units);
     g->busy--;

@@ -236,7 +236,7 @@ PangoLayout *gui_text_layout(struct gui *g, enum gui_font font, const char *text
 void gui_mark_text(PangoLayout *layout, const struct gui *g, int from, int to);
 /* The letter that a text's "_" marks, small; 0: none. */
 uint32_t gui_mnemonic(const char *text);
-/* Valid UTF-8 without control characters, of at most GUI_MAX_TEXT bytes; g_free. */
+/* Valid UTF-8 without control characters, of the first GUI_MAX_TEXT bytes; g_free. */
 char *gui_clean(const char *text);
 
 #endif

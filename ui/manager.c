@@ -470,7 +470,7 @@ static void on_menu(struct gui_widget *w, void *of)
     if (!card) {
         return;
     }
-    if (!m->by_keys && m->host.pointer) {
+    if (!gui_is_by_keys(m->gui) && m->host.pointer) {
         m->host.pointer(m->host.of, &x, &y);
     }
     g_free(m->menu_for);
@@ -500,7 +500,6 @@ static bool on_list_key(struct gui_widget *w, const struct gui_event *ev, void *
     const char *search = gui_text(m->search);
     g_autofree char *text = NULL;
 
-    m->by_keys = ev->key == KEY_MENU || ev->key == KEY_F10;
     if (ev->kind == GUI_TEXT) {
         text = g_strconcat(search, ev->text, NULL);
         search_for(m, text);

@@ -23,7 +23,6 @@ struct manager {
     char *select;     /* to select when it appears, or NULL */
     char *doomed;     /* whom the question about deleting is about */
     char *menu_for;   /* the machine of the open menu */
-    bool by_keys;     /* which the Menu key opens */
     struct gui_widget *search, *list, *empty, *hint, *count, *start, *settings, *clone, *folder,
         *remove;
     GThreadPool *pool;

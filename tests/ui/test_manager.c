@@ -246,7 +246,8 @@ Test(manager, a_dropped_key_file_is_a_machine_and_an_image_is_for_a_new_one)
     done(&b);
 }
 
-/* A click of the right button selects the row and opens its menu at the pointer.  What is chosen
+/* A click of the right button selects the row and opens its menu at the pointer, also after one by
+ * the Menu key.  What is chosen
  * is for that machine also when the list has changed meanwhile, or for none. */
 Test(manager, a_menu_is_for_the_row_it_was_opened_on)
 {
@@ -260,6 +261,10 @@ Test(manager, a_menu_is_for_the_row_it_was_opened_on)
     cr_assert(bench_wait(&b, "row \"Beta\""), "%s", gui_rig_dump(b.r));
     at = strstr(gui_rig_dump(b.r), "list ");
     cr_assert(at && sscanf(strchr(at, ']'), "] %d,%d", &row.x, &row.y) == 2, "%s", at);
+    gui_rig_keys(b.r, "home menu");
+    cr_expect(gui_is_modal(b.r->gui) && !gui_rig_has(b.r, "300,200"), "by the list: %s",
+              gui_rig_dump(b.r));
+    gui_rig_keys(b.r, "esc");
     gui_rig_click(b.r, row.x + 40, row.y + 92 + 40, GUI_BUTTON_RIGHT, 1);
     at = strstr(gui_rig_dump(b.r), "row \"Beta\"");
     cr_assert(at && strstr(at, "[selected]"), "%s", gui_rig_dump(b.r));

@@ -255,6 +255,11 @@ bool gui_is_modal(const struct gui *g)
     return gui_top(g)->kind != TOP_BASE;
 }
 
+bool gui_is_by_keys(const struct gui *g)
+{
+    return g->by_keys;
+}
+
 bool gui_wants_keys(const struct gui *g)
 {
     return gui_top(g)->kind != TOP_BASE || gui_top(g)->focus;

@@ -105,6 +105,9 @@ unsigned gui_layers(const struct gui *g, struct gui_rect *out, unsigned max);
 bool gui_wants_keys(const struct gui *g);
 /* Whether a menu or dialog is open. */
 bool gui_is_modal(const struct gui *g);
+/* Whether the user's last order was a key, not a click: a menu then opens at what has the keyboard,
+ * not at the pointer. */
+bool gui_is_by_keys(const struct gui *g);
 /* The tree as text, a line a widget: role "text" [states] x,y wxh. */
 void gui_dump(struct gui *g, GString *out);
 

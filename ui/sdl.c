@@ -129,13 +129,21 @@ static void sdl_measure(struct sdl *s)
     s->dirty = true;
 }
 
+/* What windows may cover of the screen that this one is on. */
+static SDL_Rect sdl_screen(const struct sdl *s)
+{
+    SDL_Rect screen = {0, 0, 1 << 14, 1 << 14};
+
+    SDL_GetDisplayUsableBounds(MAX(SDL_GetWindowDisplayIndex(s->window), 0), &screen);
+    return screen;
+}
+
 /* The size that was asked for is in units. */
 static void sdl_first_size(struct sdl *s)
 {
     double points = sdl_scale(s) / s->ratio;
-    SDL_Rect screen = {0, 0, 1 << 14, 1 << 14};
+    SDL_Rect screen = sdl_screen(s);
 
-    SDL_GetDisplayUsableBounds(MAX(SDL_GetWindowDisplayIndex(s->window), 0), &screen);
     s->asked_w = MIN((int)lround(s->setup.width * points), screen.w);
     s->asked_h = MIN((int)lround(s->setup.height * points), screen.h);
     if (s->asked_w != s->setup.width || s->asked_h != s->setup.height) {
@@ -337,17 +345,16 @@ static void sdl_keep_on_screen(struct sdl *s, const SDL_Rect *screen)
 
 void sdl_fit_window(struct sdl *s)
 {
-    SDL_Rect screen = {0, 0, 1 << 14, 1 << 14};
-    int display = SDL_GetWindowDisplayIndex(s->window), w, h;
+    SDL_Rect screen = sdl_screen(s);
     double points = sdl_scale(s) / s->ratio; /* of the window system's, a pixel of the guest's */
     unsigned zoom;
+    int w, h;
 
     s->user_sized = false;
     if (s->fullscreen || !s->picture.width ||
         (SDL_GetWindowFlags(s->window) & SDL_WINDOW_MAXIMIZED)) {
         return;
     }
-    SDL_GetDisplayUsableBounds(MAX(display, 0), &screen);
     zoom = view_zoom(&s->picture, (int)(screen.w / points), (int)(screen.h / points));
     view_natural(&s->picture, zoom, &w, &h);
     s->asked_w = MIN((int)lround(w * points), screen.w);

@@ -594,28 +594,23 @@ static bool run_open_window(struct run *r, const struct accel_ops *accel, const 
     return true;
 }
 
-struct run_refusal {
-    struct run *r;
-    int signal_fd;
-};
-
 /* A signal ends the window that tells why there is no run. */
 static gpointer run_refusal_ends(gpointer data)
 {
-    struct run_refusal *f = data;
-    struct pollfd fds[2] = {{.fd = f->r->end_fd, .events = POLLIN},
-                            {.fd = f->signal_fd, .events = POLLIN}};
+    struct run_waiting *w = data;
+    struct pollfd fds[2] = {{.fd = w->r->end_fd, .events = POLLIN},
+                            {.fd = w->signal_fd, .events = POLLIN}};
 
     while (poll(fds, 2, -1) < 0 && errno == EINTR) {
     }
-    window_end(f->r->window);
+    window_end(w->r->window);
     return NULL;
 }
 
 /* Whoever started it by the library is told by that (library_start). */
 static void run_show_refusal(struct run *r, const char *why)
 {
-    struct run_refusal f = {.r = r};
+    struct run_waiting w = {.r = r};
     GThread *ends;
     sigset_t set;
 
@@ -624,14 +619,14 @@ static void run_show_refusal(struct run *r, const char *why)
     }
     run_signal_set(&set);
     r->end_fd = eventfd(0, EFD_CLOEXEC);
-    f.signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-    if (r->end_fd >= 0 && f.signal_fd >= 0) {
-        ends = g_thread_new("signals", run_refusal_ends, &f);
+    w.signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+    if (r->end_fd >= 0 && w.signal_fd >= 0) {
+        ends = g_thread_new("signals", run_refusal_ends, &w);
         window_refuse(r->window, why);
         eventfd_write(r->end_fd, 1);
         g_thread_join(ends);
     }
-    close(f.signal_fd);
+    close(w.signal_fd);
     close(r->end_fd);
 }
 

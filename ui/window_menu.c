@@ -2,6 +2,7 @@
  * The menus of a machine's window, and the dialogs that only tell something.
  */
 #include "config.h"
+#include "hw/core/net.h"
 #include "ui/window_int.h"
 #include <stdio.h>
 
@@ -170,8 +171,7 @@ static void nic_menu(struct window *w, struct window_item *item)
     const struct net *n = w->m->nics[item->index];
     g_autofree char *peer = window_nic_peer(w, item->index);
     g_autofree char *title =
-        g_strdup_printf("%s: %02x:%02x:%02x:%02x:%02x:%02x, %s", n->id, n->mac[0], n->mac[1],
-                        n->mac[2], n->mac[3], n->mac[4], n->mac[5], peer);
+        g_strdup_printf("%s: " NET_MAC_FORMAT ", %s", n->id, NET_MAC_ARGS(n->mac), peer);
     struct gui_widget *m = menu_open(w, item);
 
     menu_add_title(m, title);

@@ -156,7 +156,6 @@ static bool lost_answered(struct gui_widget *dialog, int id, void *of)
     if (id == 0) {
         window_choose_medium(l->w, l->row);
     }
-    g_free(l);
     return true;
 }
 
@@ -170,6 +169,7 @@ void window_tell_lost(struct window *w, unsigned row, const char *why)
     g_autofree char *text = g_strdup_printf("%s\n%s is empty.", why, place);
 
     *l = (struct lost){w, row};
-    gui_ask(sdl_gui(w->sdl), GUI_ICON_WARNING, what, text, "_Choose another|_Leave it empty",
-            lost_answered, l);
+    gui_own(gui_ask(sdl_gui(w->sdl), GUI_ICON_WARNING, what, text,
+                    "_Choose another|_Leave it empty", lost_answered, l),
+            l, g_free);
 }

@@ -9,22 +9,27 @@
 struct drop {
     struct window *w;
     char *path;
+    enum media_kind kind;
     unsigned rows[VM_MAX_DRIVES], count; /* drives to choose from */
     const char *option;                  /* of the key file, for later; NULL: cannot be */
     char *place;                         /* what that option stands for, for people */
 };
 
-static struct drop *drop_new(struct window *w, const char *path)
+static struct drop *drop_new(struct window *w, enum media_kind kind, const char *path)
 {
     struct drop *d = g_new0(struct drop, 1);
 
     d->w = w;
+    d->kind = kind;
     d->path = g_canonicalize_filename(path, NULL);
     return d;
 }
 
-static void drop_free(struct drop *d)
+/* With its dialog. */
+static void drop_free(void *of)
 {
+    struct drop *d = of;
+
     g_free(d->path);
     g_free(d->place);
     g_free(d);
@@ -40,13 +45,14 @@ static bool which_answered(struct gui_widget *dialog, int id, void *of)
     if (id >= 0 && (unsigned)id < d->count) {
         window_insert(d->w, d->rows[id], d->path);
     }
-    drop_free(d);
     return true;
 }
 
-static void drop_ask_which(struct window *w, const char *path, const unsigned *rows, unsigned count)
+static void drop_ask_which(struct window *w, enum media_kind kind, const char *path,
+                           const unsigned *rows, unsigned count)
 {
-    struct drop *d = drop_new(w, path);
+    struct drop *d = drop_new(w, kind, path);
+    struct gui_widget *box;
     g_autofree char *name = g_path_get_basename(path);
     g_autoptr(GString) buttons = g_string_new(NULL);
 
@@ -58,18 +64,20 @@ static void drop_ask_which(struct window *w, const char *path, const unsigned *r
         g_string_append_printf(buttons, "%s|", title);
     }
     g_string_append(buttons, "_Cancel");
-    gui_ask(sdl_gui(w->sdl), GUI_ICON_CD, "Into which drive?", name, buttons->str, which_answered,
-            d);
+    box = gui_ask(sdl_gui(w->sdl), GUI_ICON_CD, "Into which drive?", name, buttons->str,
+                  which_answered, d);
+    gui_own(box, d, drop_free);
 }
 
 /* No drive for it now ------------------------------------------------------------------------- */
 
 /* The option for the place that it gets in this machine, and what that is called. */
-static void drop_find_place(struct drop *d, enum media_kind kind)
+static void drop_find_place(struct drop *d)
 {
     static const char *const disks[] = {"hda", "hdb", "hdc", "hdd"};
-    struct drive_config drive = {.interface = kind == MEDIA_FLOPPY ? DRIVE_FLOPPY : DRIVE_IDE,
-                                 .media = kind == MEDIA_CD ? DRIVE_CDROM : DRIVE_DISK};
+    bool floppy = d->kind == MEDIA_FLOPPY, cd = d->kind == MEDIA_CD;
+    struct drive_config drive = {.interface = floppy ? DRIVE_FLOPPY : DRIVE_IDE,
+                                 .media = cd ? DRIVE_CDROM : DRIVE_DISK};
     unsigned taken = 0;
     int place;
 
@@ -82,7 +90,7 @@ static void drop_find_place(struct drop *d, enum media_kind kind)
     if (place >= 0 && d->w->has_file) {
         drive.index = (unsigned)place;
         d->place = media_drive_title(&drive);
-        d->option = kind == MEDIA_FLOPPY ? "fda" : kind == MEDIA_CD ? "cdrom" : disks[place];
+        d->option = floppy ? "fda" : cd ? "cdrom" : disks[place];
     }
 }
 
@@ -96,9 +104,9 @@ static void drop_attach(struct drop *d)
     }
 }
 
-static void drop_run(struct drop *d, enum media_kind kind)
+static void drop_run(struct drop *d)
 {
-    const char *option = kind == MEDIA_CD ? "-cdrom" : kind == MEDIA_FLOPPY ? "-fda" : "-hda";
+    const char *option = d->kind == MEDIA_CD ? "-cdrom" : d->kind == MEDIA_FLOPPY ? "-fda" : "-hda";
     g_autoptr(GError) err = NULL;
 
     if (!library_spawn((const char *const[]){"run", option, d->path, NULL}, &err)) {
@@ -116,20 +124,19 @@ static bool homeless_answered(struct gui_widget *dialog, int id, void *of)
     if (id == HOMELESS_ATTACH) {
         drop_attach(d);
     } else if (id == HOMELESS_RUN) {
-        drop_run(d, media_kind_of(d->path));
+        drop_run(d);
     }
-    drop_free(d);
     return true;
 }
 
 static void drop_ask_homeless(struct window *w, enum media_kind kind, const char *path)
 {
-    struct drop *d = drop_new(w, path);
+    struct drop *d = drop_new(w, kind, path);
     g_autofree char *name = g_path_get_basename(path);
     g_autoptr(GString) text = g_string_new(NULL);
     struct gui_widget *box;
 
-    drop_find_place(d, kind);
+    drop_find_place(d);
     if (kind == MEDIA_DISK) {
         g_string_printf(text, "%s is a hard disk, and hard disks stay while a machine runs.", name);
     } else {
@@ -143,6 +150,7 @@ static void drop_ask_homeless(struct window *w, enum media_kind kind, const char
     }
     box = gui_dialog(sdl_gui(w->sdl), kind == MEDIA_DISK ? GUI_ICON_DISK : GUI_ICON_CD,
                      kind == MEDIA_DISK ? "A hard disk" : "No drive for it", homeless_answered, d);
+    gui_own(box, d, drop_free);
     gui_label(box, text->str, GUI_PLAIN);
     gui_dialog_button(box, "_Cancel", HOMELESS_CANCEL, GUI_CANCEL);
     gui_dialog_button(box, "_Run it by itself", HOMELESS_RUN, d->option ? 0 : GUI_DEFAULT);
@@ -182,7 +190,7 @@ void window_drop(struct window *w, const char *path)
     if (count == 1) {
         window_insert(w, rows[0], path);
     } else if (count) {
-        drop_ask_which(w, path, rows, count);
+        drop_ask_which(w, kind, path, rows, count);
     } else {
         drop_ask_homeless(w, kind, path);
     }

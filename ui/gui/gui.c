@@ -321,7 +321,6 @@ const char *gui_text(const struct gui_widget *w)
 static void set(struct gui_widget *w, int *field, int value)
 {
     if (*field != value) {
-        gui_damage(w);
         *field = value;
         gui_damage(w);
         gui_relayout(w->gui);

@@ -161,6 +161,24 @@ static void add_vcpu(struct vcpu *v, double scale, struct total *t)
     add_kernel(v, t, NULL);
 }
 
+/* For how long it was not held. */
+static double total_time(const struct total *t)
+{
+    return t->place[EXITS_GUEST] + t->place[EXITS_OUT] + t->place[EXITS_HALTED];
+}
+
+/* All vCPUs; *ran: for how long the one that was held the least was not. */
+static void total_all(struct machine *m, double scale, struct total *t, double *ran)
+{
+    *ran = 1;
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        double before = total_time(t);
+
+        add_vcpu(m->vcpus[i], scale, t);
+        *ran = MAX(*ran, total_time(t) - before);
+    }
+}
+
 /* ---- addresses ---- */
 
 static void add_line(GArray *lines, const struct exits_line *l)
@@ -282,7 +300,7 @@ static double share(double part, double whole)
 static void print_places(const struct total *t, double ran, GString *out)
 {
     static const enum exits_place shown[] = {EXITS_GUEST, EXITS_OUT, EXITS_HALTED};
-    double whole = t->place[EXITS_GUEST] + t->place[EXITS_OUT] + t->place[EXITS_HALTED];
+    double whole = total_time(t);
 
     for (unsigned n = 0; n < ARRAY_LEN(shown); n++) {
         print_time(out, t->place[shown[n]]);
@@ -415,18 +433,6 @@ static void print_tax(const struct machine *m, const struct total *t, GString *o
     if (insns) {
         g_string_append_printf(out, "In the guest %s ran %.1f million instructions.\n",
                                m->accel->name, (double)insns / 1e6);
-    }
-}
-
-static void total_all(struct machine *m, double scale, struct total *t, double *ran)
-{
-    *ran = 1;
-    for (unsigned i = 0; i < m->ncpus; i++) {
-        struct total one = {0};
-
-        add_vcpu(m->vcpus[i], scale, &one);
-        add_vcpu(m->vcpus[i], scale, t);
-        *ran = MAX(*ran, one.place[EXITS_GUEST] + one.place[EXITS_OUT] + one.place[EXITS_HALTED]);
     }
 }
 

@@ -113,8 +113,8 @@ struct machine {
     void (*posted)(struct machine *m);
     unsigned exclusive_depth; /* sections begun (waiting or inside) and not ended */
     bool paused;              /* machine_pause: vCPUs stay parked, time stands still */
-    unsigned switches;        /* of engines, so far */
     bool switching;           /* the same for as long as machine_switch lasts */
+    unsigned switches;        /* of engines, so far */
     bool fault_shown;         /* a triple fault was reported already */
 
     GPtrArray *blocks; /* struct block *, all that block_attach gave us */
@@ -203,7 +203,8 @@ void machine_resume(struct machine *m);
  * that are held, if nothing else holds them. */
 void machine_wait_parked(struct machine *m);
 void machine_let_in(struct machine *m);
-/* vcpu.c: whether vCPUs have to stay out of guest code (a pause, a reset to come).  Lock held. */
+/* vcpu.c: whether vCPUs have to stay out of guest code (a pause, a reset to come, a
+ * change of engines).  Lock held. */
 bool machine_holds_vcpus(const struct machine *m);
 /* Whether every vCPU is in HLT just now.  Any thread. */
 bool machine_is_idle(const struct machine *m);

@@ -329,6 +329,36 @@ void slow_edge_ip(struct cpu *c, const uint8_t *behind)
     c->ip = jit_code_around(jit_of(c), behind)->ip + (uint64_t)by;
 }
 
+/*
+ * The first instruction at c->ip crosses into another page, whose mapping may change: no jump can
+ * be linked to it.  This one leads through the jump cache from now on, by a piece of code of its
+ * own.
+ */
+static void link_through_cache(struct jit *j, const uint8_t *behind)
+{
+    const struct code_block *k = jit_code_around(j, behind)->k;
+    uint8_t *miss[2];
+
+    jit_make_cold_room(j);
+    struct emit e = {.p = j->rw + j->cold, .end = j->rw + j->cold_end};
+    emit_mov_imm(&e, H_RAX, j->c->ip);
+    if (k->mode & MODE_CS_FLAT) {
+        emit_lookup_const(&e, j->c->ip, false, miss);
+        emit_jump_entry(&e, 4);
+    } else {
+        emit_jump(&e, 0xe9, j->thunk[TH_DISPATCH]);
+    }
+    if (e.full) {
+        return;
+    }
+    if (k->mode & MODE_CS_FLAT) {
+        emit_patch(miss[0], j->thunk[TH_FIND]);
+        emit_patch(miss[1], j->thunk[TH_DISPATCH]);
+    }
+    emit_patch(j->rw + (behind + EDGE_REL - j->rx), j->rw + j->cold);
+    j->cold = align_up((size_t)(e.p - j->rw), 16);
+}
+
 const void *slow_edge(struct cpu *c, const uint8_t *behind)
 {
     struct jit *j = jit_of(c);
@@ -338,6 +368,8 @@ const void *slow_edge(struct cpu *c, const uint8_t *behind)
     const uint8_t *code = find(c, &keep);
     if (code && keep) {
         link_jump(j, (uint32_t)(behind + EDGE_REL - j->rx), code);
+    } else if (code) {
+        link_through_cache(j, behind);
     }
     return code;
 }

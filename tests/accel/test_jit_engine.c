@@ -174,6 +174,15 @@ static const void *count_find(struct cpu *c, bool *keep)
     return engine_find(c, keep);
 }
 
+static void count_finds(struct guest *g)
+{
+    struct jit *j = jit_of(g->c);
+
+    engine_find = j->hooks.find;
+    finds = 0;
+    jit_set_hooks(j, &(struct jit_hooks){.find = count_find, .body = j->hooks.body}, false);
+}
+
 /* Code that was changed is looked up by whoever is linked to it once, not every time. */
 Test(jit_engine, links_to_a_dropped_block_lead_to_the_one_in_its_place)
 {
@@ -191,15 +200,44 @@ Test(jit_engine, links_to_a_dropped_block_lead_to_the_one_in_its_place)
              "\xf4\x90\x90\x90\x90"
              "\xb8\x05\x00\x00\x00" /* there: mov eax,5 */
              "\xeb\xdf");           /* jmp back */
-    struct jit *j = jit_of(g.c);
-    engine_find = j->hooks.find;
-    finds = 0;
-    jit_set_hooks(j, &(struct jit_hooks){.find = count_find, .body = j->hooks.body}, false);
+    count_finds(&g);
     guest_run(&g);
     cr_assert_eq(guest_vector(&g), -1);
     cr_assert_eq(g.c->r[R_RCX], 0);
     cr_assert_eq(g.c->r[R_RAX], 7);
     cr_assert_lt(finds, 1000, "%u", finds);
+    guest_free(&g);
+}
+
+/* The instruction that is jumped to crosses into another page; that one is mapped elsewhere when
+ * ECX is ESI. */
+Test(jit_engine, a_jump_to_an_instruction_that_crosses_pages_is_looked_up_once)
+{
+    enum { PAGE = 0x50000, ROUNDS = 1000, THEN = 400 };
+    struct guest g;
+
+    init_long(&g);
+    cr_assert_eq(guest_pte_at(PAGE + 0x1000), 0x13288);
+    memcpy(g.ram + PAGE + 0xf80,
+           "\xff\xc9\x74\x16"                 /* again: dec ecx; jz end */
+           "\x39\xf1\x75\x10"                 /* cmp ecx,esi; jne go */
+           "\x48\x89\x14\x25\x88\x32\x01\x00" /* mov [PTE],rdx */
+           "\x0f\x01\x3c\x25\x00\x10\x05\x00" /* invlpg [PAGE + 0x1000] */
+           "\xeb\x64\xf4",                    /* go: jmp there; end: hlt */
+           27);
+    memcpy(g.ram + PAGE + 0xffe, "\xb8\x05\x00\x00\x00", 5);          /* there: mov eax,5 */
+    memcpy(g.ram + PAGE + 0x1003, "\x01\xc3\xe9\x76\xff\xff\xff", 7); /* add ebx,eax; jmp again */
+    memcpy(g.ram + PAGE + 0x2000, g.ram + PAGE + 0x1000, 16);
+    g.ram[PAGE + 0x2000] = 1; /* mov eax,0x105 */
+    g.c->ip = PAGE + 0xf80;
+    g.c->r[R_RCX] = ROUNDS;
+    g.c->r[R_RSI] = THEN;
+    g.c->r[R_RDX] = (PAGE + 0x2000) | 7;
+    count_finds(&g);
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), -1);
+    cr_assert_eq(g.c->r[R_RBX], 5 * (ROUNDS - 1) + 0x100 * THEN, "%#x", (uint32_t)g.c->r[R_RBX]);
+    cr_assert_lt(finds, 20, "%u", finds);
     guest_free(&g);
 }
 

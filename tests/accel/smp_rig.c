@@ -1,5 +1,6 @@
 /* See smp_rig.h.  Not modelled: devices but the local APICs. */
 #include "tests/accel/smp_rig.h"
+#include "accel/kvm.h"
 #include "hw/lapic.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -81,6 +82,29 @@ void smp_begin_model(struct smp_rig *r, const struct accel_ops *accel, unsigned 
     }
     st_le64(r->ram->host + guest_pte_at(SMP_APIC), LAPIC_DEFAULT_BASE | 7);
     memcpy(r->ram->host + SMP_CODE, begin, (size_t)(end - begin));
+}
+
+void smp_place_32(struct smp_rig *r)
+{
+    struct vcpu *v = r->m->vcpus[0];
+    struct cpu *c = v->cpu;
+    struct guest g = {.v = v, .c = c, .ram = r->ram->host};
+
+    cpu_reset(c, false); /* out of 64-bit mode */
+    guest_protected(&g);
+    c->r[R_RSP] = SMP_STACKS + 0x1000;
+    c->ip = SMP_CODE;
+    v->wait_sipi = false;
+    r->m->accel->state_push(v);
+}
+
+void smp_need_kvm(void)
+{
+    g_autofree char *why = NULL;
+
+    if (kvm_try(&why) == KVM_FIT_NONE) {
+        cr_skip_test("%s", why);
+    }
 }
 
 void smp_start(struct smp_rig *r)

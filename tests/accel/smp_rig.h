@@ -45,6 +45,10 @@ void smp_begin_on(struct smp_rig *r, const struct accel_ops *accel, unsigned cpu
 /* The same with another CPU model than the usual one. */
 void smp_begin_model(struct smp_rig *r, const struct accel_ops *accel, unsigned cpus,
                      const char *model, const uint8_t *begin, const uint8_t *end);
+/* Then: put the first processor before the program in 32-bit protected mode instead. */
+void smp_place_32(struct smp_rig *r);
+/* Skip the test where there is no KVM that runs small guests. */
+void smp_need_kvm(void);
 #define SMP_BEGIN(r, cpus, name) smp_begin(r, cpus, name##_begin, name##_end)
 /* Start the threads. */
 void smp_start(struct smp_rig *r);

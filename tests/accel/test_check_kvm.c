@@ -8,15 +8,6 @@
 #include "tests/cpu/guest.h"
 #include <criterion/criterion.h>
 
-static void need_kvm(void)
-{
-    g_autofree char *why = NULL;
-
-    if (kvm_try(&why) == KVM_FIT_NONE) {
-        cr_skip_test("%s", why);
-    }
-}
-
 /* Loads, stores, stack, strings, x87, flags that are left open, an exception that both raise. */
 SMP_PROGRAM(mixed_32, ".code32\n"
                       "mov $0x200000, %ebx\n mov $500, %ecx\n fninit\n"
@@ -32,16 +23,7 @@ SMP_PROGRAM(mixed_32, ".code32\n"
 static void begin(struct smp_rig *r)
 {
     smp_begin_on(r, &accel_check_kvm, 1, mixed_32_begin, mixed_32_end);
-    struct vcpu *v = r->m->vcpus[0];
-    struct cpu *c = v->cpu;
-    struct guest g = {.v = v, .c = c, .ram = r->ram->host};
-
-    cpu_reset(c, false);
-    guest_protected(&g);
-    c->r[R_RSP] = SMP_STACKS + 0x1000;
-    c->ip = SMP_CODE;
-    v->wait_sipi = false;
-    v->m->accel->state_push(v);
+    smp_place_32(r);
 }
 
 Test(check_kvm, compares_a_program_instruction_by_instruction)
@@ -49,7 +31,7 @@ Test(check_kvm, compares_a_program_instruction_by_instruction)
     struct check_stats stats;
     struct smp_rig r;
 
-    need_kvm();
+    smp_need_kvm();
     begin(&r);
     smp_run(&r);
     cr_expect_null(check_report(r.m->vcpus[0]), "%s", check_report(r.m->vcpus[0]));
@@ -64,7 +46,7 @@ Test(check_kvm, finds_what_differs)
 {
     struct smp_rig r;
 
-    need_kvm();
+    smp_need_kvm();
     begin(&r);
     struct vcpu *v = r.m->vcpus[0];
     struct cpu *c = v->cpu;

@@ -185,12 +185,9 @@ Test(exits_engine, another_engine_begins_anew, .timeout = 120)
 
 Test(exits_engine, kvm_counts_its_exits, .timeout = 120)
 {
-    g_autofree char *why = NULL;
     struct smp_rig r;
 
-    if (kvm_try(&why) == KVM_FIT_NONE) {
-        cr_skip_test("%s", why);
-    }
+    smp_need_kvm();
     smp_begin_on(&r, &accel_kvm, 2, many_begin, many_end);
     smp_run(&r);
     expect_many(&r, 0);

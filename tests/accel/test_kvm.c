@@ -13,16 +13,6 @@
 
 extern const uint8_t kvm_trial[], kvm_trial_end[];
 
-/* Skips the test where there is no KVM that runs small guests. */
-static void need_kvm(void)
-{
-    g_autofree char *why = NULL;
-
-    if (kvm_try(&why) == KVM_FIT_NONE) {
-        cr_skip_test("%s", why);
-    }
-}
-
 Test(kvm, the_trial_comes_through_all_its_steps_on_a_software_processor)
 {
     struct guest g;
@@ -105,7 +95,7 @@ Test(kvm, state_goes_into_the_kernel_and_comes_back)
     struct smp_rig r;
     g_autoptr(GError) err = NULL;
 
-    need_kvm();
+    smp_need_kvm();
     smp_begin_on(&r, &accel_kvm, 1, count_up_begin, count_up_end);
     struct vcpu *v = r.m->vcpus[0];
     struct cpu *c = v->cpu;
@@ -127,7 +117,7 @@ Test(kvm, two_processors_count_in_one_place)
 {
     struct smp_rig r;
 
-    need_kvm();
+    smp_need_kvm();
     smp_begin_on(&r, &accel_kvm, 2, count_up_begin, count_up_end);
     smp_run(&r);
     cr_assert_eq(smp_get64(&r, SMP_DATA + 64), 2000);
@@ -192,7 +182,7 @@ Test(kvm, it_neither_counts_nor_traces_instructions)
     g_autofree char *text = NULL, *err = NULL;
     int status = 0;
 
-    need_kvm();
+    smp_need_kvm();
     cr_assert(g_spawn_command_line_sync("./candela run --accel kvm -display none -nic none -boot n "
                                         "--max-insns 5",
                                         &text, &err, &status, NULL));

@@ -11,15 +11,6 @@
 
 static const struct accel_ops *const engines[] = {&accel_kvm, &accel_kvm_user_apic};
 
-static void need_kvm(void)
-{
-    g_autofree char *why = NULL;
-
-    if (kvm_try(&why) == KVM_FIT_NONE) {
-        cr_skip_test("%s", why);
-    }
-}
-
 /* APIC on, a timer that runs out once and is masked, a vector sent to itself with the flag of
  * interrupts clear: then look at what is there. */
 SMP_PROGRAM(set_up, "movl $0x1ff, 0xf0(%rbp)\n"
@@ -52,7 +43,7 @@ static void check_set_up(const struct smp_rig *r)
 
 Test(kvm_irq, the_state_is_the_devices_when_the_machine_has_stopped)
 {
-    need_kvm();
+    smp_need_kvm();
     for (unsigned i = 0; i < ARRAY_LEN(engines); i++) {
         struct smp_rig r;
 
@@ -74,7 +65,7 @@ Test(kvm_irq, the_state_goes_into_the_kernel_and_comes_back)
     struct apic_state before, after;
     struct smp_rig r;
 
-    need_kvm();
+    smp_need_kvm();
     smp_begin_on(&r, &accel_kvm, 1, set_up_begin, set_up_end);
     struct kvm *k = r.m->accel_data;
     if (!k->split) {
@@ -125,7 +116,7 @@ SMP_PROGRAM(timer, "movl $0x1ff, 0xf0(%rbp)\n movl $0x0b, 0x3e0(%rbp)\n"
 
 Test(kvm_irq, the_timer_runs_out)
 {
-    need_kvm();
+    smp_need_kvm();
     for (unsigned i = 0; i < ARRAY_LEN(engines); i++) {
         struct smp_rig r;
 
@@ -144,7 +135,7 @@ SMP_PROGRAM(wait_held, "movl $0x1ff, 0xf0(%rbp)\n movl $0x0b, 0x3e0(%rbp)\n"
 
 Test(kvm_irq, counts_stand_still_while_the_machine_is_held)
 {
-    need_kvm();
+    smp_need_kvm();
     for (unsigned i = 0; i < ARRAY_LEN(engines); i++) {
         struct smp_rig r;
         uint32_t before, after;
@@ -189,7 +180,7 @@ SMP_PROGRAM(messages, "movl $0x1ff, 0xf0(%rbp)\n"
 
 Test(kvm_irq, processors_send_each_other_interrupts)
 {
-    need_kvm();
+    smp_need_kvm();
     for (unsigned i = 0; i < ARRAY_LEN(engines); i++) {
         struct smp_rig r;
 
@@ -205,7 +196,7 @@ Test(kvm_irq, a_processor_that_waits_in_the_kernel_is_seen_to)
     struct smp_rig r;
     bool idle = false;
 
-    need_kvm();
+    smp_need_kvm();
     smp_begin_on(&r, &accel_kvm, 2, messages_begin, messages_end);
     if (r.m->vcpus[0]->idle_fd < 0) {
         smp_free(&r);
@@ -270,7 +261,7 @@ Test(kvm_irq, stores_that_wait_come_in_order_and_before_everything_else)
 {
     struct smp_rig r;
 
-    need_kvm();
+    smp_need_kvm();
     smp_begin_on(&r, &accel_kvm, 1, posts_begin, posts_end);
     machine_lock(r.m);
     struct plate *p = (struct plate *)device_new(r.m, &plate_ops, "plate");

@@ -108,32 +108,20 @@ SMP_PROGRAM(count_32, ".code32\n"
 
 static void place_32(struct smp_rig *r, uint32_t count)
 {
-    struct vcpu *v = r->m->vcpus[0];
-    struct cpu *c = v->cpu;
-    struct guest g = {.v = v, .c = c, .ram = r->ram->host};
+    struct cpu *c = r->m->vcpus[0]->cpu;
 
-    cpu_reset(c, false); /* out of 64-bit mode */
-    guest_protected(&g);
+    smp_place_32(r);
     c->r[R_RBX] = c->r[R_RSI] = c->r[R_RDI] = 0;
     c->r[R_RCX] = count;
-    c->r[R_RSP] = SMP_STACKS + 0x1000;
-    c->ip = SMP_CODE;
-    v->wait_sipi = false;
-    if (r->m->accel->state_push) {
-        r->m->accel->state_push(v);
-    }
 }
 
 Test(switch, between_kvm_and_software)
 {
     const struct accel_ops *const to[] = {&accel_jit, &accel_kvm, &accel_interp, &accel_kvm};
     const uint32_t count = 40000000;
-    g_autofree char *why = NULL;
     struct smp_rig r;
 
-    if (kvm_try(&why) == KVM_FIT_NONE) {
-        cr_skip_test("%s", why);
-    }
+    smp_need_kvm();
     smp_begin_on(&r, &accel_kvm, 1, count_32_begin, count_32_end);
     place_32(&r, count);
     switch_until_done(&r, to, 4);
@@ -147,13 +135,10 @@ Test(switch, between_kvm_and_software)
 /* A guest that was shown a CPU that KVM here has not stays where it is, and as it is. */
 Test(switch, kvm_refuses_what_the_guest_would_notice)
 {
-    g_autofree char *why = NULL;
     g_autoptr(GError) err = NULL;
     struct smp_rig r;
 
-    if (kvm_try(&why) == KVM_FIT_NONE) {
-        cr_skip_test("%s", why);
-    }
+    smp_need_kvm();
     smp_begin_on(&r, &accel_interp, 1, count_32_begin, count_32_end);
     place_32(&r, 1000);
     ((struct cpu *)r.m->vcpus[0]->cpu)->tsc_khz = 12345; /* nobody's */

@@ -32,13 +32,10 @@ Test(host_model, is_the_largest_in_software)
 
 Test(host_model, has_the_hosts_name_under_kvm)
 {
-    g_autofree char *why = NULL;
     struct smp_rig r;
     uint32_t out[4], want[4];
 
-    if (kvm_try(&why) == KVM_FIT_NONE) {
-        cr_skip_test("%s", why);
-    }
+    smp_need_kvm();
     begin(&r, &accel_kvm);
     struct cpu *c = r.m->vcpus[0]->cpu;
     __cpuid(0, want[0], want[1], want[2], want[3]);

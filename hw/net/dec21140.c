@@ -32,7 +32,7 @@ enum {
     CFDD = 0x40,
     CFIT_MIN_GNT = 0x3e,
     TX_UNAVAILABLE_NS = 100000, /* most of a long frame's time on the wire */
-    TX_JOINED_NS = 1000000,
+    TX_WAITS_NS = 1000000,
     RX_RETRY_US = 100,
     RX_RETRY_MAX_US = 12800,
 };
@@ -92,6 +92,7 @@ static const struct state_field dec21140_state[] = {
     F(tx_told, .reset = true),
     F(tx_polled),
     F(tx_joined),
+    F(tx_acked),
     F(rx_refused),
     STATE_HOLE(struct dec21140, s.hole),
     STATE_ARRAY(struct dec21140, s.tx_fifo, .keep = true),
@@ -295,10 +296,17 @@ static void dec_arm_tap(struct dec21140 *d)
  * keeps sending has added more by then, and needs no interrupt for each frame.  It may be told with
  * a received frame before, and one that was can wait longer for the next, which acknowledges.  Only
  * a driver that wants the interrupt needs a timer; others find the event when they look.
+ *
+ * A driver acknowledges what it found and looks again, until there is nothing: on the wire, no
+ * frame is through so soon.  Here one may be, where registers are slow and another processor sends,
+ * again and again; Linux's tulip then gives up on its interrupts.  So the first look after an
+ * acknowledgement finds no new end.
  */
 static int64_t dec_tx_unavailable_at(const struct dec21140 *d)
 {
-    return (int64_t)d->s.tx_idle_at + (d->s.tx_joined ? TX_JOINED_NS : TX_UNAVAILABLE_NS);
+    bool waits = d->s.tx_joined || d->s.tx_acked;
+
+    return (int64_t)d->s.tx_idle_at + (waits ? TX_WAITS_NS : TX_UNAVAILABLE_NS);
 }
 
 static void dec_tx_arm_unavailable(struct dec21140 *d)
@@ -317,8 +325,19 @@ static void dec_tx_tell_unavailable(struct dec21140 *d)
 {
     if (dec_tx_is_unavailable(d) && clock_now(d->dev.m) >= dec_tx_unavailable_at(d)) {
         d->s.tx_told = true;
-        d->s.tx_joined = false;
+        d->s.tx_joined = d->s.tx_acked = false;
         dec_raise(d, CSR5_TU);
+    }
+}
+
+/* The driver looks at CSR5, or does something that may end what the event is about. */
+static void dec_tx_look(struct dec21140 *d, bool at_events)
+{
+    if (!d->s.tx_acked) {
+        dec_tx_tell_unavailable(d);
+    } else if (at_events) {
+        d->s.tx_acked = false;
+        dec_tx_arm_unavailable(d);
     }
 }
 
@@ -497,6 +516,7 @@ static void dec_write_csr0(struct dec21140 *d, uint32_t val)
 
 static void dec_write_csr5(struct dec21140 *d, uint32_t val)
 {
+    d->s.tx_acked |= (val & d->s.csr[5] & CSR5_TU) != 0;
     d->s.csr[5] &= ~(val & CSR5_EVENTS);
     if (val & CSR5_FBE) {
         d->s.eb = 0;
@@ -511,7 +531,7 @@ static void dec_write_csr(struct dec21140 *d, unsigned n, uint32_t val)
     const struct dec_register *reg = &dec_registers[n];
     uint32_t was = d->s.csr[n];
 
-    dec_tx_tell_unavailable(d); /* before something ends what it is about */
+    dec_tx_look(d, false);
     d->s.csr[n] = (was & ~reg->mask) | (val & reg->mask);
     switch (n) {
     case 0:
@@ -598,8 +618,8 @@ static uint32_t dec_port_read(struct device *dev, unsigned off, unsigned size)
     struct dec21140 *d = (struct dec21140 *)dev;
 
     (void)size;
-    if (off == 5 * CSR_STRIDE && dec_tx_is_unavailable(d)) {
-        dec_tx_tell_unavailable(d);
+    if (off == 5 * CSR_STRIDE && (dec_tx_is_unavailable(d) || d->s.tx_acked)) {
+        dec_tx_look(d, true);
         dec_update_irq(d);
     }
     return off % CSR_STRIDE ? 0 : dec_read_csr(d, off / CSR_STRIDE);

@@ -37,8 +37,11 @@ enum {
     CSR5_AIS = BIT(15),
     CSR5_NIS = BIT(16),
     CSR5_NORMAL = CSR5_TI | CSR5_TU | CSR5_RI | CSR5_GTE | CSR5_ERI,
-    CSR5_ABNORMAL =
-        CSR5_TPS | CSR5_TJT | CSR5_UNF | CSR5_RU | CSR5_RPS | CSR5_RWT | CSR5_ETI | CSR5_FBE,
+    /* GTE is in both, as others take it from the manual of the 21143 (the DM9102A has it here
+     * only): Linux's tulip, after too much work, lets nothing but this and the abnormal summary
+     * through. */
+    CSR5_ABNORMAL = CSR5_TPS | CSR5_TJT | CSR5_UNF | CSR5_RU | CSR5_RPS | CSR5_RWT | CSR5_ETI |
+                    CSR5_GTE | CSR5_FBE,
     CSR5_EVENTS = CSR5_NORMAL | CSR5_ABNORMAL | CSR5_AIS | CSR5_NIS,
     CSR5_RS_SHIFT = 17,
     CSR5_TS_SHIFT = 20,
@@ -97,8 +100,9 @@ struct dec21140 {
         bool tx_told;    /* that it is at its end, or nobody needs to know */
         bool tx_polled;  /* a poll demand: finding nothing is no event */
         bool tx_joined;  /* last time it was told with a received frame */
+        bool tx_acked;   /* the driver has acknowledged it and not looked since */
         bool rx_refused; /* a frame is kept waiting */
-        uint8_t hole[5];
+        uint8_t hole[4];
         uint8_t tx_fifo[NET_FRAME_MAX]; /* a frame in the making, while nobody asks for it */
     } s;
     struct net *net;

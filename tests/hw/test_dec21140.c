@@ -123,6 +123,24 @@ Test(dec21140, summaries_count_enabled_events_only)
     dec_end(x);
 }
 
+/* What Linux's tulip waits for when it found too much to do in one interrupt: it lets the timer and
+ * the abnormal summary through, and with them what was not pending. */
+Test(dec21140, the_timer_ends_a_pause_of_tulips)
+{
+    struct dec_rig *x = dec_begin();
+    uint32_t found = CSR5_NIS | CSR5_TU | CSR5_TI;
+
+    dec_out(x, 6, CSR6_PS);
+    dec_out(x, 7, (~found & 0x0001ebef) | CSR5_AIS | CSR5_GTE);
+    dec_out(x, 11, 0x12);
+    rig_step(x->r, 18 * CYCLE_100 - 1);
+    cr_assert(!dec_irq(x));
+    rig_step(x->r, 1);
+    cr_assert(dec_irq(x));
+    cr_assert_eq(dec_in(x, 5) & CSR5_EVENTS, CSR5_GTE | CSR5_NIS | CSR5_AIS);
+    dec_end(x);
+}
+
 Test(dec21140, missed_frames_are_counted_until_read)
 {
     struct dec_rig *x = dec_begin();

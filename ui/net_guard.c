@@ -97,7 +97,7 @@ static bool net_guard_parse_ipv4(struct guarded *p)
         return refuse(p, NET_DROP_MALFORMED);
     }
     if ((ip[0] & 15) > 5) {
-        return refuse(p, NET_DROP_HOST);
+        return refuse(p, NET_DROP_KIND);
     }
     total = ld_be16(ip + 2);
     if (total < IPV4_HEADER || NET_HEADER + total > p->len) {
@@ -143,7 +143,7 @@ bool net_guard_parse_ip(struct guarded *p)
     case TYPE_IPV6:
         return net_guard_parse_ipv6(p);
     default:
-        return refuse(p, NET_DROP_HOST);
+        return refuse(p, NET_DROP_KIND);
     }
 }
 
@@ -247,7 +247,10 @@ static bool net_guard_check_udp(struct net_guard *g, struct guarded *p, bool may
     }
     port = ld_be16(udp + 2);
     if (p->version == 6) {
-        return port == PORT_TFTP || !may_open ? refuse(p, NET_DROP_HOST) : true;
+        if (port == PORT_TFTP) {
+            return refuse(p, NET_DROP_KIND);
+        }
+        return may_open || refuse(p, NET_DROP_HOST);
     }
     p->size = size;
     if (port == PORT_DHCP &&
@@ -304,7 +307,7 @@ static bool net_guard_check_ip(struct net_guard *g, struct guarded *p, bool may_
     if (p->proto == (p->version == 4 ? GUARD_ICMP : GUARD_ICMP6)) {
         return net_guard_check_icmp(g, p, may_open);
     }
-    return refuse(p, NET_DROP_HOST);
+    return refuse(p, NET_DROP_KIND);
 }
 
 bool net_guard_check(struct net_guard *g, const uint8_t *frame, size_t len, bool may_open,

@@ -5,7 +5,8 @@
  * state for them without limits.  The guard lets through what is well-formed, keeps bounds where
  * libslirp has none, and changes or drops what is known to hurt it:
  *
- *   - headers and lengths are checked; IPv4 options and unknown protocols are refused
+ *   - headers and lengths are checked; IPv4 options, headers of IPv6 in front of the protocol's,
+ *     and other protocols are not carried: what Linux says of its multicast groups, for one
  *   - fragments are put together here, in bounded memory
  *   - what would open a socket is refused while there are too many
  *   - TCP: data outside the window that was offered, on a SYN or of an unknown connection is cut

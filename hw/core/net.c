@@ -22,10 +22,10 @@ void net_set_link(struct net *n, bool up)
 const char *net_drop_name(enum net_drop why)
 {
     static const char *const words[NET_DROPS] = {
-        [NET_DROP_LINK] = "link down",           [NET_DROP_VLAN] = "other VLAN",
-        [NET_DROP_MALFORMED] = "malformed",      [NET_DROP_STOPPED] = "receiver off",
-        [NET_DROP_FILTERED] = "other address",   [NET_DROP_MISSED] = "no receive buffer",
-        [NET_DROP_HOST] = "refused by the host",
+        [NET_DROP_LINK] = "link down",         [NET_DROP_VLAN] = "other VLAN",
+        [NET_DROP_MALFORMED] = "malformed",    [NET_DROP_STOPPED] = "receiver off",
+        [NET_DROP_FILTERED] = "other address", [NET_DROP_MISSED] = "no receive buffer",
+        [NET_DROP_KIND] = "kind not carried",  [NET_DROP_HOST] = "refused by the host",
     };
 
     return why < NET_DROPS ? words[why] : "?";

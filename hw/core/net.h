@@ -62,6 +62,7 @@ enum net_drop {
     NET_DROP_STOPPED,   /* to the guest: its receiver is off */
     NET_DROP_FILTERED,  /* to the guest: for an address its card does not listen to */
     NET_DROP_MISSED,    /* to the guest: no receive buffer for too long */
+    NET_DROP_KIND,      /* from the guest: the network has nothing of this kind (ui/net_guard.h) */
     NET_DROP_HOST,      /* from the guest: the host took it no more */
     NET_DROPS,
 };

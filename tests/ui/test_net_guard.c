@@ -270,7 +270,7 @@ Test(net_guard, reports_of_multicast_listeners_are_not_malformed)
     memcpy(report + 54, "\x3a\0\x05\x02\0\0\1\0\x8f", 9); /* router alert; ICMPv6 */
     net_guard_init(&g, &plan, NULL);
     cr_expect_not(net_guard_check(&g, report, sizeof report, true, &p, &waits));
-    cr_expect_eq(p.why, NET_DROP_HOST);
+    cr_expect_eq(p.why, NET_DROP_KIND);
     report[20] = GUARD_UDP;
     cr_expect_not(net_guard_check(&g, report, sizeof report, true, &p, &waits));
     cr_expect_eq(p.why, NET_DROP_MALFORMED);

@@ -261,7 +261,8 @@ Test(net_slirp, counts_what_it_does_not_carry)
     slirp_rig_send(&r, f, 60);
     st_be16(f + 12, 0x0800);
     slirp_rig_send(&r, f, 1515);
-    cr_assert_eq(r.port->net.stats.drops[NET_DROP_HOST], 1);
+    cr_assert_eq(r.port->net.stats.drops[NET_DROP_KIND], 1);
+    cr_assert_eq(r.port->net.stats.drops[NET_DROP_HOST], 0);
     cr_assert_eq(r.port->net.stats.drops[NET_DROP_VLAN], 1);
     cr_assert_eq(r.port->net.stats.drops[NET_DROP_MALFORMED], 1);
     slirp_rig_close(&r);

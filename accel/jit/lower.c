@@ -21,6 +21,7 @@ static struct lowering lowering_of(const struct op_row *row)
     l.fn = l.fn ? l.fn : l.arg ? lower_plain : branch_of(fns);
     l.fn = l.fn ? l.fn : stack_of(fns);
     l.fn = l.fn ? l.fn : misc_of(fns);
+    l.fn = l.fn ? l.fn : string_of(fns);
     l.fn = l.fn ? l.fn : sys_of(fns);
     return l;
 }

@@ -153,28 +153,49 @@ static void compare_fit(struct emit *e, unsigned size)
     }
 }
 
-/* RDX = linear address: to the slow path unless the TLB has it; RDX = host address. */
-static uint8_t *check(struct tr *t, unsigned size, bool write)
+/* RAX = how far into the page that the TLB has in its place the linear address in `la` lies; RCX =
+ * that place. */
+static void look(struct tr *t, unsigned la, bool write)
 {
     struct emit *e = &t->e;
     size_t tag = write ? offsetof(struct tlb_entry, tag_w) : offsetof(struct tlb_entry, tag_r);
 
     static_assert(sizeof(struct tlb_entry) == 32 && PAGE_SHIFT == 12, "shift by 7");
     if (t->j->has_bmi2) {
-        emit_vex(e, O_0F3A | 0xf0, 3, false, false, H_RCX, 0, hreg(H_RDX)); /* rorx */
+        emit_vex(e, O_0F3A | 0xf0, 3, false, false, H_RCX, 0, hreg(la)); /* rorx */
         emit8(e, 7);
     } else {
-        emit_mov_rr(e, false, H_RCX, H_RDX);
+        emit_mov_rr(e, false, H_RCX, la);
         emit_op(e, 0, 0xc1, 5, hreg(H_RCX));
         emit8(e, 7);
     }
     emit_op(e, 0, 0x23, H_RCX, tr_state(tlb_mask));
-    emit_mov_rr(e, true, H_RAX, H_RDX);
+    emit_mov_rr(e, true, H_RAX, la);
     emit_op(e, X_W, 0x2b, H_RAX, hmem_index(H_R15, H_RCX, 0, (int32_t)tag));
-    compare_fit(e, size);
-    uint8_t *miss = emit_jump(e, O_0F | 0x87, NULL);
-    emit_op(e, X_W, 0x03, H_RDX, hmem_index(H_R15, H_RCX, 0, offsetof(struct tlb_entry, addend)));
+}
+
+/* What is to be added to a linear address, of the place RCX. */
+static struct hrm addend(void)
+{
+    return hmem_index(H_R15, H_RCX, 0, offsetof(struct tlb_entry, addend));
+}
+
+/* RDX = linear address: to the slow path unless the TLB has it; RDX = host address. */
+static uint8_t *check(struct tr *t, unsigned size, bool write)
+{
+    look(t, H_RDX, write);
+    compare_fit(&t->e, size);
+    uint8_t *miss = emit_jump(&t->e, O_0F | 0x87, NULL);
+    emit_op(&t->e, X_W, 0x03, H_RDX, addend());
     return miss;
+}
+
+void tr_mem_run(struct tr *t, enum tr_access access, unsigned la)
+{
+    look(t, la, access != TR_LOAD);
+    emit_op(&t->e, X_W, 0x3b, H_RAX, hreg(H_RDX));
+    tr_bail(t, 7);
+    emit_load(&t->e, true, H_RAX, addend());
 }
 
 void tr_mem_at(struct tr *t, enum tr_access access, unsigned size, tr_body *body, const void *arg,

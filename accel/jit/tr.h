@@ -269,6 +269,10 @@ void tr_mem_at(struct tr *t, enum tr_access access, unsigned size, tr_body *body
 /* For what is rare or has several accesses: RDX = linear address to RDX = host address; where the
  * TLB has no such page the handler runs instead of the whole instruction.  Uses RAX and RCX. */
 void tr_mem_or_handler(struct tr *t, enum tr_access access, unsigned size);
+/* A run of bytes from the linear address in host register `la` (RSI, RDI) on, which fits when it
+ * begins at offset RDX of a page or before: RAX = what is to be added to have the host address.
+ * Else the handler runs.  Uses RCX. */
+void tr_mem_run(struct tr *t, enum tr_access access, unsigned la);
 /*
  * As tr_mem, for a place; looks that are shared with other accesses of the block (window.c).  Flags
  * are as they were where no look is needed: spill or clobber them when the body relies on it.  The
@@ -363,5 +367,6 @@ lower_fn *misc_of(const struct op_fns *fns);   /* lower_misc.c */
 lower_fn *sys_of(const struct op_fns *fns);    /* lower_sys.c */
 lower_fn *stack_of(const struct op_fns *fns);  /* lower_stack.c */
 lower_fn *bit_of(const struct op_fns *fns);    /* lower_bit.c */
+lower_fn *string_of(const struct op_fns *fns); /* lower_string.c */
 
 #endif

@@ -2,9 +2,13 @@
 # In the outer system (see nested.sh): what Candela is run for, under KVM on AMD-V.  Each part says
 # "part NAME" and its exit status; what the guests say stands between.
 cd /tmp || exit 1
+# nested.sh says why there is something to read.
+stty -echo </dev/console
+cat </dev/console >/dev/null &
 
 # part NAME OPTIONS...; $engine runs it.
 engine=kvm
+seconds=$((200 * ${CANDELA_TIME_SCALE:-1})) # for most
 part()
 {
     name=$1
@@ -24,19 +28,21 @@ part lab demo
 for n in 1 2; do
     dd if=/dev/zero of=/tmp/disk.img bs=1M count=80 2>/dev/null
     part "disk$n" run -m 256M -smp $n -kernel /files/linux-ata -initrd /files/ata.cpio \
-        -append 'console=ttyS0 quiet run=/bin/nested-disk' -nic none --max-time 200 \
+        -append 'console=ttyS0 quiet run=/bin/nested-disk' -nic none --max-time $seconds \
         -serial stdio -drive file=/tmp/disk.img,format=raw
 done
 # What a tick costs, with the kernel's local APICs and with ours.
 for engine in kvm-user-apic kvm; do
     part "ticks-$engine" run -m 256M -smp 2 -kernel /files/linux-ata -initrd /files/ata.cpio \
-        -append 'console=ttyS0 quiet run=/bin/nested-ticks' -nic none --max-time 200 -serial stdio
+        -append 'console=ttyS0 quiet run=/bin/nested-ticks' -nic none --max-time $seconds \
+        -serial stdio
 done
 mkdir -p /tmp/web
-dd if=/dev/urandom of=/tmp/web/8.data bs=1M count=8 2>/dev/null
+# An exit of the inner guest takes a millisecond or two here, a frame several exits.
+dd if=/dev/urandom of=/tmp/web/4.data bs=1M count=4 2>/dev/null
 httpd -p 127.0.0.1:8080 -h /tmp/web
-(sleep 600 | nc -l -p 8081 >/tmp/back) & # an end of its input would end it
-echo "data $(md5sum </tmp/web/8.data | sed 's/ .*//')"
+(sleep $((4 * seconds)) | nc -l -p 8081 >/tmp/back) & # an end of its input would end it
+echo "data $(md5sum </tmp/web/4.data | sed 's/ .*//')"
 part net run -m 256M -smp 2 -kernel /files/linux -initrd /files/net.cpio -serial stdio \
-    -append 'console=ttyS0 quiet run=/bin/nested-net' -nic user --max-time 200
-cmp /tmp/back /tmp/web/8.data && echo "net back same"
+    -append 'console=ttyS0 quiet run=/bin/nested-net' -nic user --max-time $((2 * seconds))
+cmp /tmp/back /tmp/web/4.data && echo "net back same"

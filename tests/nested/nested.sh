@@ -58,10 +58,18 @@ sh "$here/mkinitrd.sh" "$candela" "$modules" "$here/commands.sh" "$out/outer.cpi
     fail 'no initramfs for the outer system'
 
 # Linux's own check of the timer gives up where this host is busy: QEMU's is not what is tested.
-limit=$((900 * ${CANDELA_TIME_SCALE:-1}))
-timeout -s KILL $limit qemu-system-x86_64 -accel tcg -cpu max -m 2048 -smp 1 -nographic -nic none \
-    -no-reboot -kernel "$out/ata/linux" -initrd "$out/outer.cpio.gz" \
-    -append 'console=ttyS0 quiet no_timer_check panic=-1' </dev/null >"$out/raw" 2>"$out/qemu.log"
+#
+# QEMU 7.2 loses the request for an interrupt now and then, when it comes at the exit of a nested
+# guest.  If it was that of the outer system's timer, nothing asked again, and all stood still: the
+# APIC has the timer's vector, the processor knows of none.  So a byte for the serial line comes
+# each second, an interrupt that brings the lost one with it.
+scale=${CANDELA_TIME_SCALE:-1}
+limit=$((1500 * scale))
+while sleep 1; do echo; done |
+    timeout -s KILL $limit qemu-system-x86_64 -accel tcg -cpu max -m 2048 -smp 1 -nographic \
+        -nic none -no-reboot -kernel "$out/ata/linux" -initrd "$out/outer.cpio.gz" \
+        -append "console=ttyS0 quiet no_timer_check panic=-1 CANDELA_TIME_SCALE=$scale" \
+        >"$out/raw" 2>"$out/qemu.log"
 tr -d '\r' <"$out/raw" | sed -n '/NESTED-BEGIN/,$p' >"$out/log"
 
 passed=0 failed=0

@@ -169,12 +169,11 @@ static void op_enter_hot(struct cpu *c, const struct insn *i)
 }
 
 /* A jump in compiled code to c->ip. */
-static const void *find_code(struct cpu *c, bool *keep)
+static const void *find_code(struct cpu *c, uint64_t *key)
 {
     struct interp *e = interp_of(c);
     uint64_t la = c->ip + c->cs_base;
 
-    *keep = false;
     if (must_leave(c, e)) {
         return NULL;
     }
@@ -192,7 +191,7 @@ static const void *find_code(struct cpu *c, bool *keep)
         code = jit_find(k, c->ip);
     }
     remember(c, e, c->ip, k, code);
-    *keep = !k->host2;
+    *key = key_of(c, la, k);
     return code;
 }
 

@@ -39,41 +39,44 @@ static uint8_t *map_aligned(int fd, size_t bytes, int rights)
     return at == MAP_FAILED ? NULL : at;
 }
 
-void codemem_make_large(uint8_t *rx, size_t at)
+void codemem_make_large(const struct codemem *m, size_t at)
 {
-    (void)madvise(rx + at, CODEMEM_LARGE, MADV_COLLAPSE); /* else with small ones */
+    (void)madvise(m->rx + at, CODEMEM_LARGE, MADV_COLLAPSE); /* else with small ones */
 }
 
-bool codemem_map(const char *name, const char *use, size_t bytes, uint8_t **rw, uint8_t **rx,
-                 GError **err)
+void codemem_poke(const struct codemem *m, size_t at, const void *bytes, size_t n)
 {
-    int fd = memfd_create(name, MFD_CLOEXEC);
+    if (pwrite(m->fd, bytes, n, (off_t)at) != (ssize_t)n) {
+        memcpy(m->rw + at, bytes, n);
+    }
+}
 
-    *rw = *rx = NULL;
-    if (fd >= 0 && ftruncate(fd, (off_t)bytes) == 0) {
-        *rw = map(fd, bytes, PROT_READ | PROT_WRITE);
-        *rx = *rw ? map_aligned(fd, bytes, PROT_READ | PROT_EXEC) : NULL;
+bool codemem_map(struct codemem *m, const char *name, const char *use, size_t bytes, GError **err)
+{
+    *m = (struct codemem){.bytes = bytes, .fd = memfd_create(name, MFD_CLOEXEC)};
+    if (m->fd >= 0 && ftruncate(m->fd, (off_t)bytes) == 0) {
+        m->rw = map(m->fd, bytes, PROT_READ | PROT_WRITE);
+        m->rx = m->rw ? map_aligned(m->fd, bytes, PROT_READ | PROT_EXEC) : NULL;
     }
-    int e = errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (!*rx) {
-        codemem_unmap(*rw, NULL, bytes);
-        *rw = NULL;
+    if (!m->rx) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "no executable memory%s: %s", use,
-                    g_strerror(e));
+                    g_strerror(errno));
+        codemem_unmap(m);
         return false;
     }
     return true;
 }
 
-void codemem_unmap(uint8_t *rw, uint8_t *rx, size_t bytes)
+void codemem_unmap(struct codemem *m)
 {
-    if (rw) {
-        munmap(rw, bytes);
+    if (m->rw) {
+        munmap(m->rw, m->bytes);
     }
-    if (rx) {
-        munmap(rx, bytes);
+    if (m->rx) {
+        munmap(m->rx, m->bytes);
     }
+    if (m->bytes && m->fd >= 0) {
+        close(m->fd);
+    }
+    *m = (struct codemem){0};
 }

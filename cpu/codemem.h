@@ -9,19 +9,25 @@
 
 #include "hw/core/base.h"
 
-/*
- * Map `bytes` of it at *rw and *rx.  name: of the memfd, as /proc shows it; use: what it is for,
- * for the message.  False with a HOST error, and nothing is mapped.
- */
-bool codemem_map(const char *name, const char *use, size_t bytes, uint8_t **rw, uint8_t **rx,
-                 GError **err);
+struct codemem {
+    uint8_t *rw, *rx; /* `bytes` each; NULL: not mapped */
+    size_t bytes;
+    int fd;
+};
+
+/* Map `bytes` of it.  name: of the memfd, as /proc shows it; use: what it is for, for the message.
+ * False with a HOST error, and nothing is mapped. */
+bool codemem_map(struct codemem *m, const char *name, const char *use, size_t bytes, GError **err);
 /*
  * Have the code in [at, at + CODEMEM_LARGE), at a multiple of that, run from one large page, where
  * the host can do that: once something has been written there, as it takes the memory at once.
  */
 #define CODEMEM_LARGE ((size_t)2 * MiB)
-void codemem_make_large(uint8_t *rx, size_t at);
-/* NULL: not mapped. */
-void codemem_unmap(uint8_t *rw, uint8_t *rx, size_t bytes);
+void codemem_make_large(const struct codemem *m, size_t at);
+/* Change n bytes of what has been written at `at`.  Pages of the writable mapping that are not
+ * there are not wanted for it: a page fault takes longer than this. */
+void codemem_poke(const struct codemem *m, size_t at, const void *bytes, size_t n);
+/* And all zero: nothing is done. */
+void codemem_unmap(struct codemem *m);
 
 #endif

@@ -191,6 +191,7 @@ enum {
     MODE_SSE_CHECK = BIT(12), /* MXCSR unmasks an exception: SSE FP rows take the checked path */
     MODE_USER = BIT(13), /* CPL 3: in the key so that user jumps never find kernel translations */
     MODE_BITS = 14,
+    KEY_GEN_SHIFT = 16, /* of the keys of code: mode below, generation above */
 };
 
 /* The software TLB.  Three classes so that a change of CPL or AC only moves a pointer. */
@@ -311,8 +312,8 @@ struct cpu {
     struct vcpu *v;
     struct tlb_entry *tlb; /* class in force: tlbs[tlb_class].e */
     uint64_t icount;       /* instructions retired in blocks */
-    uint64_t jkey;         /* map_gen << MODE_BITS | mode (cpu_update_keys) */
-    uint64_t gkey;         /* global_gen << MODE_BITS | mode */
+    uint64_t jkey;         /* map_gen << KEY_GEN_SHIFT | mode (cpu_update_keys) */
+    uint64_t gkey;         /* global_gen << KEY_GEN_SHIFT | mode */
     uint64_t cs_base; /* base of CS; 0 in 64-bit code: linear IP = ip + cs_base (cpu_update_mode) */
     struct jcache_entry *jcache;
     const struct insn *
@@ -331,6 +332,7 @@ struct cpu {
     uint64_t page_fit[4]; /* the last offset in a page for an access of 1, 2, 4, 8 bytes */
     void *host_base;      /* compiled code's frame on the host's stack: below it, guest calls */
     void *host_limit;     /* no more of them */
+    int32_t relink;       /* jumps across pages that miss until one is linked anew */
     struct seg seg[SEG_COUNT];
     /* Outside 64-bit code, by segment, for reading and for writing: an access of n bytes at an
      * offset is allowed when offset + n <= span; 0: look at the segment (cpu_update_mode). */
@@ -493,8 +495,8 @@ static inline void cpu_update_keys(struct cpu *c)
 {
     uint64_t low = c->mode | (c->slow ? BIT64(63) : 0);
 
-    c->jkey = c->map_gen << MODE_BITS | low;
-    c->gkey = c->global_gen << MODE_BITS | low;
+    c->jkey = c->map_gen << KEY_GEN_SHIFT | low;
+    c->gkey = c->global_gen << KEY_GEN_SHIFT | low;
 }
 enum { CPU_TSC_KHZ = 1000000 };
 /* Guest TSC: ticks of virtual time (nanoseconds, at 1 GHz) + offset. */

@@ -42,10 +42,21 @@ static void tlb_flush_list(struct tlb *t, unsigned list, bool global)
     t->nfilled[list] = 0;
 }
 
+/* Compiled code compares 32 bits of it: when those begin anew it must not be there any more. */
+static uint64_t new_gen(struct cpu *c)
+{
+    uint64_t gen = ++c->mmu->gen;
+
+    if (unlikely(!(uint32_t)gen)) {
+        code_forget(c->v);
+    }
+    return gen;
+}
+
 /* Jump-cache keys of the context stop matching (ctx_update_key is the caller's). */
 static void ctx_new_gen(struct cpu *c, struct mmu_ctx *x)
 {
-    x->map_gen = ++c->mmu->gen;
+    x->map_gen = new_gen(c);
     memset(x->fetched, 0, sizeof x->fetched);
 }
 
@@ -54,7 +65,7 @@ static void ctx_new_gen(struct cpu *c, struct mmu_ctx *x)
 static void global_new_gen(struct cpu *c)
 {
     ctx_new_gen(c, mmu_now(c));
-    c->global_gen = ++c->mmu->gen;
+    c->global_gen = new_gen(c);
     memset(c->mmu->global_fetched, 0, sizeof c->mmu->global_fetched);
 }
 

@@ -10,7 +10,6 @@
  * factor; here it tells of the masked result.  DPPS and DPPD with an unmasked overflow or underflow
  * show the flags of all their steps.
  */
-#include "cpu/codemem.h"
 #include "cpu/fpu.h"
 #include "cpu/native_mem.h"
 #include <cpuid.h>
@@ -26,14 +25,13 @@ static guint key_hash(gconstpointer key)
 
 bool native_init(struct cpu *c, GError **err)
 {
-    uint8_t *rw, *rx;
+    struct codemem code;
 
-    if (!codemem_map("candela-stubs", "", CODE_BYTES, &rw, &rx, err)) {
+    if (!codemem_map(&code, "candela-stubs", "", CODE_BYTES, err)) {
         return false;
     }
     struct native *n = g_aligned_alloc0(1, sizeof *n, 64);
-    n->rw = rw;
-    n->rx = rx;
+    n->code = code;
     n->stubs = g_hash_table_new(key_hash, g_direct_equal);
     n->host_mxcsr = MXCSR_DEFAULT;
     c->native = n;
@@ -45,7 +43,7 @@ void native_free(struct cpu *c)
     struct native *n = c->native;
 
     if (n) {
-        codemem_unmap(n->rw, n->rx, CODE_BYTES);
+        codemem_unmap(&n->code);
         g_hash_table_destroy(n->stubs);
         g_aligned_free(n);
         c->native = NULL;
@@ -75,9 +73,9 @@ native_stub *native_get(struct cpu *c, const struct native_op *o, unsigned size)
     /* The guest's MXCSR may be live, and a growing hash table computes in floating point. */
     uint32_t mxcsr = __builtin_ia32_stmxcsr();
     unsigned len = native_emit(o, code);
-    memcpy(n->rw + n->used, &info, sizeof info);
-    memcpy(n->rw + n->used + sizeof info, code, len);
-    stub = n->rx + n->used + sizeof info;
+    memcpy(n->code.rw + n->used, &info, sizeof info);
+    memcpy(n->code.rw + n->used + sizeof info, code, len);
+    stub = n->code.rx + n->used + sizeof info;
     n->used = align_up(n->used + sizeof info + len, 16);
     g_hash_table_insert(n->stubs, key, stub);
     __builtin_ia32_ldmxcsr(mxcsr);

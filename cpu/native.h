@@ -16,6 +16,7 @@
 #ifndef CPU_NATIVE_H
 #define CPU_NATIVE_H
 
+#include "cpu/codemem.h"
 #include "cpu/insn.h"
 
 /*
@@ -126,7 +127,7 @@ unsigned native_emit(const struct native_op *o, uint8_t *buf);
 
 struct native {
     uint8_t scratch[64] __attribute__((aligned(64))); /* memory operand that is not in plain RAM */
-    uint8_t *rw, *rx;                                 /* the code memory, mapped twice */
+    struct codemem code;
     size_t used;
     GHashTable *stubs; /* key -> native_stub */
     uint32_t host_mxcsr;

@@ -134,6 +134,17 @@ uint8_t *emit_jump(struct emit *e, unsigned op, const uint8_t *to)
     return at;
 }
 
+void emit_lea_rip(struct emit *e, unsigned to, const uint8_t *place)
+{
+    emit8(e, 0x48 | (to & 8) >> 1);
+    emit8(e, 0x8d);
+    emit8(e, (to & 7) << 3 | 5);
+    emit32(e, 0);
+    if (!e->full) {
+        emit_patch(e->p - 4, place);
+    }
+}
+
 uint8_t *emit_jump_short(struct emit *e, unsigned op)
 {
     emit8(e, op);

@@ -140,6 +140,8 @@ static inline void emit_lea(struct emit *e, bool w, unsigned to, struct hrm from
 {
     emit_op(e, x_w(w), 0x8d, to, from);
 }
+/* The address of a place in the same buffer's memory. */
+void emit_lea_rip(struct emit *e, unsigned to, const uint8_t *place);
 /* The shortest way to have a constant in a register; flags are kept. */
 void emit_mov_imm(struct emit *e, unsigned to, uint64_t val);
 /* ALU group: op 0..7 = add or adc sbb and sub xor cmp; rm op= imm32 (sign-extended). */
@@ -150,12 +152,17 @@ uint8_t *emit_jump(struct emit *e, unsigned op, const uint8_t *to);
 /* The same by a rel8 (op: one byte), whose place it gives; and to patch that. */
 uint8_t *emit_jump_short(struct emit *e, unsigned op);
 void emit_patch_short(uint8_t *at, const uint8_t *to);
+/* The rel32 at `at`, of a jump whose next instruction is at `next`, to `to`. */
+static inline void emit_rel32(uint8_t *at, const uint8_t *next, const uint8_t *to)
+{
+    int32_t rel = (int32_t)(to - next);
+
+    memcpy(at, &rel, 4);
+}
 /* Let the rel32 at `at` lead to `to`. */
 static inline void emit_patch(uint8_t *at, const uint8_t *to)
 {
-    int32_t rel = (int32_t)(to - (at + 4));
-
-    memcpy(at, &rel, 4);
+    emit_rel32(at, at + 4, to);
 }
 
 #endif

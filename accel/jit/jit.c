@@ -23,17 +23,17 @@ enum { VERSIONS_MAX = 8 };
 /* Code between two times that the writable view is given back. */
 #define SHED_BYTES (1 * MiB)
 
-static bool map_code(uint8_t **rw, uint8_t **rx, GError **err)
+static bool map_code(struct codemem *m, GError **err)
 {
-    return codemem_map("candela-code", " for the translator", CODE_BYTES, rw, rx, err);
+    return codemem_map(m, "candela-code", " for the translator", CODE_BYTES, err);
 }
 
 bool jit_available(GError **err)
 {
-    uint8_t *rw, *rx;
-    bool good = map_code(&rw, &rx, err);
+    struct codemem code;
+    bool good = map_code(&code, err);
 
-    codemem_unmap(rw, rx, CODE_BYTES);
+    codemem_unmap(&code);
     return good;
 }
 
@@ -41,10 +41,12 @@ struct jit *jit_new(struct cpu *c, GError **err)
 {
     struct jit *j = g_new0(struct jit, 1);
 
-    if (!map_code(&j->rw, &j->rx, err)) {
+    if (!map_code(&j->code, err)) {
         jit_free(j);
         return NULL;
     }
+    j->rw = j->code.rw;
+    j->rx = j->code.rx;
     j->c = c;
     j->stats.size = CODE_BYTES;
     j->starts = g_new0(uint64_t, (CODE_BYTES >> 10) + 1);
@@ -67,7 +69,7 @@ void jit_free(struct jit *j)
     if (!j) {
         return;
     }
-    codemem_unmap(j->rw, j->rx, CODE_BYTES);
+    codemem_unmap(&j->code);
     g_free(j->fallbacks);
     g_free(j->starts);
     g_free(j->tr);
@@ -92,6 +94,7 @@ void jit_flush(struct jit *j)
     j->used = j->start;
     j->cold = j->cold_end = j->cold_low = CODE_BYTES;
     j->shed = taken(j);
+    j->fresh = j->start;
     memset(j->seen, 0, sizeof j->seen);
     j->stats.flushes++;
 }
@@ -109,7 +112,7 @@ void jit_make_cold_room(struct jit *j)
     }
 }
 
-static const void *rx_of(const struct jit *j, const uint8_t *rw)
+const uint8_t *jit_rx(const struct jit *j, const uint8_t *rw)
 {
     return j->rx + (rw - j->rw);
 }
@@ -120,11 +123,31 @@ const struct jit_code *jit_code_at(const void *code)
     return (const struct jit_code *)((uintptr_t)code - offsetof(struct jit_code, code));
 }
 
-struct jit_code *jit_code_change(const struct jit *j, const void *code)
+void jit_poke(const struct jit *j, const void *at, const void *bytes, size_t n)
 {
-    size_t at = (size_t)((const uint8_t *)(const void *)jit_code_at(code) - j->rx);
+    size_t place = (size_t)((const uint8_t *)at - j->rx);
 
-    return (struct jit_code *)(void *)(j->rw + at);
+    if (place >= j->fresh && place < j->used) {
+        memcpy(j->rw + place, bytes, n);
+    } else {
+        codemem_poke(&j->code, place, bytes, n);
+    }
+}
+
+void jit_poke_rel(const struct jit *j, const uint8_t *at, const uint8_t *to)
+{
+    uint8_t rel[4];
+
+    emit_rel32(rel, at + sizeof rel, to);
+    jit_poke(j, at, rel, sizeof rel);
+}
+
+void jit_poke_branch(const struct jit *j, const uint8_t *at, unsigned op, const uint8_t *to)
+{
+    uint8_t bytes[5] = {(uint8_t)op};
+
+    emit_rel32(bytes + 1, at + sizeof bytes, to);
+    jit_poke(j, at, bytes, sizeof bytes);
 }
 
 const struct jit_code *jit_code_around(const struct jit *j, const void *place)
@@ -165,7 +188,7 @@ const struct insn *jit_first(const void *code)
 
 static op_fn *first_fn(const struct jit *j)
 {
-    const void *at = rx_of(j, j->thunk[TH_ENTER_FIRST]);
+    const void *at = jit_rx(j, j->thunk[TH_ENTER_FIRST]);
     op_fn *fn;
 
     memcpy(&fn, &at, sizeof fn);
@@ -203,6 +226,7 @@ static void shed(struct jit *j)
     if (taken(j) - j->shed >= SHED_BYTES) {
         madvise(j->rw, CODE_BYTES, MADV_DONTNEED);
         j->shed = taken(j);
+        j->fresh = align_up(j->used, PAGE_BYTES);
     }
 }
 
@@ -212,7 +236,7 @@ static void make_large(struct jit *j)
     size_t whole = j->cold_low & ~(CODEMEM_LARGE - 1);
 
     if (j->used > j->large && j->large < whole) {
-        codemem_make_large(j->rx, j->large);
+        codemem_make_large(&j->code, j->large);
         j->large += CODEMEM_LARGE;
     }
 }
@@ -244,16 +268,13 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
     shed(j);
     j->stats.blocks++;
     j->stats.insns += code->n;
-    return rx_of(j, code->code);
+    return jit_rx(j, code->code);
 }
 
 void jit_drop(struct jit *j, struct code_block *k)
 {
     for (const struct jit_code *at = k->jit; at; at = at->next) {
-        struct jit_code *code = jit_code_change(j, at->code);
-
-        code->code[0] = 0xe8;
-        emit_patch(code->code + 1, j->thunk[TH_MOVED]);
+        jit_poke_branch(j, at->code, 0xe8, jit_rx(j, j->thunk[TH_MOVED]));
     }
     k->jit = NULL;
     j->stats.dropped++;
@@ -263,7 +284,7 @@ void jit_drop(struct jit *j, struct code_block *k)
 void jit_enter(const struct jit *j, const void *code)
 {
     void (*enter)(struct cpu * c, const void *code);
-    const void *at = rx_of(j, j->thunk[TH_ENTER]);
+    const void *at = jit_rx(j, j->thunk[TH_ENTER]);
 
     memcpy(&enter, &at, sizeof enter);
     return enter(j->c, code);
@@ -271,7 +292,7 @@ void jit_enter(const struct jit *j, const void *code)
 
 const void *jit_to_interp(const struct jit *j)
 {
-    return rx_of(j, j->thunk[TH_TO_INTERP]);
+    return jit_rx(j, j->thunk[TH_TO_INTERP]);
 }
 
 void jit_get_stats(const struct jit *j, struct jit_stats *out)

@@ -72,9 +72,10 @@ void jit_json(const struct jit *j, GString *out);
 /* How the engine is reached from compiled code. */
 struct jit_hooks {
     /* Go to c->ip: compiled code there, or NULL: leave to the run loop (requests, not compiled
-     * yet).  Raises as a fetch does.  *keep: the caller may keep it as the target of a jump in the
-     * same page. */
-    const void *(*find)(struct cpu *c, bool *keep);
+     * yet).  Raises as a fetch does.  *key: the caller may keep it as the target of jumps
+     * for as long as this is one of the CPU's keys; of those in its page, unless its first
+     * instruction goes on in the next, for good. */
+    const void *(*find)(struct cpu *c, uint64_t *key);
     /* The body of a compiled block (blocks_body). */
     struct block_body *(*body)(struct cpu *c, struct code_block *k);
 };

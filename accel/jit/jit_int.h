@@ -7,6 +7,7 @@
 #define ACCEL_JIT_JIT_INT_H
 
 #include "accel/jit/tr.h"
+#include "cpu/codemem.h"
 
 /* Pieces of host code that every block jumps to or calls; how registers are passed stands in
  * thunks.c. */
@@ -26,6 +27,7 @@ enum thunk {
     TH_BASE,
     TH_LINK,
     TH_EDGE,
+    TH_CROSS,
     TH_MOVED,
     TH_HANDLER,
     TH_LOAD,
@@ -75,12 +77,14 @@ struct jit_slow {
 
 struct jit {
     struct cpu *c;
-    uint8_t *rw, *rx; /* the code memory, mapped twice */
+    struct codemem code;
+    uint8_t *rw, *rx; /* its two mappings */
     size_t used, start;
     /* What is rarely run stands apart from what is often: from `cold` to cold_end; and all of it
      * above cold_low. */
     size_t cold, cold_end, cold_low;
     size_t shed;              /* bytes in use when the writable view was given back last */
+    size_t fresh;             /* from here to `used` it is there */
     uint64_t *starts;         /* bit n: a struct jit_code begins at n * 16 */
     size_t large;             /* up to here code is in large pages */
     uint8_t *thunk[TH_COUNT]; /* in rw */
@@ -101,9 +105,14 @@ static_assert(offsetof(struct cpu, host_base) <= STATE_BIAS + 128 &&
 
 struct jit *jit_of(const struct cpu *c); /* accel/interp.c */
 
-/* What stands before the code at `code`, to be read and to be changed. */
+/* What stands before the code at `code`. */
 const struct jit_code *jit_code_at(const void *code);
-struct jit_code *jit_code_change(const struct jit *j, const void *code);
+/* A place in the writable mapping, in the other. */
+const uint8_t *jit_rx(const struct jit *j, const uint8_t *rw);
+/* Change what has been made: bytes, a rel32, a jump or call (op); places are in rx. */
+void jit_poke(const struct jit *j, const void *at, const void *bytes, size_t n);
+void jit_poke_rel(const struct jit *j, const uint8_t *at, const uint8_t *to);
+void jit_poke_branch(const struct jit *j, const uint8_t *at, unsigned op, const uint8_t *to);
 /* The same for a place within the hot code of a block. */
 const struct jit_code *jit_code_around(const struct jit *j, const void *place);
 
@@ -115,8 +124,19 @@ void thunks_emit(struct jit *j);
  * miss[] is taken (RAX is kept).  `flat`: CS has no base.  `global`: which of the two keys is
  * looked for; TH_DISPATCH knows both. */
 void emit_lookup(struct emit *e, bool flat, bool global, uint8_t *miss[2]);
-/* The same for a constant, which is in RAX; CS has no base. */
-void emit_lookup_const(struct emit *e, uint64_t la, bool global, uint8_t *miss[2]);
+/*
+ * A jump (op 0xe9) or call (0xe8) across pages.  It is taken as linked while the mapping is that
+ * for which it was: what is compared, and the target, are put in by slow_cross (CROSS_*).  Else it
+ * goes to what emit_cross_miss emits, less than 128 bytes behind: the same jump or call by
+ * TH_CROSS, to the constant ip; RAX and RDX are lost.
+ */
+struct cross {
+    uint8_t *miss;
+    const uint8_t *behind;
+};
+struct cross emit_cross(struct emit *e, unsigned op);
+void emit_cross_miss(struct emit *e, const struct jit *j, const struct cross *x, unsigned op,
+                     uint64_t ip);
 /* Forget the guest calls under way (RSP). */
 void emit_forget_calls(struct emit *e);
 /* The jump (op 4) or call (op 2) to what an entry holds. */
@@ -140,6 +160,9 @@ enum {
 enum { SITE_FLAGS_SHIFT = 5, SITE_SIZE_SHIFT = 9, SITE_SIZE_MAX = 127 };
 /* Of an edge, from the place behind its call of TH_EDGE: its jump, and that one's rel32. */
 enum { EDGE_JUMP = -10, EDGE_REL = -9 };
+/* Of a jump or call across pages, from the place behind it: the displacement of what it compares,
+ * what with (a generation; CROSS_NO_GEN: it is not linked), and its own rel32. */
+enum { CROSS_PLACE = -12, CROSS_GEN = -11, CROSS_REL = -4, CROSS_NO_GEN = 0 };
 /* Of TH_GO, in the place of the size. */
 enum { GO_HANDLER, GO_REFUSED, GO_GP0 };
 /* Of a window: also its length, and where in it the access is. */
@@ -172,6 +195,8 @@ const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece);
  * int16, from the block's IP.  And only c->ip = that target. */
 const void *slow_edge(struct cpu *c, const uint8_t *behind);
 void slow_edge_ip(struct cpu *c, const uint8_t *behind);
+/* A jump across pages to c->ip does not know its target; `behind` it as of CROSS_*. */
+const void *slow_cross(struct cpu *c, const uint8_t *behind);
 /* The block was dropped whose first instruction, a call now, ends at `piece`. */
 const void *slow_moved(struct cpu *c, const uint8_t *piece);
 /* Blocks were dropped under the handler of i: leave behind it. */

@@ -262,34 +262,78 @@ uint64_t slow_done(struct cpu *c, uint64_t flags)
 
 /* ---- jumps ---- */
 
-/* The code at c->ip, or NULL; *keep: a jump to it may be kept. */
-static const uint8_t *find(struct cpu *c, bool *keep)
+/* The code at c->ip, or NULL; *key: as of jit_hooks.find. */
+static const uint8_t *find(struct cpu *c, uint64_t *key)
 {
     c->cur = NULL;
-    return jit_of(c)->hooks.find(c, keep);
+    return jit_of(c)->hooks.find(c, key);
 }
 
 const void *slow_find(struct cpu *c)
 {
-    bool keep;
+    uint64_t key;
 
-    return find(c, &keep);
+    return find(c, &key);
+}
+
+/* Whether the block's instruction goes on in another page. */
+static bool crosses(const uint8_t *code)
+{
+    return jit_code_at(code)->k->host2;
 }
 
 /* Dropped blocks in a row that a jump may go through before it is looked up. */
 enum { HOPS_MAX = 4 };
+
+/*
+ * A piece of code that goes to c->ip whatever is mapped there, for jumps that may not be linked:
+ * the first instruction there goes on in another page, whose mapping may change.  Gives where it
+ * stands, or NULL.
+ */
+static const uint8_t *piece_to_ip(struct jit *j)
+{
+    jit_make_cold_room(j);
+    struct emit e = {.p = j->rw + j->cold, .end = j->rw + j->cold_end};
+    const uint8_t *piece = jit_rx(j, e.p);
+
+    if (j->c->mode & MODE_CS_FLAT) {
+        struct cross x = emit_cross(&e, 0xe9);
+
+        emit_cross_miss(&e, j, &x, 0xe9, j->c->ip);
+    } else {
+        emit_mov_imm(&e, H_RAX, j->c->ip);
+        emit_jump(&e, 0xe9, j->thunk[TH_DISPATCH]);
+    }
+    if (e.full) {
+        return NULL;
+    }
+    j->cold = align_up((size_t)(e.p - j->rw), 16);
+    return piece;
+}
+
+static void set_hops(const struct jit *j, const uint8_t *code, unsigned hops)
+{
+    uint16_t n = (uint16_t)hops;
+
+    jit_poke(j, &jit_code_at(code)->hops, &n, sizeof n);
+}
 
 /* The entry of a dropped block leads to what was found in its place: it is the same code of the
  * guest's, for whoever is linked to it or finds it otherwise.  (Else the page is mapped otherwise
  * now.) */
 static void link_moved(struct jit *j, const uint8_t *entry, const uint8_t *code)
 {
-    struct jit_code *old = jit_code_change(j, entry), *new = jit_code_change(j, code);
+    const struct jit_code *old = jit_code_at(entry), *new = jit_code_at(code);
+    const uint8_t *to = NULL;
 
-    if (old->hops < HOPS_MAX && old->k->host == new->k->host) {
-        new->hops = MAX(new->hops, old->hops + 1);
-        old->code[0] = 0xe9;
-        emit_patch(old->code + 1, new->code);
+    if (crosses(code)) {
+        to = piece_to_ip(j);
+    } else if (old->hops < HOPS_MAX && old->k->host == new->k->host) {
+        set_hops(j, code, MAX(new->hops, old->hops + 1u));
+        to = code;
+    }
+    if (to) {
+        jit_poke_branch(j, entry, 0xe9, to);
         j->stats.links++;
     }
 }
@@ -299,7 +343,7 @@ static void link_moved(struct jit *j, const uint8_t *entry, const uint8_t *code)
 static void link_jump(struct jit *j, uint32_t at, const uint8_t *code)
 {
     if (block_same_page(jit_code_around(j, j->rx + at)->k, jit_code_at(code)->k)) {
-        emit_patch(j->rw + at, j->rw + (code - j->rx));
+        jit_poke_rel(j, j->rx + at, code);
         j->stats.links++;
     }
 }
@@ -307,16 +351,13 @@ static void link_jump(struct jit *j, uint32_t at, const uint8_t *code)
 const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece)
 {
     struct jit *j = jit_of(c);
-    bool keep;
-    const uint8_t *code = find(c, &keep);
+    uint64_t key;
+    const uint8_t *code = find(c, &key);
 
-    if (code && keep) {
+    if (code && !crosses(code)) {
         link_jump(j, at, code);
     } else if (code) { /* not through here again: the call becomes a jump */
-        uint8_t *rel = j->rw + (piece - j->rx) - 4;
-
-        rel[-1] = 0xe9;
-        emit_patch(rel, j->thunk[TH_DISPATCH]);
+        jit_poke_branch(j, piece - 5, 0xe9, jit_rx(j, j->thunk[TH_DISPATCH]));
     }
     return code;
 }
@@ -329,47 +370,70 @@ void slow_edge_ip(struct cpu *c, const uint8_t *behind)
     c->ip = jit_code_around(jit_of(c), behind)->ip + (uint64_t)by;
 }
 
-/*
- * The first instruction at c->ip crosses into another page, whose mapping may change: no jump can
- * be linked to it.  This one leads through the jump cache from now on, by a piece of code of its
- * own.
- */
-static void link_through_cache(struct jit *j, const uint8_t *behind)
-{
-    const struct code_block *k = jit_code_around(j, behind)->k;
-    uint8_t *miss[2];
+/* Jumps across pages that are linked for other mappings, to one of them that is linked anew: where
+ * two processes take turns at the same code, linking costs more than it saves. */
+enum { RELINK_EVERY = 32 };
 
-    jit_make_cold_room(j);
-    struct emit e = {.p = j->rw + j->cold, .end = j->rw + j->cold_end};
-    emit_mov_imm(&e, H_RAX, j->c->ip);
-    if (k->mode & MODE_CS_FLAT) {
-        emit_lookup_const(&e, j->c->ip, false, miss);
-        emit_jump_entry(&e, 4);
-    } else {
-        emit_jump(&e, 0xe9, j->thunk[TH_DISPATCH]);
+/* Where c->map_gen or c->global_gen, as much as jumps compare of it, stands in a key. */
+static uint8_t gen_place(const struct cpu *c, uint64_t key)
+{
+    size_t at = key == c->gkey ? offsetof(struct cpu, gkey) : offsetof(struct cpu, jkey);
+
+    return (uint8_t)(at + KEY_GEN_SHIFT / 8 - STATE_BIAS);
+}
+
+/* See CROSS_*. */
+static void link_cross(struct cpu *c, struct jit *j, const uint8_t *behind, const uint8_t *code,
+                       uint64_t key)
+{
+    uint32_t gen = (uint32_t)(key >> KEY_GEN_SHIFT);
+    uint8_t bytes[-CROSS_PLACE];
+
+    if (gen != CROSS_NO_GEN) {
+        memcpy(bytes, behind + CROSS_PLACE, sizeof bytes);
+        bytes[0] = gen_place(c, key);
+        memcpy(bytes + CROSS_GEN - CROSS_PLACE, &gen, sizeof gen);
+        emit_rel32(bytes + CROSS_REL - CROSS_PLACE, behind, code);
+        jit_poke(j, behind + CROSS_PLACE, bytes, sizeof bytes);
+        j->stats.links++;
     }
-    if (e.full) {
-        return;
+}
+
+static bool is_linked(const uint8_t *behind)
+{
+    uint32_t gen;
+
+    memcpy(&gen, behind + CROSS_GEN, sizeof gen);
+    return gen != CROSS_NO_GEN;
+}
+
+const void *slow_cross(struct cpu *c, const uint8_t *behind)
+{
+    uint64_t key;
+    const uint8_t *code = find(c, &key);
+
+    if (code && (!is_linked(behind) || c->relink-- <= 0)) {
+        c->relink = RELINK_EVERY;
+        link_cross(c, jit_of(c), behind, code, key);
     }
-    if (k->mode & MODE_CS_FLAT) {
-        emit_patch(miss[0], j->thunk[TH_FIND]);
-        emit_patch(miss[1], j->thunk[TH_DISPATCH]);
-    }
-    emit_patch(j->rw + (behind + EDGE_REL - j->rx), j->rw + j->cold);
-    j->cold = align_up((size_t)(e.p - j->rw), 16);
+    return code;
 }
 
 const void *slow_edge(struct cpu *c, const uint8_t *behind)
 {
     struct jit *j = jit_of(c);
-    bool keep;
+    uint64_t key;
 
     slow_edge_ip(c, behind);
-    const uint8_t *code = find(c, &keep);
-    if (code && keep) {
-        link_jump(j, (uint32_t)(behind + EDGE_REL - j->rx), code);
+    const uint8_t *code = find(c, &key);
+    if (code && crosses(code)) {
+        const uint8_t *piece = piece_to_ip(j);
+
+        if (piece) {
+            jit_poke_rel(j, behind + EDGE_REL, piece);
+        }
     } else if (code) {
-        link_through_cache(j, behind);
+        link_jump(j, (uint32_t)(behind + EDGE_REL - j->rx), code);
     }
     return code;
 }
@@ -377,11 +441,11 @@ const void *slow_edge(struct cpu *c, const uint8_t *behind)
 const void *slow_moved(struct cpu *c, const uint8_t *piece)
 {
     const uint8_t *entry = piece - 5;
-    bool keep;
+    uint64_t key;
 
     c->ip = jit_code_at(entry)->ip;
-    const uint8_t *code = find(c, &keep);
-    if (code && keep) {
+    const uint8_t *code = find(c, &key);
+    if (code) {
         link_moved(jit_of(c), entry, code);
     }
     return code;

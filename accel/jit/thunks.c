@@ -20,6 +20,8 @@
  *                 jump's rel32 stands
  *   TH_EDGE       (called, by an edge; translate.c) its jump is not linked, or the quantum is used
  *                 up, or there may be requests
+ *   TH_CROSS      RAX = guest IP, RDX = behind a jump or call across pages (CROSS_*), which is not
+ *                 linked, or for other mappings; or as TH_EDGE
  *   TH_MOVED      (called by the entry of a dropped block) go to what is in its place
  *   TH_HANDLER    (called) RDX = instruction and its successor slow_went_on
  *   TH_LOAD, TH_WINDOW (called, a struct jit_site behind the call) RDX = linear address: goes back
@@ -266,18 +268,32 @@ void emit_lookup(struct emit *e, bool flat, bool global, uint8_t *miss[2])
     compare_entry(e, la, global, miss);
 }
 
-void emit_lookup_const(struct emit *e, uint64_t la, bool global, uint8_t *miss[2])
-{
-    int32_t at = (int32_t)(jcache_index(la) * sizeof(struct jcache_entry));
-
-    emit_load(e, true, H_RCX, tr_state(jcache));
-    emit_alu_imm(e, true, 0, hreg(H_RCX), at);
-    compare_entry(e, H_RAX, global, miss);
-}
-
 void emit_jump_entry(struct emit *e, unsigned op)
 {
     emit_op(e, 0, 0xff, op, hmem(H_RCX, offsetof(struct jcache_entry, code)));
+}
+
+struct cross emit_cross(struct emit *e, unsigned op)
+{
+    struct cross x;
+
+    emit_op(e, 0, 0x81, 7, tr_state_at(offsetof(struct cpu, jkey) + KEY_GEN_SHIFT / 8));
+    emit32(e, CROSS_NO_GEN);
+    x.miss = emit_jump_short(e, 0x75); /* jne */
+    emit_jump(e, op, NULL);
+    x.behind = e->p;
+    return x;
+}
+
+void emit_cross_miss(struct emit *e, const struct jit *j, const struct cross *x, unsigned op,
+                     uint64_t ip)
+{
+    if (!e->full) {
+        emit_patch_short(x->miss, e->p);
+    }
+    emit_mov_imm(e, H_RAX, ip);
+    emit_lea_rip(e, H_RDX, x->behind);
+    emit_jump(e, op, j->thunk[TH_CROSS]);
 }
 
 /* RAX = code to go to, or NULL. */
@@ -356,6 +372,53 @@ static void emit_edge(struct emit *e, struct jit *j)
     go(e, j, TH_EXIT);
 }
 
+/* Jump when the entry at RCX leads to the interpreter, or not (cc); keeps RAX. */
+static uint8_t *jump_if_interp(struct emit *e, const struct jit *j, unsigned cc)
+{
+    push(e, H_RAX);
+    emit_lea_rip(e, H_RAX, j->thunk[TH_TO_INTERP]);
+    emit_op(e, X_W, 0x3b, H_RAX, hmem(H_RCX, offsetof(struct jcache_entry, code)));
+    pop(e, H_RAX);
+    return emit_jump(e, O_0F | 0x80u | cc, NULL);
+}
+
+/* What the jump cache knows is good enough but for jumps that can be linked now, and for one in
+ * many. */
+static void emit_to_cross(struct emit *e, struct jit *j)
+{
+    uint8_t *due[2], *miss[2], *ask[2];
+
+    begin(e, j, TH_CROSS);
+    if_due(e, due);
+    emit_patch(due[0], j->thunk[TH_POLL]);
+    emit_patch(due[1], j->thunk[TH_POLL]);
+    push(e, H_RDX);
+    emit_lookup(e, true, false, miss);
+    const uint8_t *found = e->p;
+    pop(e, H_RDX);
+    emit_op(e, 0, 0x83, 7, hmem(H_RDX, CROSS_GEN));
+    emit8(e, CROSS_NO_GEN);
+    uint8_t *linked = emit_jump(e, O_0F | 0x85, NULL);
+    ask[0] = jump_if_interp(e, j, 5);
+    emit_jump_entry(e, 4);
+    emit_patch(linked, e->p);
+    emit_alu_imm(e, false, 5, tr_state(relink), 1);
+    ask[1] = emit_jump(e, O_0F | 0x88, NULL);
+    emit_jump_entry(e, 4);
+
+    emit_patch(miss[1], e->p);
+    emit_load(e, true, H_RDX, tr_state(gkey));
+    emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
+    emit_jump(e, O_0F | 0x84, found);
+    emit_patch(miss[0], e->p);
+    pop(e, H_RDX);
+    emit_patch(ask[0], e->p);
+    emit_patch(ask[1], e->p);
+    emit_store(e, true, tr_state(ip), H_RAX);
+    ask_behind(e, j, (const void *)(uintptr_t)slow_cross);
+    go_to_found(e, j);
+}
+
 static void emit_finds(struct emit *e, struct jit *j)
 {
     begin(e, j, TH_FIND);
@@ -404,6 +467,8 @@ static void emit_finds(struct emit *e, struct jit *j)
     begin(e, j, TH_POLL_RET);
     poll_for_rax(e, j);
     ret(e);
+
+    emit_to_cross(e, j);
 
     /* The return address below all others. */
     begin(e, j, TH_BASE);

@@ -160,23 +160,6 @@ static void count_or_thunk(struct tr *t, enum thunk th)
     emit_jump(&t->e, O_0F | 0x85, t->j->thunk[th]);
 }
 
-/* Through the jump cache to a constant address, which is in RAX too. */
-static void look_up(struct tr *t, uint64_t ip)
-{
-    uint8_t *miss[2];
-
-    if (is_flat(t)) {
-        emit_lookup_const(&t->e, ip, t->global, miss);
-    } else {
-        emit_lookup(&t->e, false, t->global, miss);
-    }
-    emit_jump_entry(&t->e, 4);
-    if (!t->e.full) {
-        emit_patch(miss[0], t->j->thunk[TH_FIND]);
-        emit_patch(miss[1], t->j->thunk[TH_DISPATCH]);
-    }
-}
-
 /*
  * Count, and see whether the run loop is due, by short jumps: to where short_polls comes later.
  */
@@ -215,6 +198,17 @@ static void edge(struct tr *t, uint64_t ip, const struct polls *polls)
     emit16(&t->e, (unsigned)(ip - t->ip)); /* may_link: less than a page either way */
 }
 
+/* Across pages, where CS is flat. */
+static void jump_cross(struct tr *t, uint64_t ip, const struct polls *polls)
+{
+    struct cross x = emit_cross(&t->e, 0xe9);
+
+    if (polls) {
+        short_polls(t, polls);
+    }
+    emit_cross_miss(&t->e, t->j, &x, 0xe9, ip);
+}
+
 void tr_goto(struct tr *t, uint64_t ip)
 {
     tr_flags_clobber(t);
@@ -226,10 +220,19 @@ void tr_goto(struct tr *t, uint64_t ip)
         struct polls polls = count_short(t);
 
         edge(t, ip, &polls);
+    } else if (is_flat(t)) {
+        struct polls polls = count_short(t);
+
+        jump_cross(t, ip, &polls);
     } else {
+        uint8_t *miss[2];
+
         emit_mov_imm(&t->e, H_RAX, ip);
         count_or_thunk(t, TH_POLL);
-        look_up(t, ip);
+        emit_lookup(&t->e, false, t->global, miss);
+        emit_jump_entry(&t->e, 4);
+        emit_patch(miss[0], t->j->thunk[TH_FIND]);
+        emit_patch(miss[1], t->j->thunk[TH_DISPATCH]);
     }
     t->ended = true;
 }
@@ -351,12 +354,6 @@ static void check_depth(struct tr *t)
     tr_cold(t, cold_deep, deep)->back = t->e.p;
 }
 
-static void cold_call_cross(struct tr *t, struct cold *k)
-{
-    emit_mov_imm(&t->e, H_RAX, k->ip);
-    look_up(t, k->ip);
-}
-
 /* RAX = where the guest returned to; the host is behind the call. */
 static void after_call(struct tr *t)
 {
@@ -373,7 +370,7 @@ static void after_call(struct tr *t)
     if (may_link(t, next)) {
         edge(t, next, NULL);
     } else {
-        look_up(t, next);
+        jump_cross(t, next, NULL);
     }
     t->ended = true;
 }
@@ -385,6 +382,28 @@ static void poll_call(struct tr *t, const uint8_t *back)
     emit_jump(&t->e, 0xe9, back);
 }
 
+static void call_near(struct tr *t, uint64_t ip, const struct polls *polls)
+{
+    uint8_t *to = emit_jump(&t->e, 0xe8, NULL);
+    const uint8_t *back = t->e.p;
+
+    tr_cold(t, cold_link, to)->ip = ip;
+    after_call(t);
+    short_polls(t, polls);
+    emit_mov_imm(&t->e, H_RAX, ip);
+    poll_call(t, back);
+}
+
+static void call_cross(struct tr *t, uint64_t ip, const struct polls *polls)
+{
+    struct cross x = emit_cross(&t->e, 0xe8);
+
+    after_call(t);
+    short_polls(t, polls);
+    emit_cross_miss(&t->e, t->j, &x, 0xe8, ip);
+    emit_jump(&t->e, 0xe9, x.behind);
+}
+
 void tr_call(struct tr *t, uint64_t ip)
 {
     if (t->j->unlinked || !is_flat(t)) {
@@ -393,13 +412,11 @@ void tr_call(struct tr *t, uint64_t ip)
     }
     struct polls polls = count_short(t);
     check_depth(t);
-    uint8_t *to = emit_jump(&t->e, 0xe8, NULL);
-    const uint8_t *back = t->e.p;
-    tr_cold(t, may_link(t, ip) ? cold_link : cold_call_cross, to)->ip = ip;
-    after_call(t);
-    short_polls(t, &polls);
-    emit_mov_imm(&t->e, H_RAX, ip);
-    poll_call(t, back);
+    if (may_link(t, ip)) {
+        call_near(t, ip, &polls);
+    } else {
+        call_cross(t, ip, &polls);
+    }
 }
 
 void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
@@ -619,7 +636,7 @@ static void lower_all(struct tr *t)
 /* What is run as often as the block itself: the ways to other blocks. */
 static bool is_warm(const struct cold *k)
 {
-    return k->fn == cold_goto || k->fn == cold_call_cross;
+    return k->fn == cold_goto;
 }
 
 /* Those that are warm, or the others, behind the code made so far.  They may add more. */

@@ -87,6 +87,14 @@ void code_release(struct ram *ram, uint64_t page, struct vcpu *from)
     release(ram, page, from);
 }
 
+void code_forget(struct vcpu *v)
+{
+    g_mutex_lock(&v->m->code_lock);
+    v->notes_lost = true;
+    g_mutex_unlock(&v->m->code_lock);
+    vcpu_request(v, VCPU_REQ_CODE);
+}
+
 GArray *code_take_notes(struct vcpu *v, bool *all)
 {
     struct machine *m = v->m;

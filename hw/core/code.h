@@ -36,6 +36,8 @@ void code_stored(struct ram *ram, uint64_t off, uint64_t len, struct vcpu *from)
 /* vCPU `from` stored to the page and holds no block of it any more: so shall it be with all, and
  * the bit goes. */
 void code_release(struct ram *ram, uint64_t page, struct vcpu *from);
+/* Everything that v holds is stale.  On its thread. */
+void code_forget(struct vcpu *v);
 /*
  * The notes for `v`, struct code_note (the caller's to free); *all: there were too many, everything
  * is stale.  On the vCPU's thread, after VCPU_REQ_CODE was cleared.

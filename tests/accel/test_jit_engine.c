@@ -166,12 +166,12 @@ Test(jit_engine, a_shared_look_does_not_follow_a_stack_pointer_around)
 }
 
 static unsigned finds;
-static const void *(*engine_find)(struct cpu *c, bool *keep);
+static const void *(*engine_find)(struct cpu *c, uint64_t *key);
 
-static const void *count_find(struct cpu *c, bool *keep)
+static const void *count_find(struct cpu *c, uint64_t *key)
 {
     finds++;
-    return engine_find(c, keep);
+    return engine_find(c, key);
 }
 
 static void count_finds(struct guest *g)

@@ -22,8 +22,9 @@
 #include "hw/core/code.h"
 #include "cpu/fpu.h"
 
-/* Entries of a block after which it is translated: about what translating it costs. */
-enum { HOT = 40 };
+/* Entries of a block after which it is translated: about what translating it costs.  One that
+ * compiled code is left for counts for more. */
+enum { HOT = 40, FROM_CODE = 5 };
 
 static struct interp *interp_of(const struct cpu *c)
 {
@@ -136,12 +137,15 @@ struct jit *jit_of(const struct cpu *c)
     return interp_of(c)->jit;
 }
 
-/* Compiled code of k at IP `ip`: there, or made when the block is hot. */
-static const void *code_of(struct interp *e, struct code_block *k, uint64_t ip)
+/* Compiled code of k at IP `ip`: there, or made when the block is hot; this entry adds `heat`. */
+static const void *code_of(struct interp *e, struct code_block *k, uint64_t ip, unsigned heat)
 {
     const void *code = jit_find(k, ip);
 
-    return code || ++k->heat < e->hot ? code : jit_get(e->jit, k, ip);
+    if (code || (k->heat += heat) < e->hot) {
+        return code;
+    }
+    return jit_get(e->jit, k, ip);
 }
 
 /* In the place of a block's first handler. */
@@ -155,7 +159,7 @@ static void op_enter_hot(struct cpu *c, const struct insn *i)
         c->ip = c->r[R_BASE];
         return;
     }
-    const void *code = c->slow ? NULL : code_of(e, k, c->r[R_BASE]);
+    const void *code = c->slow ? NULL : code_of(e, k, c->r[R_BASE], 1);
     if (code) {
         uint64_t ip = c->r[R_BASE];
         struct jcache_entry *j = jcache_slot(c, ip + c->cs_base);
@@ -182,7 +186,7 @@ static const void *find_code(struct cpu *c, uint64_t *key)
     if (!k) {
         return NULL;
     }
-    const void *code = code_of(e, k, c->ip);
+    const void *code = code_of(e, k, c->ip, FROM_CODE);
     if (!is_by_code(e, k, code)) { /* the jump cache wants its instructions */
         k = blocks_whole(e->blocks, c, k, la);
         if (!k) {

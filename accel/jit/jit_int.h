@@ -30,6 +30,7 @@ enum thunk {
     TH_CROSS,
     TH_MOVED,
     TH_HANDLER,
+    TH_SYSTEM,
     TH_LOAD,
     TH_STORE,
     TH_RMW,

@@ -24,6 +24,7 @@
  *                 linked, or for other mappings; or as TH_EDGE
  *   TH_MOVED      (called by the entry of a dropped block) go to what is in its place
  *   TH_HANDLER    (called) RDX = instruction and its successor slow_went_on
+ *   TH_SYSTEM     RDX = instruction, of those that end a block: its handler, which goes on
  *   TH_LOAD, TH_WINDOW (called, a struct jit_site behind the call) RDX = linear address: goes back
  *                 to the site's hot code with RDX = host address
  *   TH_STORE, TH_RMW, TH_LOCK (likewise) RDX = where to do it; come back behind the site
@@ -513,6 +514,14 @@ static void emit_handler(struct emit *e, struct jit *j)
     go(e, j, TH_EXIT);
 }
 
+static void emit_system(struct emit *e, struct jit *j)
+{
+    begin(e, j, TH_SYSTEM);
+    count_call(e, j);
+    emit_load(e, true, H_RAX, hmem(H_RDX, offsetof(struct insn, fn)));
+    go(e, j, TH_TAIL);
+}
+
 /* RCX = the site (struct jit_site) whose call this is, or has been for TH_DONE: vector registers as
  * its block has them.  Flags are lost. */
 static void vec_as_site(struct emit *e, const struct jit *j)
@@ -696,6 +705,7 @@ void thunks_emit(struct jit *j)
     emit_finds(&e, j);
     emit_enter(&e, j);
     emit_handler(&e, j);
+    emit_system(&e, j);
     emit_slow(&e, j, TH_LOAD, (const void *)(uintptr_t)slow_load);
     emit_slow(&e, j, TH_STORE, (const void *)(uintptr_t)slow_store);
     emit_slow(&e, j, TH_RMW, (const void *)(uintptr_t)slow_rmw);

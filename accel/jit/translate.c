@@ -495,7 +495,8 @@ bool cold_is_data(const struct cold *k)
     return k->fn == cold_pair;
 }
 
-static void call_handler(struct tr *t)
+/* To TH_HANDLER or TH_SYSTEM. */
+static void to_handler(struct tr *t, unsigned op, enum thunk th)
 {
     tr_flags_clobber(t);
     tr_set_base(t);
@@ -506,8 +507,20 @@ static void call_handler(struct tr *t)
     uint8_t *from = t->e.p;
     emit32(&t->e, 0);
     tr_cold(t, cold_pair, from);
-    emit_jump(&t->e, 0xe8, t->j->thunk[TH_HANDLER]);
+    emit_jump(&t->e, op, t->j->thunk[th]);
+}
+
+static void call_handler(struct tr *t)
+{
+    to_handler(t, 0xe8, TH_HANDLER);
     tr_want_registers(t);
+}
+
+/* The end of a block: the handler goes elsewhere by itself. */
+static void end_in_system(struct tr *t)
+{
+    to_handler(t, 0xe9, TH_SYSTEM);
+    t->ended = true;
 }
 
 static void cold_handler(struct tr *t, struct cold *k)
@@ -539,7 +552,10 @@ void tr_handler(struct tr *t)
     if (t->in->result == DECODE_OK) {
         t->j->fallbacks[t->in->i.row].sites++;
     }
-    if (may_branch(t->in)) {
+    if (t->in->result == DECODE_OK && t->in->d.row->enc & ENC_END &&
+        !(t->in->d.row->enc & (ENC_JB | ENC_JZ))) { /* not one that its handler may link */
+        end_in_system(t);
+    } else if (may_branch(t->in)) {
         end_in_handler(t);
     } else {
         call_handler(t);

@@ -27,16 +27,19 @@ void lapic_save(struct device *dev, struct apic_state *to)
     struct lapic *l = (struct lapic *)dev;
     uint32_t val;
 
+    /* One look at the clock: a timer that ran out between two would be in neither register. */
+    uint64_t now = lapic_timer_settle(l);
+    timer_stop(&l->s.timer);
     memset(to, 0, sizeof *to);
     for (unsigned reg = 0; reg < sizeof to->regs / 16; reg++) {
         if (lapic_read_reg(l, reg, &val)) {
             st_le32(to->regs + 16 * reg, val);
         }
     }
+    st_le32(to->regs + 16 * REG_CURRENT, lapic_count_at(l, now));
     st_le32(to->regs + 16 * REG_ID, (uint32_t)l->id << ID_SHIFT);
     to->base = l->s.base;
     to->tsc_deadline = l->s.tsc_deadline;
-    timer_stop(&l->s.timer);
     l->extint_taken = true; /* until it shows that it does not */
     l->extint_at = clock_now(dev->m);
 }

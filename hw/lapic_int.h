@@ -128,6 +128,8 @@ void lapic_timer_fire(struct device *dev, unsigned n);
 /* An interrupt that is due but still on its way comes now: before the timer's set-up is changed or
  * looked at.  Gives the time that was looked at. */
 uint64_t lapic_timer_settle(struct lapic *l);
+/* What the counter shows at `now`. */
+uint32_t lapic_count_at(const struct lapic *l, uint64_t now);
 uint32_t lapic_read_current(struct lapic *l);
 void lapic_write_initial(struct lapic *l, uint32_t val);
 void lapic_write_divide(struct lapic *l, uint32_t val);

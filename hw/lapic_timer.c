@@ -21,8 +21,7 @@ static uint64_t lapic_now(const struct lapic *l)
     return (uint64_t)clock_now(l->dev.m);
 }
 
-/* What the counter shows at `now`. */
-static uint32_t lapic_count_at(const struct lapic *l, uint64_t now)
+uint32_t lapic_count_at(const struct lapic *l, uint64_t now)
 {
     uint32_t lvt = l->s.lvt[LVT_TIMER];
     if (!l->s.counting || !l->s.initial || (lvt & LVT_DEADLINE)) {

@@ -249,6 +249,35 @@ Test(lapic, a_count_shorter_than_the_write_that_starts_it_still_interrupts)
     rig_free(r);
 }
 
+/* Of a timer that has run out, and that nobody has looked at since. */
+Test(lapic, the_state_that_goes_away_has_the_interrupt_or_the_time_that_is_left)
+{
+    struct rig *r = begin();
+    struct apic_state s;
+
+    r->m->clock_stepped = false;
+    clock_start(r->m);
+    set(r, DIVIDE, 11);
+    for (unsigned deadline = 0; deadline < 2; deadline++) {
+        set(r, LVTT, deadline ? 0x40040 : 0x40);
+        if (deadline) {
+            lapic_apic_ops.msr_write(apic[0], MSR_DEADLINE, (uint64_t)clock_now(r->m) + 20000);
+        } else {
+            set(r, INITIAL, 20000);
+        }
+        g_usleep(100);
+        lapic_apic_ops.save(apic[0], &s);
+        cr_expect(ld_le32(s.regs + IRR + 0x20) & 1 || s.tsc_deadline || ld_le32(s.regs + CURRENT),
+                  "deadline mode: %u", deadline);
+        lapic_apic_ops.load(apic[0], &s);
+        clock_run_due(r->m);
+        cr_expect_eq(rig_ack(r), 0x40);
+        set(r, EOI, 0);
+    }
+    clock_set_stepped(r->m);
+    rig_free(r);
+}
+
 Test(lapic, divider_codes)
 {
     static const struct {

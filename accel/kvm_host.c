@@ -1,5 +1,5 @@
 /*
- * What this host's KVM is and can do: open the device, look at its capabilities, and run two small
+ * What this host's KVM is and can do: open the device, look at its capabilities, and run some small
  * guests of our own.  Some hosts offer a /dev/kvm that cannot run every mode (a KVM without VT-x
  * or AMD-V below it may enter long mode and make no progress there), and only trying shows it.
  *
@@ -96,7 +96,8 @@ int kvm_open(GError **err)
     return dev;
 }
 
-struct kvm_cpuid2 *kvm_supported_cpuid(int dev, GError **err)
+/* The leaves as the kernel gives them. */
+static struct kvm_cpuid2 *leaves(int dev, GError **err)
 {
     for (unsigned n = 128; n <= 1024; n *= 2) {
         struct kvm_cpuid2 *list = g_malloc0(sizeof *list + n * sizeof list->entries[0]);
@@ -126,12 +127,14 @@ enum {
     TRY_PORT = 0x7e
 };
 
+enum trial_kind { TRIAL_16, TRIAL_LONG, TRIAL_XCR0 };
+
 struct trial {
     int dev, vm, vcpu;
     uint8_t *memory;
     struct kvm_run *run;
     size_t run_bytes;
-    bool long_mode;
+    enum trial_kind kind;
     _Atomic bool passed;
 };
 
@@ -168,7 +171,7 @@ static bool trial_open(struct trial *t)
     if (t->vcpu < 0 || kvm_call(t->vm, KVM_SET_USER_MEMORY_REGION, &slot) < 0) {
         return false;
     }
-    cpuid = kvm_supported_cpuid(t->dev, NULL); /* without, EFER.LME cannot be set */
+    cpuid = leaves(t->dev, NULL); /* without, EFER.LME cannot be set */
     if (!cpuid || kvm_call(t->vcpu, KVM_SET_CPUID2, cpuid) < 0) {
         return false;
     }
@@ -186,12 +189,20 @@ static const uint8_t trial_code_16[] = {
     0xe7, TRY_PORT,       /* out TRY_PORT, ax */
     0xf4,
 };
-/* kvm_trial.S, and the steps that it counts */
-extern const uint8_t kvm_trial[], kvm_trial_end[];
-enum { TRIAL_STEPS = 5 };
+/* kvm_trial.S: the steps that the one counts, what the other sets XCR0 to */
+extern const uint8_t kvm_trial[], kvm_trial_end[], kvm_trial_xcr0[], kvm_trial_xcr0_end[];
+enum { TRIAL_STEPS = 5, TRIAL_XCR0_VALUE = 3 };
 
 static bool trial_start(struct trial *t)
 {
+    const struct {
+        const uint8_t *at;
+        size_t len;
+    } code[] = {
+        [TRIAL_16] = {trial_code_16, sizeof trial_code_16},
+        [TRIAL_LONG] = {kvm_trial, (size_t)(kvm_trial_end - kvm_trial)},
+        [TRIAL_XCR0] = {kvm_trial_xcr0, (size_t)(kvm_trial_xcr0_end - kvm_trial_xcr0)},
+    };
     struct kvm_regs r = {.rip = TRY_CODE, .rflags = FLAG_1, .rsp = 0x3000};
     struct kvm_sregs s;
 
@@ -200,22 +211,31 @@ static bool trial_start(struct trial *t)
     }
     s.cs.selector = 0;
     s.cs.base = 0;
-    if (t->long_mode) {
-        memcpy(t->memory + TRY_CODE, kvm_trial, (size_t)(kvm_trial_end - kvm_trial));
-    } else {
-        memcpy(t->memory + TRY_CODE, trial_code_16, sizeof trial_code_16);
-    }
+    memcpy(t->memory + TRY_CODE, code[t->kind].at, code[t->kind].len);
     return kvm_call(t->vcpu, KVM_SET_SREGS, &s) >= 0 && kvm_call(t->vcpu, KVM_SET_REGS, &r) >= 0;
 }
 
 static bool trial_answered(const struct trial *t)
 {
+    static const struct {
+        uint32_t size, val;
+    } want[] = {
+        [TRIAL_16] = {2, (uint16_t)(TRY_LOOPS * 0x1234u)},
+        [TRIAL_LONG] = {4, TRIAL_STEPS},
+        [TRIAL_XCR0] = {2, TRIAL_XCR0_VALUE},
+    };
     const struct kvm_run *r = t->run;
-    const uint8_t *data = (const uint8_t *)r + r->io.data_offset;
+    struct kvm_xcrs xcrs = {0};
+    uint32_t val = 0;
 
-    return r->exit_reason == KVM_EXIT_IO && r->io.port == TRY_PORT && r->io.count == 1 &&
-           (t->long_mode ? r->io.size == 4 && ld_le32(data) == TRIAL_STEPS
-                         : r->io.size == 2 && ld_le16(data) == (uint16_t)(TRY_LOOPS * 0x1234u));
+    if (r->exit_reason != KVM_EXIT_IO || r->io.port != TRY_PORT || r->io.count != 1 ||
+        r->io.size != want[t->kind].size) {
+        return false;
+    }
+    memcpy(&val, (const uint8_t *)r + r->io.data_offset, r->io.size);
+    return val == want[t->kind].val &&
+           (t->kind != TRIAL_XCR0 || (kvm_call(t->vcpu, KVM_GET_XCRS, &xcrs) >= 0 && xcrs.nr_xcrs &&
+                                      xcrs.xcrs[0].value == TRIAL_XCR0_VALUE));
 }
 
 static void *trial_thread(void *arg)
@@ -253,15 +273,35 @@ static bool trial_run(struct trial *t)
 }
 
 /* *error: of the machine that could not be made, or 0. */
-static bool trial_passes(int dev, bool long_mode, int *error)
+static bool trial_passes(int dev, enum trial_kind kind, int *error)
 {
-    struct trial t = {.dev = dev, .long_mode = long_mode};
+    struct trial t = {.dev = dev, .kind = kind};
     bool passed = trial_open(&t);
 
     *error = passed ? 0 : errno;
     passed = passed && trial_start(&t) && trial_run(&t);
     trial_close(&t);
     return passed;
+}
+
+/*
+ * Without XSAVE where KVM does not see what a guest sets XCR0 to (QEMU 7.2's AMD-V does not leave
+ * the guest for XSETBV): the guest would be told wrong sizes, and its XCR0 be lost on the way to
+ * another engine.
+ */
+struct kvm_cpuid2 *kvm_supported_cpuid(int dev, GError **err)
+{
+    struct kvm_cpuid2 *list = leaves(dev, err);
+    int error;
+
+    for (unsigned n = 0; list && n < list->nent; n++) {
+        struct kvm_cpuid_entry2 *l = &list->entries[n];
+
+        if (l->function == 1 && l->ecx & BIT(26) && !trial_passes(dev, TRIAL_XCR0, &error)) {
+            l->ecx &= ~BIT(26);
+        }
+    }
+    return list;
 }
 
 enum kvm_fit kvm_try(char **why)
@@ -276,9 +316,9 @@ enum kvm_fit kvm_try(char **why)
         *why = g_strdup(err->message);
         return KVM_FIT_NONE;
     }
-    fit = !trial_passes(dev, false, &error)  ? KVM_FIT_NONE
-          : !trial_passes(dev, true, &error) ? KVM_FIT_SMALL
-                                             : KVM_FIT_ALL;
+    fit = !trial_passes(dev, TRIAL_16, &error)     ? KVM_FIT_NONE
+          : !trial_passes(dev, TRIAL_LONG, &error) ? KVM_FIT_SMALL
+                                                   : KVM_FIT_ALL;
     close(dev);
     if (fit == KVM_FIT_NONE && error == EBUSY) {
         *why = kvm_facts_explain(NULL, error);

@@ -87,7 +87,7 @@ bool kvm_catch_kicks(struct sigaction *old);
 /* kvm_host.c: /dev/kvm opened and its version and capabilities looked at; -1 with an error that
  * says what to do. */
 int kvm_open(GError **err);
-/* The set of CPUID leaves that KVM can show here; NULL with a HOST error.  g_free. */
+/* The set of CPUID leaves that KVM can show here and make true; NULL with a HOST error.  g_free. */
 struct kvm_cpuid2 *kvm_supported_cpuid(int dev, GError **err);
 
 /* kvm_mem.c: make the kernel's slots those of the machine's view.  vCPUs parked, lock held. */

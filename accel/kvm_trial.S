@@ -153,4 +153,19 @@ idtr:
     .word   15 * 16 - 1
     .quad   IDT + HIGH
 kvm_trial_end:
+
+/* The third, in real mode: sets XCR0, and tells the port to what. */
+    .globl  kvm_trial_xcr0, kvm_trial_xcr0_end
+kvm_trial_xcr0:
+    .code16
+    movl    %cr4, %eax
+    orl     $0x40000, %eax               /* OSXSAVE */
+    movl    %eax, %cr4
+    xorl    %ecx, %ecx
+    xorl    %edx, %edx
+    movl    $3, %eax                     /* x87, SSE */
+    xsetbv
+    outw    %ax, $PORT
+    hlt
+kvm_trial_xcr0_end:
     .section .note.GNU-stack, "", @progbits

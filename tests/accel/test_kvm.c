@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern const uint8_t kvm_trial[], kvm_trial_end[];
+extern const uint8_t kvm_trial[], kvm_trial_end[], kvm_trial_xcr0[], kvm_trial_xcr0_end[];
 
 Test(kvm, the_trial_comes_through_all_its_steps_on_a_software_processor)
 {
@@ -25,6 +25,21 @@ Test(kvm, the_trial_comes_through_all_its_steps_on_a_software_processor)
     guest_run(&g);
     cr_assert_eq(g.c->r[R_RBX], 5);
     cr_assert(cpu_is_64(g.c));
+    guest_free(&g);
+}
+
+Test(kvm, the_trial_of_xsave_sets_xcr0_on_a_software_processor)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    memcpy(g.ram + 0x1000, kvm_trial_xcr0, (size_t)(kvm_trial_xcr0_end - kvm_trial_xcr0));
+    cpu_load_seg_real(g.c, SEG_CS, 0);
+    g.c->ip = 0x1000;
+    cpu_update_mode(g.c);
+    guest_run(&g);
+    cr_assert_eq(g.c->fpu.xcr0, 3);
+    cr_assert_eq((uint16_t)g.c->r[R_RAX], 3);
     guest_free(&g);
 }
 

@@ -66,7 +66,8 @@ struct kvm_vcpu {
     bool has_cpuid;
     bool loaded;         /* the newest state is the kernel's; else it is in struct cpu */
     bool unfinished;     /* the last exit's instruction ends with the next KVM_RUN */
-    int64_t tsc_clock;   /* machine.clock_offset that its TSC was set for */
+    bool tsc_set;        /* its TSC is what c->tsc_offset said */
+    int64_t tsc_clock;   /* machine.clock_offset that it was set for */
     uint64_t tsc_offset; /* the kernel's, where it can be set; else 0 */
     int stats;           /* descriptor of the kernel's counts, or -1 */
     bool no_idt;         /* the guest's exceptions end in a shutdown (check_kvm.c) */
@@ -116,9 +117,11 @@ void kvm_msr_exit(struct vcpu *v, bool write);
 /* The TSC's rate (k->tsc_khz): the wanted one where the host can scale, else the host's own. */
 void kvm_tsc_init(struct kvm *k);
 bool kvm_tsc_set_rate(struct kvm_vcpu *e, uint32_t khz);
-/* Make the kernel's TSC count what c->tsc_offset says, if it does not; and the way back. */
+/* Make the kernel's TSC count what c->tsc_offset says; and the way back, of one, to see what it is
+ * now; of all, for good: lock held, vCPUs out of guest code, time stands still. */
 void kvm_tsc_push(struct vcpu *v);
 void kvm_tsc_pull(struct vcpu *v);
+void kvm_tsc_settle(struct machine *m);
 
 /*
  * kvm_irq.c.  The choice, before the first vCPU is made; then accel_ops.apic_message, apic_routes
@@ -137,8 +140,8 @@ void kvm_irq_exit_eoi(struct vcpu *v);
 /* The part of a vCPU's own state: cpu.halted and vcpu.wait_sipi; false with errno. */
 bool kvm_irq_push_mp(struct vcpu *v);
 bool kvm_irq_pull_mp(struct vcpu *v);
-/* IA32_APIC_BASE, whosever it is now. */
-uint64_t kvm_irq_base(struct vcpu *v);
+/* What of them is the local APIC's, whosever that is now: IA32_APIC_BASE and CR8. */
+void kvm_irq_fill_sregs(struct vcpu *v, struct kvm_sregs *to);
 
 /* kvm_state.c: parts of struct cpu to the kernel and back, and nothing but that; false with errno.
  */

@@ -17,7 +17,8 @@
  * KVM_SET_GSI_ROUTING, KVM_SET_MP_STATE).
  *
  * Not modelled: INIT for a processor that shut down (it waits for a reset); making up for late
- * ticks of the kernel's APIC timers; LINT0 as anything but an ExtINT.
+ * ticks of the kernel's APIC timers; LINT0 as anything but an ExtINT; TPR bits 3..0 on the way
+ * here.
  */
 #include "accel/kvm_int.h"
 #include <errno.h>
@@ -274,11 +275,9 @@ void kvm_irq_begin(struct vcpu *v)
 {
     struct kvm *k = v->m->accel_data;
 
-    if (k->split) {
-        machine_lock(v->m);
-        k->inside++;
-        machine_unlock(v->m);
-    }
+    machine_lock(v->m);
+    k->inside++;
+    machine_unlock(v->m);
 }
 
 /* The last one out stops the kernel's timers, if time stands still. */
@@ -286,14 +285,13 @@ void kvm_irq_end(struct vcpu *v)
 {
     struct kvm *k = v->m->accel_data;
 
-    if (k->split) {
-        machine_lock(v->m);
-        k->inside--;
-        if (!k->inside && !atomic_load(&v->m->clock_running)) {
-            kvm_irq_pull(v->m);
-        }
-        machine_unlock(v->m);
+    machine_lock(v->m);
+    k->inside--;
+    if (!k->inside && !atomic_load(&v->m->clock_running)) {
+        kvm_tsc_settle(v->m);
+        kvm_irq_pull(v->m);
     }
+    machine_unlock(v->m);
 }
 
 /* ---- halted, running, not started ---- */
@@ -332,16 +330,17 @@ bool kvm_irq_pull_mp(struct vcpu *v)
     return true;
 }
 
-uint64_t kvm_irq_base(struct vcpu *v)
+void kvm_irq_fill_sregs(struct vcpu *v, struct kvm_sregs *to)
 {
     const struct kvm_vcpu *e = v->engine;
-    uint64_t base = 0xfee00900;
     struct kvm_sregs s;
 
+    to->apic_base = 0xfee00900;
+    to->cr8 = e->run->cr8;
     if (v->apic && atomic_load(&v->m->apics_away) && kvm_call(e->fd, KVM_GET_SREGS, &s) >= 0) {
-        base = s.apic_base;
+        to->apic_base = s.apic_base;
+        to->cr8 = s.cr8;
     } else if (v->apic) {
-        base = v->apic->get_base(v->apic_dev);
+        to->apic_base = v->apic->get_base(v->apic_dev);
     }
-    return base;
 }

@@ -171,6 +171,7 @@ void kvm_tsc_push(struct vcpu *v)
     uint64_t base, offset;
 
     e->tsc_clock = atomic_load(&v->m->clock_offset);
+    e->tsc_set = true;
     if (tsc_find_base(v, &base)) {
         offset = base + c->tsc_offset;
         if (tsc_offset_call(e, KVM_SET_DEVICE_ATTR, &offset)) {
@@ -183,20 +184,69 @@ void kvm_tsc_push(struct vcpu *v)
     e->tsc_offset = 0;
 }
 
+enum { LOOKS = 3 };
+
+/* What the guest's counter shows, and virtual time no later than that; of some looks the one that
+ * took the shortest.  False: it cannot be had. */
+static bool tsc_look(struct vcpu *v, uint64_t *count, int64_t *at)
+{
+    struct kvm_vcpu *e = v->engine;
+    int64_t shortest = INT64_MAX;
+
+    for (unsigned n = 0; n < LOOKS; n++) {
+        int64_t start = clock_host_now(), before = clock_now(v->m);
+        uint64_t now = 0;
+
+        if (!e->k->tsc_scaled && e->tsc_offset) {
+            now = __rdtsc() + e->tsc_offset;
+        } else if (!tsc_call(e, KVM_GET_MSRS, &now)) {
+            return false;
+        }
+        int64_t took = clock_host_now() - start;
+        if (took < shortest) {
+            shortest = took;
+            *count = now;
+            *at = before;
+        }
+    }
+    return true;
+}
+
 /*
  * The host's clocks drift against each other: what the counter shows now, not what was set, is what
  * the guest goes by.
  */
 void kvm_tsc_pull(struct vcpu *v)
 {
-    struct kvm_vcpu *e = v->engine;
+    const struct kvm_vcpu *e = v->engine;
     struct cpu *c = v->cpu;
-    uint64_t now = 0;
+    uint64_t count = 0;
+    int64_t at = 0;
 
-    if (!e->k->tsc_scaled && e->tsc_offset) {
-        now = __rdtsc() + e->tsc_offset;
-    } else if (!tsc_call(e, KVM_GET_MSRS, &now)) {
-        return;
+    if (e->tsc_set && e->tsc_clock == atomic_load(&v->m->clock_offset) &&
+        tsc_look(v, &count, &at)) {
+        c->tsc_offset = count - cpu_tsc_ticks(c, at);
     }
-    c->tsc_offset = now - cpu_tsc_ticks(c, clock_now(v->m));
+}
+
+/* All by one look, as they were set; also those that have not run since time went on, so that they
+ * go on to agree. */
+void kvm_tsc_settle(struct machine *m)
+{
+    struct kvm *k = m->accel_data;
+    uint64_t drift = 0;
+
+    for (unsigned i = 0; i < m->ncpus && !drift; i++) {
+        struct cpu *c = m->vcpus[i]->cpu;
+        uint64_t was = c->tsc_offset;
+
+        kvm_tsc_pull(m->vcpus[i]);
+        drift = c->tsc_offset - was;
+        c->tsc_offset = was;
+    }
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        ((struct cpu *)m->vcpus[i]->cpu)->tsc_offset += drift;
+        ((struct kvm_vcpu *)m->vcpus[i]->engine)->tsc_set = false;
+    }
+    k->tsc_known = false; /* no vCPU is there to look */
 }

@@ -136,9 +136,8 @@ static bool sregs_push(struct kvm_vcpu *e, struct cpu *c)
     s.cr2 = c->cr2;
     s.cr3 = c->cr3;
     s.cr4 = c->cr4;
-    s.cr8 = e->run->cr8;
     s.efer = c->efer;
-    s.apic_base = kvm_irq_base(c->v);
+    kvm_irq_fill_sregs(c->v, &s);
     return kvm_call(e->fd, KVM_SET_SREGS, &s) >= 0;
 }
 
@@ -443,7 +442,6 @@ bool kvm_state_pull(struct vcpu *v, GError **err)
     if (c->cr0 & CR0_PG && c->cr4 & CR4_PAE && !(c->efer & EFER_LMA)) {
         mmu_load_pdptes(c, c->cr3);
     }
-    kvm_tsc_pull(v);
     c->cur = NULL;
     mmu_flush(c, true);
     cpu_update_mode(c);

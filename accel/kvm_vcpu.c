@@ -154,6 +154,9 @@ static void take_over(struct vcpu *v)
 
 bool kvm_vcpu_pull(struct vcpu *v)
 {
+    if (v->m->switching) { /* not for those who only look */
+        kvm_tsc_settle(v->m);
+    }
     kvm_irq_pull(v->m);
     return pull(v);
 }
@@ -493,8 +496,8 @@ static bool prepare(struct vcpu *v)
     if (!kvm_irq_push(v->m) || (!e->loaded && !load(v))) {
         return false;
     }
-    if (e->tsc_clock != atomic_load(&v->m->clock_offset)) { /* virtual time has stood still */
-        kvm_tsc_push(v);
+    if (!e->tsc_set || e->tsc_clock != atomic_load(&v->m->clock_offset)) {
+        kvm_tsc_push(v); /* virtual time has stood still */
     }
     return inject_interrupt(v);
 }

@@ -28,13 +28,15 @@ static bool all_outside(struct machine *m)
     return out;
 }
 
+/* Time stops with the last of them: an engine whose time stamp counters go on meanwhile is not
+ * ahead of it. */
 static void hold(struct machine *m)
 {
     m->switching = true;
-    clock_pause(m);
     while (!all_outside(m) || m->exclusive_depth) {
         machine_wait_parked(m);
     }
+    clock_pause(m);
 }
 
 static void let_go(struct machine *m)

@@ -4,6 +4,7 @@
  * the kernel's ring.  As far as this host's /dev/kvm goes; tests/nested boots systems.
  */
 #include "accel/accel.h"
+#include "accel/interp.h"
 #include "accel/kvm_int.h"
 #include "hw/lapic_int.h"
 #include "tests/accel/smp_rig.h"
@@ -165,6 +166,35 @@ Test(kvm_irq, counts_stand_still_while_the_machine_is_held)
         st_le32(r.ram->host + SMP_DATA + 68, 1);
         smp_wait(&r, 1);
         machine_stop(r.m);
+        smp_free(&r);
+    }
+}
+
+/* Holds interrupts back, waits for the test, and looks whether it still does. */
+SMP_PROGRAM(hold_back, "movl $0x1ff, 0xf0(%rbp)\n movl $0x30, 0x80(%rbp)\n"
+                       "movl $1, 64(%rbx)\n 1: cmpl $0, 68(%rbx)\n je 1b\n"
+                       "mov 0x80(%rbp), %eax\n mov %eax, 72(%rbx)\n" SMP_END);
+
+Test(kvm_irq, the_task_priority_goes_from_engine_to_engine)
+{
+    smp_need_kvm();
+    for (unsigned i = 0; i < ARRAY_LEN(engines); i++) {
+        g_autoptr(GError) err = NULL;
+        struct smp_rig r;
+
+        smp_begin_on(&r, &accel_interp, 1, hold_back_begin, hold_back_end);
+        smp_start(&r);
+        while (!smp_get32(&r, SMP_DATA + 64)) {
+            g_usleep(1000);
+        }
+        machine_lock(r.m);
+        cr_assert(machine_switch(r.m, engines[i], true, &err), "%s", err ? err->message : "");
+        machine_unlock(r.m);
+        g_usleep(20000);
+        st_le32(r.ram->host + SMP_DATA + 68, 1);
+        smp_wait(&r, 1);
+        machine_stop(r.m);
+        cr_expect_eq(smp_get32(&r, SMP_DATA + 72), 0x30u, "%s", engines[i]->name);
         smp_free(&r);
     }
 }

@@ -132,6 +132,66 @@ Test(switch, between_kvm_and_software)
     smp_free(&r);
 }
 
+/* Both look at their counters all the time, and none ever sees less than anyone before. */
+SMP_PROGRAM(counters, "mov 0x400(%rbx), %ecx\n"
+                      "1: mov 0x100(%rbx), %r8\n" /* the largest that anyone saw, before this */
+                      "lfence\n rdtsc\n shl $32, %rdx\n or %rdx, %rax\n"
+                      "cmp %r8, %rax\n jae 2f\n lock incl 0x200(%rbx)\n"
+                      "mov %rax, 0x208(%rbx)\n mov %r8, 0x210(%rbx)\n"
+                      "2: mov 0x100(%rbx), %r8\n cmp %r8, %rax\n jbe 3f\n"
+                      "xchg %rax, %r9\n mov %r8, %rax\n lock cmpxchg %r9, 0x100(%rbx)\n"
+                      "3: dec %ecx\n jnz 1b\n" SMP_END);
+
+Test(switch, time_stamp_counters_go_forward_and_agree, .timeout = 120)
+{
+    const struct accel_ops *const to[] = {&accel_jit, &accel_kvm, &accel_interp, &accel_kvm};
+    g_autofree char *why = NULL;
+    struct smp_rig r;
+
+    if (kvm_try(&why) != KVM_FIT_ALL) {
+        cr_skip_test("%s", why); /* shows the host's counter, too */
+    }
+    smp_begin_on(&r, &accel_kvm, 2, counters_begin, counters_end);
+    st_le32(r.ram->host + SMP_DATA + 0x400, 150000);
+    switch_until_done(&r, to, 4);
+    cr_expect_eq(smp_get32(&r, SMP_DATA + 0x200), 0u,
+                 "%u looks went back, the last to %" G_GINT64_MODIFIER
+                 "u behind %" G_GINT64_MODIFIER "u",
+                 smp_get32(&r, SMP_DATA + 0x200), smp_get64(&r, SMP_DATA + 0x208),
+                 smp_get64(&r, SMP_DATA + 0x210));
+    cr_expect_eq(((struct cpu *)r.m->vcpus[0]->cpu)->tsc_offset,
+                 ((struct cpu *)r.m->vcpus[1]->cpu)->tsc_offset);
+    smp_free(&r);
+}
+
+/* Held and let go: neither back nor apart. */
+Test(switch, time_stamp_counters_go_forward_when_the_machine_was_held, .timeout = 120)
+{
+    struct smp_rig r;
+
+    smp_need_kvm();
+    smp_begin_on(&r, &accel_kvm, 2, counters_begin, counters_end);
+    st_le32(r.ram->host + SMP_DATA + 0x400, 150000);
+    smp_start(&r);
+    for (unsigned n = 0; n < 40 && smp_get32(&r, SMP_DONE) < 2; n++) {
+        machine_lock(r.m);
+        machine_pause(r.m);
+        machine_unlock(r.m);
+        g_usleep(2000);
+        machine_lock(r.m);
+        machine_resume(r.m);
+        machine_unlock(r.m);
+        g_usleep(2000);
+    }
+    smp_wait(&r, 2);
+    machine_stop(r.m);
+    cr_expect_eq(smp_get32(&r, SMP_DATA + 0x200), 0u, "%u looks went back",
+                 smp_get32(&r, SMP_DATA + 0x200));
+    cr_expect_eq(((struct cpu *)r.m->vcpus[0]->cpu)->tsc_offset,
+                 ((struct cpu *)r.m->vcpus[1]->cpu)->tsc_offset);
+    smp_free(&r);
+}
+
 /* A guest that was shown a CPU that KVM here has not stays where it is, and as it is. */
 Test(switch, kvm_refuses_what_the_guest_would_notice)
 {

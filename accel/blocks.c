@@ -62,7 +62,11 @@ static void *map_some(size_t bytes)
     void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    return at == MAP_FAILED ? NULL : at;
+    if (at == MAP_FAILED) {
+        return NULL;
+    }
+    (void)madvise(at, bytes, MADV_HUGEPAGE);
+    return at;
 }
 
 struct blocks *blocks_new(void)

@@ -43,9 +43,8 @@ void tr_gpr_put(struct tr *t, unsigned g, unsigned from)
 void tr_flags_need(struct tr *t)
 {
     if (t->flags == FL_MEM) {
-        emit_op(&t->e, 0, 0x8a, H_RSP, tr_state_at(offsetof(struct cpu, fl) + 1)); /* mov ah */
-        emit_op(&t->e, 0, 0x8a, H_RAX, tr_state(fl));
-        emit8(&t->e, 0x04); /* add al, 127: OF */
+        emit_op(&t->e, 0, O_0F | 0xb7, H_RAX, tr_state(fl)); /* movzx */
+        emit8(&t->e, 0x04);                                  /* add al, 127: OF */
         emit8(&t->e, 127);
         emit8(&t->e, 0x9e); /* sahf */
         t->flags = FL_BOTH;
@@ -55,9 +54,9 @@ void tr_flags_need(struct tr *t)
 void tr_flags_spill(struct tr *t)
 {
     if (t->flags == FL_HOST) {
-        emit8(&t->e, 0x9f);                                                        /* lahf */
-        emit_op(&t->e, 0, O_0F | 0x90, 0, tr_state(fl));                           /* seto */
-        emit_op(&t->e, 0, 0x88, H_RSP, tr_state_at(offsetof(struct cpu, fl) + 1)); /* mov .., ah */
+        emit8(&t->e, 0x9f);                             /* lahf */
+        emit_op(&t->e, 0, O_0F | 0x90, 0, hreg(H_RAX)); /* seto al */
+        emit_op(&t->e, X_66, 0x89, H_RAX, tr_state(fl));
         t->flags = FL_BOTH;
     }
 }

@@ -87,10 +87,25 @@ static void ref_store(struct cpu *c, const struct mmu_ref *r, uint64_t val, unsi
     }
 }
 
+/* Host address of the bytes at la when the TLB has them for class cls, else NULL. */
+static inline uint8_t *find_host(const struct cpu *c, uint64_t la, unsigned size, unsigned cls,
+                                 bool write)
+{
+    const struct tlb_entry *e = &c->tlbs[cls].e[la >> PAGE_SHIFT & (TLB_SIZE - 1)];
+
+    return likely(la - (write ? e->tag_w : e->tag_r) <= PAGE_BYTES - size)
+               ? (uint8_t *)(uintptr_t)(la + e->addend)
+               : NULL;
+}
+
 static uint64_t load_class(struct cpu *c, uint64_t la, unsigned size, unsigned cls)
 {
+    const uint8_t *host = size == 8 ? find_host(c, la, 8, cls, false) : NULL;
     unsigned left = page_left(la);
 
+    if (host) {
+        return ld_le64(host);
+    }
     if (likely(left >= size)) {
         struct mmu_ref r = mmu_ref(c, la, cls, false);
 
@@ -105,8 +120,13 @@ static uint64_t load_class(struct cpu *c, uint64_t la, unsigned size, unsigned c
 
 static void store_class(struct cpu *c, uint64_t la, uint64_t val, unsigned size, unsigned cls)
 {
+    uint8_t *host = size == 8 ? find_host(c, la, 8, cls, true) : NULL;
     unsigned left = page_left(la);
 
+    if (host) {
+        st_le64(host, val);
+        return;
+    }
     if (likely(left >= size)) {
         struct mmu_ref r = mmu_ref(c, la, cls, true);
 

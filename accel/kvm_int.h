@@ -65,13 +65,13 @@ struct kvm_vcpu {
     bool adapted; /* struct cpu is what this host can run */
     bool has_cpuid;
     bool loaded;         /* the newest state is the kernel's; else it is in struct cpu */
+    bool given;          /* a vector of the 8259's, and the guest was perhaps not entered since */
     bool unfinished;     /* the last exit's instruction ends with the next KVM_RUN */
     bool tsc_set;        /* its TSC is what c->tsc_offset said */
     int64_t tsc_clock;   /* machine.clock_offset that it was set for */
     uint64_t tsc_offset; /* the kernel's, where it can be set; else 0 */
     int stats;           /* descriptor of the kernel's counts, or -1 */
     bool no_idt;         /* the guest's exceptions end in a shutdown (check_kvm.c) */
-    int held;            /* a vector that the 8259 gave and the kernel has not taken yet, or -1 */
 };
 
 /* Tell people why the engine fails: a line on stderr. */
@@ -137,6 +137,9 @@ bool kvm_irq_push(struct machine *m);
 void kvm_irq_begin(struct vcpu *v);
 void kvm_irq_end(struct vcpu *v);
 void kvm_irq_exit_eoi(struct vcpu *v);
+/* Have what the kernel was given be in the state that it tells.  Lock held, vCPU out of guest code;
+ * a kick may be lost meanwhile. */
+void kvm_irq_settle(struct vcpu *v);
 /* The part of a vCPU's own state: cpu.halted and vcpu.wait_sipi; false with errno. */
 bool kvm_irq_push_mp(struct vcpu *v);
 bool kvm_irq_pull_mp(struct vcpu *v);

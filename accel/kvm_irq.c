@@ -25,6 +25,8 @@
 #include <sys/ioctl.h>
 
 #define MSR_TSC_DEADLINE 0x6e0u
+/* In the page of registers. */
+enum { APIC_INITIAL = 0x380, APIC_CURRENT = 0x390 };
 
 static_assert(sizeof((struct apic_state *)0)->regs == KVM_APIC_REG_SIZE, "one page of registers");
 
@@ -157,7 +159,7 @@ static bool apic_push(struct vcpu *v)
  * looks at `immediate_exit` before that, and at signals after it.  Twice, as one that was halted
  * wakes first.
  */
-static void settle(struct vcpu *v)
+void kvm_irq_settle(struct vcpu *v)
 {
     struct kvm_vcpu *e = v->engine;
     union {
@@ -190,6 +192,21 @@ static void settle(struct vcpu *v)
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+/* A count that ran out since the processor was settled is in no register yet. */
+static bool page_pull(struct vcpu *v, struct kvm_lapic_state *page)
+{
+    const struct kvm_vcpu *e = v->engine;
+
+    if (kvm_call(e->fd, KVM_GET_LAPIC, page) < 0) {
+        return false;
+    }
+    if (ld_le32(page->regs + APIC_INITIAL) && !ld_le32(page->regs + APIC_CURRENT)) {
+        kvm_irq_settle(v);
+        return kvm_call(e->fd, KVM_GET_LAPIC, page) >= 0;
+    }
+    return true;
+}
+
 static bool apic_pull(struct vcpu *v)
 {
     struct kvm_vcpu *e = v->engine;
@@ -199,7 +216,7 @@ static bool apic_pull(struct vcpu *v)
     struct kvm_sregs sregs;
     struct apic_state s;
 
-    if (kvm_call(e->fd, KVM_GET_SREGS, &sregs) < 0 || kvm_call(e->fd, KVM_GET_LAPIC, &page) < 0 ||
+    if (kvm_call(e->fd, KVM_GET_SREGS, &sregs) < 0 || !page_pull(v, &page) ||
         !deadline_call(e, KVM_GET_MSRS, &deadline)) {
         return false;
     }
@@ -220,7 +237,7 @@ void kvm_irq_pull(struct machine *m)
         return;
     }
     for (unsigned i = 0; i < m->ncpus; i++) { /* all: an end may make a message to another */
-        settle(m->vcpus[i]);
+        kvm_irq_settle(m->vcpus[i]);
     }
     atomic_store(&m->apics_away, false);
     for (unsigned i = 0; i < m->ncpus; i++) {

@@ -242,8 +242,6 @@ static bool debug_move(struct kvm_vcpu *e, struct cpu *c, bool push)
 
 static bool events_push(struct kvm_vcpu *e, const struct cpu *c)
 {
-    e->held = c->begun == CPU_BEGUN_INTERRUPT && c->begun_vector == e->held ? -1 : e->held;
-
     struct kvm_vcpu_events ev = {
         .interrupt.shadow = c->inhibit ? KVM_X86_SHADOW_INT_STI | KVM_X86_SHADOW_INT_MOV_SS : 0,
         .nmi.pending = c->nmi_pending,
@@ -277,7 +275,7 @@ static void begun_pull(const struct kvm_vcpu_events *ev, struct cpu *c)
     }
 }
 
-static void events_take(const struct kvm_vcpu *e, struct cpu *c, const struct kvm_vcpu_events *ev)
+static void events_take(struct cpu *c, const struct kvm_vcpu_events *ev)
 {
     c->inhibit = ev->interrupt.shadow;
     c->nmi_pending = ev->nmi.pending;
@@ -287,10 +285,6 @@ static void events_take(const struct kvm_vcpu *e, struct cpu *c, const struct kv
         c->nmi_pending = (uint8_t)MIN(c->nmi_pending + 1, 2);
     }
     begun_pull(ev, c);
-    if (e->held >= 0 && !c->begun) {
-        c->begun = CPU_BEGUN_INTERRUPT;
-        c->begun_vector = (uint8_t)e->held;
-    }
 }
 
 static bool events_pull(const struct kvm_vcpu *e, struct cpu *c)
@@ -300,7 +294,7 @@ static bool events_pull(const struct kvm_vcpu *e, struct cpu *c)
     if (kvm_call(e->fd, KVM_GET_VCPU_EVENTS, &ev) < 0) {
         return false;
     }
-    events_take(e, c, &ev);
+    events_take(c, &ev);
     return true;
 }
 
@@ -417,7 +411,7 @@ void kvm_shared_pull(struct vcpu *v)
 
     sregs_take(v->cpu, &e->run->s.regs.sregs);
     regs_take(v->cpu, &e->run->s.regs.regs);
-    events_take(e, v->cpu, &e->run->s.regs.events);
+    events_take(v->cpu, &e->run->s.regs.events);
 }
 
 bool kvm_state_push(struct vcpu *v, GError **err)

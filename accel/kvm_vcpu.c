@@ -78,7 +78,7 @@ bool kvm_vcpu_attach(struct vcpu *v, bool force, GError **err)
     struct kvm_vcpu *e = g_new0(struct kvm_vcpu, 1);
 
     e->k = k;
-    e->held = e->stats = -1;
+    e->stats = -1;
     v->engine = e;
     if (!k->chosen) { /* the devices are there now, and no vCPU is yet */
         kvm_irq_init(v->m);
@@ -147,6 +147,15 @@ static bool pull(struct vcpu *v)
 /* struct cpu becomes the place of the newest state. */
 static void take_over(struct vcpu *v)
 {
+    const struct kvm_vcpu *e = v->engine;
+
+    if (e->given && e->k->split) { /* or it would come after a reset */
+        machine_lock(v->m);
+        kvm_irq_settle(v);
+        machine_unlock(v->m);
+        __atomic_store_n(&e->run->immediate_exit, 1,
+                         __ATOMIC_SEQ_CST); /* it may have eaten a kick */
+    }
     if (pull(v)) {
         kvm_vcpu_push(v);
     }
@@ -299,6 +308,8 @@ static bool handle_exit(struct vcpu *v, enum vcpu_exit *exit)
     bool is_write;
 
     e->unfinished = false;
+    /* These two come before the guest is entered, too. */
+    e->given &= e->run->exit_reason == KVM_EXIT_INTR || e->run->exit_reason == KVM_EXIT_IOAPIC_EOI;
     switch (e->run->exit_reason) {
     case KVM_EXIT_IO:
         exits_note(&v->exits, EXITS_PORT);
@@ -426,39 +437,38 @@ static bool can_interrupt(struct vcpu *v)
            (e->loaded ? e->run->if_flag : !!(c->eflags & FLAG_IF));
 }
 
-/* Give the guest what waits for it, or ask to be told when it can take it. */
+/*
+ * Give the guest what waits for it, or ask to be told when it can take it.  One at a time: a vector
+ * that was given counts as taken once the guest was entered, and before that nobody acknowledges
+ * another, for which there would be no place.
+ */
 static bool inject_interrupt(struct vcpu *v)
 {
     struct kvm_vcpu *e = v->engine;
     struct kvm_interrupt irq;
-    int vector = e->held;
+    int vector;
 
     e->run->request_interrupt_window = 0;
-    if (vector < 0 && !(vcpu_pending(v) & VCPU_REQ_INTR)) {
+    if (!(vcpu_pending(v) & VCPU_REQ_INTR)) {
         return true;
     }
-    if (!e->run->ready_for_interrupt_injection || !e->run->if_flag || e->unfinished) {
+    if (!e->run->ready_for_interrupt_injection || !e->run->if_flag || e->unfinished || e->given) {
         e->run->request_interrupt_window = 1;
         return true;
     }
-    if (vector < 0) {
-        vector = vcpu_ack_intr(v);
-    }
+    vector = vcpu_ack_intr(v);
     if (vector < 0) {
         return true;
     }
     ((struct cpu *)v->cpu)->halted = false;
     e->run->ready_for_interrupt_injection = 0;
     irq.irq = (uint32_t)vector;
-    e->held = -1;
     if (kvm_call(e->fd, KVM_INTERRUPT, &irq) < 0) {
-        if (errno != EEXIST) {
-            kvm_say("KVM, vCPU %u: KVM_INTERRUPT: %s", v->id, g_strerror(errno));
-            return false;
-        }
-        e->held = vector; /* the last one came when KVM_RUN returned at once */
+        kvm_say("KVM, vCPU %u: KVM_INTERRUPT: %s", v->id, g_strerror(errno));
+        return false;
     }
-    if (e->held >= 0 || vcpu_pending(v) & VCPU_REQ_INTR) {
+    e->given = true;
+    if (vcpu_pending(v) & VCPU_REQ_INTR) {
         e->run->request_interrupt_window = 1;
     }
     return true;
@@ -485,6 +495,8 @@ static bool load(struct vcpu *v)
     e->has_cpuid = true;
     e->run->if_flag = !!(c->eflags & FLAG_IF);
     e->run->ready_for_interrupt_injection = 0;
+    /* KVM_RUN says whether it is ready; one that is halted would sleep with what waits for it. */
+    __atomic_store_n(&e->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
     return true;
 }
 

@@ -4,7 +4,8 @@
  */
 #include "accel/accel.h"
 #include "accel/check.h"
-#include "accel/kvm.h"
+#include "accel/kvm_int.h"
+#include "hw/lapic.h"
 #include "tests/accel/smp_rig.h"
 #include <criterion/criterion.h>
 
@@ -189,6 +190,130 @@ Test(switch, time_stamp_counters_go_forward_when_the_machine_was_held, .timeout 
                  smp_get32(&r, SMP_DATA + 0x200));
     cr_expect_eq(((struct cpu *)r.m->vcpus[0]->cpu)->tsc_offset,
                  ((struct cpu *)r.m->vcpus[1]->cpu)->tsc_offset);
+    smp_free(&r);
+}
+
+/* An 8259 that has something to say most of the time, by two vectors in turn. */
+static struct intr_source {
+    struct device *apic;
+    unsigned left;
+    uint32_t given[2];
+} source;
+
+static int source_ack(struct machine *m)
+{
+    (void)m;
+    if (!source.left) {
+        return -1;
+    }
+    source.left--;
+    lapic_set_lint0(source.apic, 0, source.left > 0);
+    source.given[source.left & 1]++;
+    return 0x30 + (int)(source.left & 1);
+}
+
+enum { TAKEN_CODE = 0x6000, TAKEN_AT = 0x7000 };
+
+/* In real mode, where every KVM takes interrupts: it waits, and INC WORD [TAKEN_AT + 2 * n]; IRET
+ * by vector 0x30 + n. */
+static void place_taken(struct smp_rig *r)
+{
+    struct cpu *c = r->m->vcpus[0]->cpu;
+    uint8_t *ram = r->ram->host;
+
+    memcpy(ram + TAKEN_CODE, "\xfb\xf4\xeb\xfd", 4); /* STI; HLT; JMP to it */
+    for (unsigned n = 0; n < 2; n++) {
+        uint8_t *at = ram + TAKEN_CODE + 16 * (n + 1);
+
+        memcpy(at, "\xff\x06\0\0\xcf", 5);
+        st_le16(at + 2, TAKEN_AT + 2 * n);
+        st_le32(ram + 4 * (0x30 + n), TAKEN_CODE + 16 * (n + 1));
+    }
+    cpu_reset(c, false);
+    cpu_load_seg_real(c, SEG_CS, 0);
+    c->ip = TAKEN_CODE;
+    c->r[R_RSP] = TAKEN_CODE;
+    cpu_update_mode(c);
+    r->m->vcpus[0]->wait_sipi = false;
+    r->m->accel->state_push(r->m->vcpus[0]);
+}
+
+Test(switch, every_interrupt_that_was_acknowledged_is_taken_once, .timeout = 120)
+{
+    const struct accel_ops *const to[] = {&accel_interp, &accel_kvm, &accel_kvm_user_apic,
+                                          &accel_kvm};
+    struct smp_rig r;
+
+    smp_need_kvm();
+    smp_begin_on(&r, &accel_kvm, 1, count_32_begin, count_32_end);
+    place_taken(&r);
+    source = (struct intr_source){.apic = r.apic[0]};
+    r.m->intack = source_ack;
+    smp_start(&r);
+    for (unsigned n = 0; n < 400; n++) {
+        g_autoptr(GError) err = NULL;
+
+        machine_lock(r.m);
+        source.left += 1 + n % 3;
+        lapic_set_lint0(source.apic, 0, true);
+        machine_exclusive_begin(r.m); /* everybody comes out */
+        source.left += n % 2;
+        machine_exclusive_end(r.m);
+        bool good = n % 4 != 3 || machine_switch(r.m, to[n / 4 % 4], false, &err);
+        machine_unlock(r.m);
+        cr_assert(good, "%s", err ? err->message : "");
+        g_usleep(n % 5 * 100);
+    }
+    for (unsigned n = 0; n < 20000 && source.left; n++) {
+        g_usleep(1000);
+    }
+    g_usleep(20000); /* the last */
+    machine_stop(r.m);
+    cr_expect_eq(source.left, 0u);
+    for (unsigned n = 0; n < 2; n++) {
+        unsigned taken = ld_le16(r.ram->host + TAKEN_AT + 2 * n);
+
+        cr_expect_eq(taken, source.given[n], "vector %#x: %u, acknowledged %u", 0x30 + n, taken,
+                     source.given[n]);
+    }
+    smp_free(&r);
+}
+
+/* The guest is kept from being entered behind each vector it is given, and leaves KVM with the
+ * second. */
+static int ack_and_keep_out(struct machine *m)
+{
+    struct vcpu *v = m->vcpus[0];
+    int vector = source_ack(m);
+
+    ((struct kvm_vcpu *)v->engine)->run->immediate_exit = 1;
+    if (!source.left) {
+        vcpu_request(v, VCPU_REQ_PARK);
+    }
+    return vector;
+}
+
+Test(switch, two_interrupts_acknowledged_close_together_are_both_taken)
+{
+    g_autoptr(GError) err = NULL;
+    struct smp_rig r;
+
+    smp_need_kvm();
+    smp_begin_on(&r, &accel_kvm, 1, count_32_begin, count_32_end);
+    place_taken(&r);
+    source = (struct intr_source){.apic = r.apic[0], .left = 2};
+    r.m->intack = ack_and_keep_out;
+    machine_lock(r.m);
+    lapic_set_lint0(source.apic, 0, true);
+    machine_unlock(r.m);
+    cr_assert_eq(r.m->accel->vcpu_run(r.m->vcpus[0]), VCPU_EXIT_REQUEST);
+    machine_lock(r.m);
+    cr_assert(machine_switch(r.m, &accel_interp, false, &err), "%s", err ? err->message : "");
+    machine_unlock(r.m);
+    vcpu_clear(r.m->vcpus[0], VCPU_REQ_PARK);
+    cr_assert_eq(r.m->accel->vcpu_run(r.m->vcpus[0]), VCPU_EXIT_HALT);
+    cr_expect_eq(ld_le16(r.ram->host + TAKEN_AT), 1);
+    cr_expect_eq(ld_le16(r.ram->host + TAKEN_AT + 2), 1);
     smp_free(&r);
 }
 

@@ -73,6 +73,7 @@ struct jit_slow {
     uint64_t la;
     unsigned access;
     void *at;
+    uint64_t window; /* what slow_window found */
     op_fn *fn;
 };
 
@@ -166,11 +167,12 @@ enum { EDGE_JUMP = -10, EDGE_REL = -9 };
 enum { CROSS_PLACE = -12, CROSS_GEN = -11, CROSS_REL = -4, CROSS_NO_GEN = 0 };
 /* Of TH_GO, in the place of the size. */
 enum { GO_HANDLER, GO_REFUSED, GO_GP0 };
-/* Of a window: also its length, and where in it the access is. */
+/* Of a window: also its length, where in it the access is, and whether the host's address is wanted
+ * or what is to be added to a linear one. */
 struct jit_window_site {
     struct jit_site s;
     uint16_t len;
-    uint16_t at : 14, write : 2; /* write: 1 that access, 2 the window */
+    uint16_t at : 13, host : 1, write : 2; /* write: 1 that access, 2 the window */
 } __attribute__((packed));
 
 /* The access of a site at la: where the operation is to be done. */
@@ -179,8 +181,9 @@ void *slow_store(struct cpu *c, uint64_t la, const struct jit_site *s);
 void *slow_rmw(struct cpu *c, uint64_t la, const struct jit_site *s);
 void *slow_lock(struct cpu *c, uint64_t la, const struct jit_site *s);
 /*
- * Open a window at la: the host's address of la, after the access in it was looked at (and raised
- * what it has to).  NULL: cannot be; jit->slow.i is to be interpreted by jit->slow.fn.
+ * Open a window at la: jit->slow.window is the host's address of la, or how far from la that is (as
+ * the site says), after the access in it was looked at (and raised what it has to).  NULL: cannot
+ * be; jit->slow.i is to be interpreted by jit->slow.fn.
  */
 void *slow_window(struct cpu *c, uint64_t la, const struct jit_site *s);
 /* The interpreter goes on with a site's instruction: jit->slow.i by jit->slow.fn, or, when that is

@@ -180,12 +180,19 @@ static struct hrm addend(void)
     return hmem_index(H_R15, H_RCX, 0, offsetof(struct tlb_entry, addend));
 }
 
-/* RDX = linear address: to the slow path unless the TLB has it; RDX = host address. */
-static uint8_t *check(struct tr *t, unsigned size, bool write)
+/* RDX = linear address: to the slow path unless the TLB has it; RCX = the entry's offset. */
+static uint8_t *look_at(struct tr *t, unsigned size, bool write)
 {
     look(t, H_RDX, write);
     compare_fit(&t->e, size);
-    uint8_t *miss = emit_jump(&t->e, O_0F | 0x87, NULL);
+    return emit_jump(&t->e, O_0F | 0x87, NULL);
+}
+
+/* The same, and RDX = host address. */
+static uint8_t *check(struct tr *t, unsigned size, bool write)
+{
+    uint8_t *miss = look_at(t, size, write);
+
     emit_op(&t->e, X_W, 0x03, H_RDX, addend());
     return miss;
 }
@@ -232,24 +239,17 @@ void tr_mem(struct tr *t, enum tr_access access, unsigned size, tr_body *body, c
 
 /* ---- shared looks ---- */
 
-/* Place p through an open window.  Flags are kept. */
-static struct hrm window_operand(struct tr *t, const struct window *w, const struct tr_place *p)
+static bool is_constant(const struct tr_place *p)
+{
+    return p->base == R_ZERO && p->index == R_ZERO;
+}
+
+/* Place p, which has 64-bit addresses, when what is to be added is in RDX.  Flags are kept. */
+static struct hrm wide_operand(struct tr *t, const struct tr_place *p)
 {
     unsigned base = p->base == R_ZERO ? H_NONE : tr_host(p->base);
     unsigned index = p->index == R_ZERO ? H_NONE : tr_host(p->index);
-    struct hrm slot = tr_state_at(offsetof(struct cpu, window[w->slot]));
 
-    if (p->base == R_ZERO && p->index == R_ZERO) {
-        emit_load(&t->e, true, H_RDX, slot);
-        return hmem(H_RDX, (int32_t)(p->disp - w->lo));
-    }
-    if (!p->wide) { /* addresses wrap at 4 GiB */
-        place_offset(t, p, p->disp, H_RDX, false);
-        emit_load(&t->e, true, H_RCX, slot);
-        emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, H_RCX, 0, 0));
-        return hmem(H_RDX, 0);
-    }
-    emit_load(&t->e, true, H_RDX, slot);
     if (p->base != R_ZERO && (base == H_NONE || p->index != R_ZERO)) {
         base = tr_gpr_get(t, p->base, H_RCX);
         emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, base, 0, 0));
@@ -267,34 +267,69 @@ static struct hrm window_operand(struct tr *t, const struct window *w, const str
                           : hmem_index(H_RDX, base, 0, (int32_t)p->disp);
 }
 
+/* Place p, which has 32-bit addresses: they wrap at 4 GiB. */
+static struct hrm narrow_operand(struct tr *t, const struct tr_place *p, struct hrm slot)
+{
+    place_offset(t, p, p->disp, H_RDX, false);
+    emit_load(&t->e, true, H_RCX, slot);
+    emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, H_RCX, 0, 0));
+    return hmem(H_RDX, 0);
+}
+
+static struct hrm slot_of(const struct window *w)
+{
+    return tr_state_at(offsetof(struct cpu, window[w->slot]));
+}
+
+/* Place p through window w, whose slot is in RDX already (`loaded`) or not.  Flags are kept. */
+static struct hrm window_operand(struct tr *t, const struct window *w, const struct tr_place *p,
+                                 bool loaded)
+{
+    struct hrm m;
+
+    if (!is_constant(p) && !p->wide) {
+        m = narrow_operand(t, p, slot_of(w));
+    } else {
+        if (!loaded) {
+            emit_load(&t->e, true, H_RDX, slot_of(w));
+        }
+        m = is_constant(p) ? hmem(H_RDX, (int32_t)(p->disp - w->lo)) : wide_operand(t, p);
+    }
+    if (p->fixed) {
+        emit_lea(&t->e, true, H_RDX, m);
+        m = hmem(H_RDX, 0);
+    }
+    return m;
+}
+
 static void window_cold(struct tr *t, struct cold *k)
 {
     const struct window *w = &k->window;
-    unsigned write = (k->access != TR_LOAD) | (unsigned)w->write << 1;
+    struct jit_window_site site = {.len = (uint16_t)(w->hi - w->lo),
+                                   .at = (uint16_t)(k->place.disp - w->lo),
+                                   .host = is_constant(&w->key),
+                                   .write = (k->access != TR_LOAD) | (unsigned)w->write << 1};
 
     call_site(t, k, TH_WINDOW);
-    emit16(&t->e, (unsigned)(w->hi - w->lo));
-    emit16(&t->e, (unsigned)(k->place.disp - w->lo) | write << 14);
+    for (const uint8_t *b = (const uint8_t *)&site.len; b < (const uint8_t *)(&site + 1); b++) {
+        emit8(&t->e, *b);
+    }
 }
 
 /*
- * RDX = the host's address of the window's start.  To the slot goes what is to be added to base,
- * index and displacement (with 32-bit addresses: to their sum), whatever the base is by then;
- * without any, that address itself.
+ * The window is good; the TLB's entry is at RCX, the linear address of the window's start in RDX.
+ * To the slot goes what is to be added to base, index and displacement (with 32-bit addresses: to
+ * their sum), whatever the base is by then; without any, the host's address.  slow_window gives the
+ * same.
  */
-static void window_fill(struct tr *t, const struct window *w)
+static void window_fill(struct tr *t, const struct window *w, struct cold *k)
 {
-    const struct tr_place *key = &w->key;
-    struct hrm slot = tr_state_at(offsetof(struct cpu, window[w->slot]));
-
-    if (key->base == R_ZERO && key->index == R_ZERO) {
-        emit_store(&t->e, true, slot, H_RDX);
-        return;
+    emit_op(&t->e, X_W, is_constant(&w->key) ? 0x03 : 0x8b, H_RDX, addend()); /* add, mov */
+    k->back = t->e.p;
+    if (!is_constant(&w->key) && w->key.seg != 0xff) {
+        tr_seg_base(t, w->key.seg);
     }
-    place_offset(t, key, key->wide ? 0 : w->lo, H_RAX, key->wide);
-    emit_lea(&t->e, true, H_RCX, hmem(H_RDX, key->wide ? (int32_t)-w->lo : 0));
-    emit_op(&t->e, X_W, 0x2b, H_RCX, hreg(H_RAX));
-    emit_store(&t->e, true, slot, H_RCX);
+    emit_store(&t->e, true, slot_of(w), H_RDX);
 }
 
 struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access access,
@@ -306,13 +341,7 @@ struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access a
     p.write = access != TR_LOAD;
     w = window_find(t, &p);
     if (w) {
-        struct hrm m = window_operand(t, w, &p);
-
-        if (p.fixed) {
-            emit_lea(&t->e, true, H_RDX, m);
-            m = hmem(H_RDX, 0);
-        }
-        body(t, m, arg);
+        body(t, window_operand(t, w, &p, false), arg);
         return NULL;
     }
     tr_flags_clobber(t);
@@ -323,15 +352,14 @@ struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access a
         return &t->cold[t->ncold - 1];
     }
     place_linear(t, &p, w->lo);
-    struct cold *k = tr_cold(t, window_cold, check(t, (unsigned)(w->hi - w->lo), w->write));
+    struct cold *k = tr_cold(t, window_cold, look_at(t, (unsigned)(w->hi - w->lo), w->write));
     k->access = access;
     k->size = p.size;
     k->place = p;
     k->window = *w;
-    k->back = t->e.p;
-    window_fill(t, w);
+    window_fill(t, w, k);
     w->open = true;
-    body(t, hmem(H_RDX, (int32_t)(p.disp - w->lo)), arg);
+    body(t, window_operand(t, w, &p, true), arg);
     return NULL;
 }
 

@@ -202,6 +202,7 @@ void *slow_window(struct cpu *c, uint64_t la, const struct jit_site *s)
     if (la - tag > PAGE_BYTES - w->len) {
         return window_fail(c, s);
     }
+    jit_of(c)->slow.window = w->host ? la + e->addend : e->addend;
     return (void *)(uintptr_t)(la + e->addend);
 }
 

@@ -586,6 +586,8 @@ static void emit_window(struct emit *e, struct jit *j)
     ask_site(e, j, TH_WINDOW, (const void *)(uintptr_t)slow_window);
     emit_op(e, X_W, 0x85, H_RDX, hreg(H_RDX));
     uint8_t *failed = emit_jump(e, O_0F | 0x84, NULL);
+    emit_mov_imm(e, H_RDX, (uint64_t)(uintptr_t)&j->slow.window);
+    emit_load(e, true, H_RDX, hmem(H_RDX, 0));
     vec_as_site(e, j);
     go_back(e);
     emit_patch(failed, e->p);

@@ -246,6 +246,15 @@ static void after(struct tr *t, const struct plain *p)
     }
 }
 
+/* What clears a register leaves the same flags always. */
+static bool is_clearing(const struct tr *t, const struct plain *p, const struct shape *f)
+{
+    unsigned op = f->op & ~2u & 0xff;
+
+    return p->second == S_REG && !t->in->d.has_mem && f->op < 0x40 && (op == 0x31 || op == 0x29) &&
+           f->rm == f->reg;
+}
+
 static void load_count(struct tr *t, const struct plain *p)
 {
     if (p->second == S_CL || p->second == S_REG_CL) {
@@ -366,8 +375,34 @@ static struct hrm reg_rm(struct tr *t, const struct plain *p, const struct shape
     return tr_gpr(g);
 }
 
+/* The opcode with the operands the other way round, where there is one; 0: there is none. */
+static unsigned other_way(unsigned op)
+{
+    return op == 0x85 ? op : op == 0x89 || (op < 0x40 && (op & 7) == 1) ? op | 2 : 0;
+}
+
+/* A source that is in c->r[] becomes the rm operand, when the other is in the host's registers. */
+static bool plain_swapped(struct tr *t, const struct plain *p, const struct shape *f)
+{
+    unsigned to = tr_host(guest_of(f->rm, f->rmsize)), from = guest_of(f->reg, f->size);
+    unsigned op = other_way(f->op);
+
+    if (!p->reg || p->reg & P_W || f->size < 2 || !op || to == H_NONE || tr_host(from) != H_NONE) {
+        return false;
+    }
+    struct shape swapped = *f;
+    swapped.op = op;
+    before(t, p);
+    emit_shape(t, &swapped, f->x, to, tr_gpr(from));
+    after(t, p);
+    return true;
+}
+
 static void plain_regs(struct tr *t, const struct plain *p, const struct shape *f)
 {
+    if (plain_swapped(t, p, f)) {
+        return;
+    }
     before(t, p);
     load_count(t, p);
     struct hrm rm = reg_rm(t, p, f);
@@ -390,6 +425,9 @@ static void plain_regs(struct tr *t, const struct plain *p, const struct shape *
         tr_gpr_put(t, g, H_RAX);
     }
     after(t, p);
+    if (is_clearing(t, p, f)) {
+        t->fl_known = FL_ZF | FL_PF | FL_1;
+    }
 }
 
 uint32_t plain_written(const void *plain, const struct tr_insn *in)

@@ -129,6 +129,7 @@ struct tr {
     unsigned at, n;           /* number of the present instruction, and of all */
     const struct tr_insn *in; /* the present instruction */
     enum tr_flags flags;
+    uint16_t fl_known;      /* what they are, as in c->fl, where that is known; else 0 */
     bool global;            /* the block's page is a global one */
     bool base_set;          /* c->r[R_BASE] was set on the way here */
     const uint8_t *hot_end; /* where the cold pieces begin */
@@ -225,6 +226,7 @@ static inline void tr_flags_clobber(struct tr *t)
 static inline void tr_flags_set(struct tr *t)
 {
     t->flags = FL_HOST;
+    t->fl_known = 0;
 }
 
 /* ---- memory ---- */

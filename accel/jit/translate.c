@@ -53,7 +53,11 @@ void tr_flags_need(struct tr *t)
 
 void tr_flags_spill(struct tr *t)
 {
-    if (t->flags == FL_HOST) {
+    if (t->flags == FL_HOST && t->fl_known) {
+        emit_op(&t->e, X_66, 0xc7, 0, tr_state(fl));
+        emit16(&t->e, t->fl_known);
+        t->flags = FL_BOTH;
+    } else if (t->flags == FL_HOST) {
         emit8(&t->e, 0x9f);                             /* lahf */
         emit_op(&t->e, 0, O_0F | 0x90, 0, hreg(H_RAX)); /* seto al */
         emit_op(&t->e, X_66, 0x89, H_RAX, tr_state(fl));
@@ -670,6 +674,7 @@ static void emit_cold(struct tr *t, bool warm)
             emit_patch(k->more[m], t->e.p);
         }
         t->flags = k->flags;
+        t->fl_known = 0;
         t->in = k->in;
         t->at = (unsigned)(k->in - t->insn);
         t->base_set = false;
@@ -702,6 +707,7 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     t->start = code->code;
     t->global = is_global(j->c, ip + j->c->cs_base);
     t->flags = FL_MEM;
+    t->fl_known = 0;
     t->base_set = t->vec = t->x87 = false;
     t->ncold = t->nbails = 0;
     windows_close(t);

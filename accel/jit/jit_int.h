@@ -25,6 +25,7 @@ enum thunk {
     TH_POLL,
     TH_POLL_RET,
     TH_BASE,
+    TH_RETURNED,
     TH_LINK,
     TH_EDGE,
     TH_CROSS,

@@ -104,11 +104,15 @@ static bool lower_call_e(struct tr *t)
     return true;
 }
 
+/* Bytes that a return takes off the stack. */
+static unsigned released(const struct tr *t)
+{
+    return tr_bytes(t) + (t->in->d.op == 0xc2 ? (unsigned)t->in->i.imm : 0);
+}
+
 static void commit_ret(struct tr *t)
 {
-    uint32_t release = t->in->d.op == 0xc2 ? (uint32_t)t->in->i.imm : 0;
-
-    tr_sp_set(t, R_RSP, (int32_t)(tr_bytes(t) + release));
+    tr_sp_set(t, R_RSP, (int32_t)released(t));
 }
 
 static bool lower_ret(struct tr *t)
@@ -116,7 +120,7 @@ static bool lower_ret(struct tr *t)
     tr_flags_clobber(t);
     tr_mem_stack(t, 0, TR_LOAD, load_body, NULL, 0);
     tr_check_target_rax(t);
-    tr_ret(t, commit_ret);
+    tr_ret(t, commit_ret, released(t));
     return true;
 }
 

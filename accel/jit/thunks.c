@@ -15,6 +15,7 @@
  *   TH_FIND       RAX = guest IP: go there by the engine; what the jump cache knows is no good
  *   TH_POLL       RAX = guest IP: the quantum is used up, or there may be requests
  *   TH_POLL_RET   the same for a return, which goes on with RET
+ *   TH_RETURNED   RAX = guest IP that a guest return went to, RDX = where to go if that cannot be
  *   TH_BASE       returned to by a guest return without a call under way; RAX = guest IP
  *   TH_LINK       (called, does not return there) RAX = guest IP, ECX = where in the cache the
  *                 jump's rel32 stands
@@ -420,6 +421,19 @@ static void emit_to_cross(struct emit *e, struct jit *j)
     go_to_found(e, j);
 }
 
+/* To RDX unless RAX can be an address; 32 bits of it can always.  Uses RCX. */
+static void check_returned(struct emit *e)
+{
+    emit_mov_rr(e, true, H_RCX, H_RAX);
+    emit_op(e, X_W, 0xc1, 7, hreg(H_RCX)); /* sar: 0 or -1 */
+    emit8(e, 47);
+    emit_alu_imm(e, false, 0, hreg(H_RCX), 1);
+    emit_alu_imm(e, false, 7, hreg(H_RCX), 1);
+    uint8_t *good = emit_jump_short(e, 0x76); /* jbe */
+    emit_op(e, 0, 0xff, 4, hreg(H_RDX));
+    emit_patch_short(good, e->p);
+}
+
 static void emit_finds(struct emit *e, struct jit *j)
 {
     begin(e, j, TH_FIND);
@@ -466,7 +480,10 @@ static void emit_finds(struct emit *e, struct jit *j)
     go(e, j, TH_DISPATCH);
 
     begin(e, j, TH_POLL_RET);
+    check_returned(e);
+    push(e, H_RDX);
     poll_for_rax(e, j);
+    pop(e, H_RDX);
     ret(e);
 
     emit_to_cross(e, j);
@@ -475,6 +492,8 @@ static void emit_finds(struct emit *e, struct jit *j)
     begin(e, j, TH_BASE);
     emit_mov_imm(e, H_RCX, (uint64_t)(uintptr_t)(j->rx + (j->thunk[TH_BASE] - j->rw)));
     push(e, H_RCX);
+    begin(e, j, TH_RETURNED);
+    check_returned(e);
     go(e, j, TH_DISPATCH);
 }
 

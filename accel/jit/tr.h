@@ -323,11 +323,12 @@ void tr_check_target(struct tr *t, uint64_t ip);
 void tr_check_target_rax(struct tr *t);
 /*
  * As tr_goto and tr_goto_rax for calls, whose return address the caller has stored on the guest's
- * stack: to the constant ip, or to RAX; and for returns, to RAX.
+ * stack: to the constant ip, or to RAX; and for returns, to RAX, where `commit` takes `release`
+ * bytes off it.
  */
 void tr_call(struct tr *t, uint64_t ip);
 void tr_call_rax(struct tr *t, void (*commit)(struct tr *t));
-void tr_ret(struct tr *t, void (*commit)(struct tr *t));
+void tr_ret(struct tr *t, void (*commit)(struct tr *t), unsigned release);
 /* What TH_HANDLER's way takes in the cold part: the handler instead of what was emitted between
  * `from` and here; the flags end where they are now. */
 void tr_cold_handler(struct tr *t, uint8_t *from);

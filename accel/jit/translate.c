@@ -369,7 +369,7 @@ static void after_call(struct tr *t)
         emit_mov_imm(&t->e, H_RCX, next);
         emit_op(&t->e, X_W, 0x3b, H_RAX, hreg(H_RCX));
     }
-    emit_jump(&t->e, O_0F | 0x85, t->j->thunk[TH_DISPATCH]);
+    emit_jump(&t->e, O_0F | 0x85, t->j->thunk[TH_RETURNED]);
     if (may_link(t, next)) {
         edge(t, next, NULL);
     } else {
@@ -446,21 +446,34 @@ void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
     poll_call(t, back);
 }
 
-void tr_ret(struct tr *t, void (*commit)(struct tr *t))
+/* A return went where nothing can be: as if it had not been made. */
+static void cold_not_returned(struct tr *t, struct cold *k)
 {
-    if (!is_flat(t)) {
+    tr_sp_set(t, R_RSP, -(int32_t)k->size);
+    emit_alu_imm(&t->e, false, 0, tr_state(left), t->in->i.n);
+    go_to(t, GO_GP0);
+}
+
+/* Most return addresses are what they should be, so whether this one can be is for those who find
+ * that it is not: they go to RDX. */
+static void return_to_rax(struct tr *t, unsigned release)
+{
+    if (tr_is_64(t)) {
+        emit_lea_rip(&t->e, H_RDX, t->e.p);
+        tr_cold(t, cold_not_returned, t->e.p - 4)->size = release;
+    }
+    count_or_thunk(t, TH_POLL_RET);
+    emit8(&t->e, 0xc3);
+}
+
+void tr_ret(struct tr *t, void (*commit)(struct tr *t), unsigned release)
+{
+    if (!is_flat(t) || t->j->unlinked) {
         tr_goto_rax(t, commit);
         return;
     }
-    check_canonical(t);
     commit(t);
-    if (t->j->unlinked) {
-        tr_count(t);
-        emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
-    } else {
-        count_or_thunk(t, TH_POLL_RET);
-        emit8(&t->e, 0xc3);
-    }
+    return_to_rax(t, release);
     t->ended = true;
 }
 

@@ -120,6 +120,38 @@ Test(jit_engine, a_call_to_an_address_that_cannot_be_faults_by_what_it_read)
     guest_free(&g);
 }
 
+/* Out of a function that has been returned from often, RET and RET 8. */
+Test(jit_engine, a_return_to_an_address_that_cannot_be_is_the_returns_fault)
+{
+    static const char *const ret[] = {"\xc3\x90\x90", "\xc2\x08\x00"};
+
+    for (unsigned n = 0; n < ARRAY_LEN(ret); n++) {
+        struct guest g;
+
+        init_long(&g);
+        CODE(&g, "\x6a\x05"             /* again: push 5 */
+                 "\xe8\x0d\x00\x00\x00" /* call there */
+                 "\x48\x8d\x64\x24\x08" /* lea rsp,[rsp + 8] */
+                 "\x48\x89\xdc"         /* mov rsp,rbx */
+                 "\xff\xc9\x75\xed\xf4" /* dec ecx; jnz again; hlt */
+                 "\x39\xf1\x75\x04"     /* there: cmp ecx,esi; jne out */
+                 "\x48\x89\x04\x24"     /* mov [rsp],rax; out: */
+        );
+        memcpy(g.ram + G_CODE + 0x1c, ret[n], 3);
+        g.c->r[R_RAX] = 0x8000000000000000;
+        g.c->r[R_RBX] = G_STACK;
+        g.c->r[R_RCX] = 1000;
+        g.c->r[R_RSI] = 400;
+        guest_run(&g);
+        cr_expect_eq(guest_vector(&g), EXCP_GP, "%u: vector %d", n, guest_vector(&g));
+        cr_expect_eq(g.c->r[R_RCX], 400);
+        cr_expect_eq(guest_get64(&g, G_IST - 40), G_CODE + 0x1c, "RIP");
+        cr_expect_eq(guest_get64(&g, G_IST - 16), G_STACK - 16, "RSP moved");
+        cr_expect_eq(g.c->icount, 600 * 9 + 5 + 1, "%" G_GUINT64_FORMAT, g.c->icount);
+        guest_free(&g);
+    }
+}
+
 /* #AC before the page fault, as in the interpreter. */
 Test(jit_engine, alignment_is_checked_first)
 {

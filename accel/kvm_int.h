@@ -140,6 +140,8 @@ void kvm_irq_exit_eoi(struct vcpu *v);
 /* Have what the kernel was given be in the state that it tells.  Lock held, vCPU out of guest code;
  * a kick may be lost meanwhile. */
 void kvm_irq_settle(struct vcpu *v);
+/* Whether the kernel's APIC lets an NMI in from its pin.  On the vCPU's thread. */
+bool kvm_irq_lint1_is_nmi(struct vcpu *v);
 /* The part of a vCPU's own state: cpu.halted and vcpu.wait_sipi; false with errno. */
 bool kvm_irq_push_mp(struct vcpu *v);
 bool kvm_irq_pull_mp(struct vcpu *v);

@@ -17,8 +17,8 @@
  * KVM_SET_GSI_ROUTING, KVM_SET_MP_STATE).
  *
  * Not modelled: INIT for a processor that shut down (it waits for a reset); making up for late
- * ticks of the kernel's APIC timers; LINT0 as anything but an ExtINT; TPR bits 3..0 on the way
- * here.
+ * ticks of the kernel's APIC timers; LINT0 as anything but an ExtINT and LINT1 as anything but an
+ * NMI; TPR bits 3..0 on the way here.
  */
 #include "accel/kvm_int.h"
 #include <errno.h>
@@ -26,7 +26,7 @@
 
 #define MSR_TSC_DEADLINE 0x6e0u
 /* In the page of registers. */
-enum { APIC_INITIAL = 0x380, APIC_CURRENT = 0x390 };
+enum { APIC_SVR = 0xf0, APIC_LINT1 = 0x360, APIC_INITIAL = 0x380, APIC_CURRENT = 0x390 };
 
 static_assert(sizeof((struct apic_state *)0)->regs == KVM_APIC_REG_SIZE, "one page of registers");
 
@@ -309,6 +309,20 @@ void kvm_irq_end(struct vcpu *v)
         kvm_irq_pull(v->m);
     }
     machine_unlock(v->m);
+}
+
+bool kvm_irq_lint1_is_nmi(struct vcpu *v)
+{
+    const struct kvm_vcpu *e = v->engine;
+    struct kvm_lapic_state page;
+    struct kvm_sregs s = {0};
+
+    kvm_irq_fill_sregs(v, &s);
+    if (!(s.apic_base & BIT(11))) {
+        return true; /* without an APIC the pin is NMI */
+    }
+    return kvm_call(e->fd, KVM_GET_LAPIC, &page) >= 0 && ld_le32(page.regs + APIC_SVR) & BIT(8) &&
+           (ld_le32(page.regs + APIC_LINT1) & 0x10700) == 0x400;
 }
 
 /* ---- halted, running, not started ---- */

@@ -383,8 +383,9 @@ static void inject_nmis(struct vcpu *v)
 {
     struct kvm_vcpu *e = v->engine;
     struct cpu *c = v->cpu;
-    unsigned come = atomic_exchange(&v->nmis, 0);
+    unsigned come = atomic_exchange(&v->nmis, 0), pin = atomic_exchange(&v->lint1, 0);
 
+    come += pin && kvm_irq_lint1_is_nmi(v) ? pin : 0;
     come = v->wait_sipi ? 0 : MIN(come, 2u);
     c->halted = c->halted && !come;
     if (!e->loaded) {

@@ -179,7 +179,8 @@ void lapic_set_lint(struct lapic *l, unsigned n, bool level)
     l->s.lint[n] = level;
     if (atomic_load(&l->dev.m->apics_away)) {
         if (n == 1 && rise && l->vcpu) {
-            vcpu_nmi(l->vcpu);
+            atomic_fetch_add(&l->vcpu->lint1, 1);
+            vcpu_request(l->vcpu, VCPU_REQ_NMI);
         }
     } else if (!lapic_is_on(l)) {
         if (n == 1 && rise && l->vcpu) {

@@ -68,4 +68,7 @@ void lapic_load(struct device *dev, const struct apic_state *from)
     lapic_timer_resume(l, page_get(from, REG_CURRENT));
     lapic_place(l);
     lapic_update(l);
+    for (unsigned n = l->vcpu ? atomic_exchange(&l->vcpu->lint1, 0) : 0; n; n--) {
+        lapic_local(l, LVT_LINT1);
+    }
 }

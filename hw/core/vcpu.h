@@ -82,9 +82,11 @@ struct vcpu {
     /* Without a local APIC (486 models, tests): who acknowledges, with the lock held; see
      * machine.intack. */
     uint8_t sipi_vector;
-    _Atomic unsigned nmis; /* come since the vCPU looked last: those close together do not merge */
-    bool halted;           /* in HLT; written by the vCPU thread under `wake_lock` */
-    _Atomic bool idle;     /* in HLT, spinning or asleep */
+    _Atomic unsigned nmis;  /* come since the vCPU looked last: those close together do not merge */
+    _Atomic unsigned lint1; /* edges at LINT1 of an APIC that is away: the accelerator lets them
+                               through as its LVT says, with VCPU_REQ_NMI */
+    bool halted;            /* in HLT; written by the vCPU thread under `wake_lock` */
+    _Atomic bool idle;      /* in HLT, spinning or asleep */
     /* Of an engine that waits in HLT itself: a descriptor, and the place in it of 8 bytes that are
      * 0 while the vCPU does not wait; else -1.  It may be closed at any time. */
     _Atomic int idle_fd;

@@ -317,6 +317,40 @@ Test(switch, two_interrupts_acknowledged_close_together_are_both_taken)
     smp_free(&r);
 }
 
+/* The NMI pin, while the APICs are the kernel's. */
+Test(switch, an_nmi_at_the_pin_passes_as_the_apic_says)
+{
+    static const uint32_t lvt[] = {0x10400, 0x400}; /* masked, and not */
+
+    smp_need_kvm();
+    for (unsigned n = 0; n < ARRAY_LEN(lvt); n++) {
+        struct smp_rig r;
+
+        smp_begin_on(&r, &accel_kvm, 1, count_32_begin, count_32_end);
+        place_taken(&r);
+        memcpy(r.ram->host + 4 * EXCP_NMI, r.ram->host + 4 * 0x30, 4);
+        machine_lock(r.m);
+        aspace_write_locked(r.m, LAPIC_DEFAULT_BASE + 0xf0, 0x1ff, 4, NULL);
+        aspace_write_locked(r.m, LAPIC_DEFAULT_BASE + 0x360, lvt[n], 4, NULL);
+        machine_unlock(r.m);
+        smp_start(&r);
+        while (!((struct kvm *)r.m->accel_data)->inside) {
+            g_usleep(1000);
+        }
+        g_usleep(20000);
+        machine_lock(r.m);
+        lapic_set_lint1(r.apic[0], 0, true);
+        lapic_set_lint1(r.apic[0], 0, false);
+        machine_unlock(r.m);
+        for (unsigned k = 0; k < (n ? 5000 : 50) && !ld_le16(r.ram->host + TAKEN_AT); k++) {
+            g_usleep(1000);
+        }
+        machine_stop(r.m);
+        cr_expect_eq(ld_le16(r.ram->host + TAKEN_AT), n, "LVT %#x", lvt[n]);
+        smp_free(&r);
+    }
+}
+
 /* A guest that was shown a CPU that KVM here has not stays where it is, and as it is. */
 Test(switch, kvm_refuses_what_the_guest_would_notice)
 {

@@ -31,6 +31,46 @@ for n in 1 2; do
         -append 'console=ttyS0 quiet run=/bin/nested-disk' -nic none --max-time $seconds \
         -serial stdio -drive file=/tmp/disk.img,format=raw
 done
+# From engine to engine all the time, and the disk as it should be.  Commands come from stdin.
+dd if=/dev/zero of=/tmp/disk.img bs=1M count=80 2>/dev/null
+change()
+{
+    echo "accel $1"
+    sleep "$2"
+}
+monitored()
+{
+    name=$1
+    shift
+    echo "part $name"
+    candela run --accel kvm -m 256M -kernel /files/linux-ata -initrd /files/ata.cpio -nic none \
+        -display none -serial "file:/tmp/$name.com" -drive file=/tmp/disk.img,format=raw \
+        -monitor stdio "$@" >"/tmp/$name.mon" 2>&1
+    echo "status $name $?"
+    sed -n "s/^disk/$name disk/p; s/^processors/$name processors/p" "/tmp/$name.com"
+}
+(while sleep 1; do change interp 0.3; change kvm 1; change jit 0.3; change kvm 0; done) |
+    monitored switch -smp 2 -append 'console=ttyS0 quiet run=/bin/nested-disk' \
+        --max-time $((2 * seconds))
+changes=$(grep -o '(candela)' /tmp/switch.mon | wc -l)
+echo "switches $changes, errors $(grep -c error /tmp/switch.mon)"
+# A million instructions of Linux in lock-step with the interpreter, in pieces from its first
+# 64-bit code on: the machine's clock goes on meanwhile, and ever more of them are ticks.
+compared()
+{
+    sed -n 's/.*check: \([0-9]*\) instructions, \([0-9.]*\) %.*/\1 \2/p' /tmp/check.mon |
+        awk '{ n += $1 * $2 / 100 } END { printf "%d\n", n }'
+}
+rm -f /tmp/check.mon
+(
+    until grep -q 64-bit /tmp/check.mon; do echo 'info registers'; sleep 0.2; done 2>/dev/null
+    for turn in $(seq 40); do
+        [ "$(compared)" -ge 1000000 ] || { change check:kvm,interp 15; change kvm 0.3; }
+    done
+    while sleep 1; do echo; done # until it ends
+) | monitored check -append 'console=ttyS0 quiet run=/bin/nested-disk' \
+    --max-time $((4 * seconds))
+echo "compared $(compared)"
 # What a tick costs, with the kernel's local APICs and with ours.
 for engine in kvm-user-apic kvm; do
     part "ticks-$engine" run -m 256M -smp 2 -kernel /files/linux-ata -initrd /files/ata.cpio \

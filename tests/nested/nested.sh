@@ -97,6 +97,12 @@ expect disk-2 '^status disk2 0'
 expect disk-contents '^disk same 1000'
 expect one-processor '^processors 1'
 expect two-processors '^processors 2'
+expect switch '^status switch 0'
+expect switch-contents '^switch disk same 1000'
+expect switch-often '^switches [1-9][0-9]+, errors 0'
+expect lock-step '^status check 0'
+expect lock-step-contents '^check disk same 1000'
+expect lock-step-million '^compared [1-9][0-9]{6}'
 data=$(sed -n 's/^data //p' "$out/log")
 expect net-down "^net got ${data:-none}"
 expect net-up '^net back same'

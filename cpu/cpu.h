@@ -204,6 +204,8 @@ enum tlb_class {
                                   never filled */
 };
 enum { TLB_BITS = 12, TLB_SIZE = 1 << TLB_BITS, ITLB_SIZE = 256 };
+/* And slots for what had to make room there (tlb_other). */
+enum { TLB_OTHERS = 512, TLB_SLOTS = TLB_SIZE + TLB_OTHERS };
 
 /*
  * A data TLB entry.  An access of n bytes at la hits when la - tag <= 4096 - n (unsigned), with
@@ -233,11 +235,11 @@ struct itlb_entry {
 };
 
 struct tlb {
-    struct tlb_entry e[TLB_SIZE];
-    uint16_t filled[2][TLB_SIZE]; /* slots in use (0: not global, 1: global), so that a flush costs
+    struct tlb_entry e[TLB_SLOTS];
+    uint16_t filled[2][TLB_SLOTS]; /* slots in use (0: not global, 1: global), so that a flush costs
                                      what was filled */
     unsigned nfilled[2];
-    uint8_t in_list[TLB_SIZE]; /* bit n: in filled[n] */
+    uint8_t in_list[TLB_SLOTS]; /* bit n: in filled[n] */
 };
 
 /* The x87/SSE register file.  Guest values; when they live in host registers meanwhile is

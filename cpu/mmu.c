@@ -439,6 +439,51 @@ static void tlb_list(struct tlb *t, unsigned slot, bool global)
     }
 }
 
+/* Entry `from` into slot `to`. */
+static void tlb_put(struct cpu *c, struct tlb *t, unsigned to, const struct tlb_entry *from)
+{
+    struct tlb_entry *e = &t->e[to];
+
+    if (unlikely(c->watch)) {
+        c->watch->tlb(c, e, sizeof *e);
+    }
+    *e = *from;
+    if (e->tag_w != e->tag_r) {
+        e->tag_w = TLB_NO_TAG(to);
+    }
+    if (e->tag_r != TLB_NO_TAG(to)) {
+        tlb_list(t, to, e->pa & TLB_GLOBAL);
+    }
+}
+
+/* What is in a page's own slot makes room for the page. */
+static void tlb_make_room(struct cpu *c, struct tlb *t, unsigned slot, uint64_t page)
+{
+    const struct tlb_entry *e = &t->e[slot];
+
+    if (e->tag_r != TLB_NO_TAG(slot) && e->tag_r != page) {
+        tlb_put(c, t, tlb_other(slot), e);
+    }
+}
+
+/* A page that had to make room changes places with what took its own; false: it is not there. */
+static bool tlb_change_places(struct cpu *c, uint64_t page, unsigned cls)
+{
+    unsigned slot = page >> PAGE_SHIFT & (TLB_SIZE - 1), other = tlb_other(slot);
+    struct tlb *t = &c->tlbs[cls];
+    struct tlb_entry own = t->e[slot], found = t->e[other];
+
+    if (found.tag_r != page) {
+        return false;
+    }
+    if (own.tag_r == TLB_NO_TAG(slot)) {
+        own.tag_r = TLB_NO_TAG(other);
+    }
+    tlb_put(c, t, slot, &found);
+    tlb_put(c, t, other, &own);
+    return true;
+}
+
 static unsigned class_access(unsigned cls)
 {
     return cls == TLB_USER ? WALK_USER : cls == TLB_KERNEL_AC ? WALK_AC : 0;
@@ -461,6 +506,7 @@ static struct mmu_ref mmu_fill(struct cpu *c, uint64_t la, unsigned cls, bool wr
     struct tlb *t = &x->tlbs[cls];
     struct tlb_entry *e = &t->e[slot];
     uint64_t page = la & ~PAGE_OFFSET_MASK;
+    tlb_make_room(c, t, slot, page);
     if (unlikely(c->watch)) {
         c->watch->tlb(c, e, sizeof *e);
     }
@@ -478,14 +524,30 @@ static struct mmu_ref mmu_fill(struct cpu *c, uint64_t la, unsigned cls, bool wr
     return (struct mmu_ref){.host = !write || direct ? host : NULL, .pa = w.pa};
 }
 
-struct mmu_ref mmu_ref(struct cpu *c, uint64_t la, unsigned cls, bool write)
+uint8_t *mmu_find_again(struct cpu *c, uint64_t la, bool write)
+{
+    const struct tlb_entry *found =
+        &c->tlbs[c->tlb_class].e[tlb_other(la >> PAGE_SHIFT & (TLB_SIZE - 1))];
+    uint64_t page = la & ~PAGE_OFFSET_MASK;
+
+    if ((write ? found->tag_w : found->tag_r) != page) {
+        return NULL;
+    }
+    uint8_t *host = (uint8_t *)(uintptr_t)(la + found->addend);
+    tlb_change_places(c, page, c->tlb_class);
+    return host;
+}
+
+/* What the TLB knows of the page in its own slot. */
+static bool tlb_find(struct cpu *c, uint64_t la, unsigned cls, bool write, struct mmu_ref *r)
 {
     struct tlb_entry *e = &c->tlbs[cls].e[la >> PAGE_SHIFT & (TLB_SIZE - 1)];
     uint64_t page = la & ~PAGE_OFFSET_MASK;
 
     if (likely((write ? e->tag_w : e->tag_r) == page)) {
-        return (struct mmu_ref){.host = (uint8_t *)(uintptr_t)(la + e->addend),
-                                .pa = (e->pa & ~PAGE_OFFSET_MASK) | (la & PAGE_OFFSET_MASK)};
+        *r = (struct mmu_ref){.host = (uint8_t *)(uintptr_t)(la + e->addend),
+                              .pa = (e->pa & ~PAGE_OFFSET_MASK) | (la & PAGE_OFFSET_MASK)};
+        return true;
     }
     if (write && e->tag_r == page && e->pa & TLB_WRITABLE) {
         uint64_t pa = e->pa & ~PAGE_OFFSET_MASK;
@@ -497,8 +559,20 @@ struct mmu_ref mmu_ref(struct cpu *c, uint64_t la, unsigned cls, bool write)
             }
             e->tag_w = page;
         }
-        return (struct mmu_ref){.host = direct ? (uint8_t *)(uintptr_t)(la + e->addend) : NULL,
-                                .pa = pa | (la & PAGE_OFFSET_MASK)};
+        *r = (struct mmu_ref){.host = direct ? (uint8_t *)(uintptr_t)(la + e->addend) : NULL,
+                              .pa = pa | (la & PAGE_OFFSET_MASK)};
+        return true;
+    }
+    return false;
+}
+
+struct mmu_ref mmu_ref(struct cpu *c, uint64_t la, unsigned cls, bool write)
+{
+    struct mmu_ref r;
+
+    if (likely(tlb_find(c, la, cls, write, &r)) ||
+        (tlb_change_places(c, la & ~PAGE_OFFSET_MASK, cls) && tlb_find(c, la, cls, write, &r))) {
+        return r;
     }
     return mmu_fill(c, la, cls, write);
 }

@@ -29,6 +29,13 @@ static void tlb_clear_slot(struct tlb *t, unsigned slot)
     t->e[slot].tag_r = t->e[slot].tag_w = TLB_NO_TAG(slot);
 }
 
+static void tlb_drop_page(struct tlb *t, unsigned slot, uint64_t page)
+{
+    if (t->e[slot].tag_r == page) {
+        tlb_clear_slot(t, slot);
+    }
+}
+
 static void tlb_flush_list(struct tlb *t, unsigned list, bool global)
 {
     for (unsigned k = 0; k < t->nfilled[list]; k++) {
@@ -117,7 +124,7 @@ static struct mmu_ctx *ctx_new(struct cpu *c)
     struct mmu_ctx *x = g_new0(struct mmu_ctx, 1);
 
     for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
-        for (unsigned slot = 0; slot < TLB_SIZE; slot++) {
+        for (unsigned slot = 0; slot < TLB_SLOTS; slot++) {
             tlb_clear_slot(&x->tlbs[cls], slot);
         }
     }
@@ -249,9 +256,8 @@ static void ctx_invlpg(struct cpu *c, struct mmu_ctx *x, uint64_t la)
         return;
     }
     for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
-        if (x->tlbs[cls].e[slot].tag_r == page) {
-            tlb_clear_slot(&x->tlbs[cls], slot);
-        }
+        tlb_drop_page(&x->tlbs[cls], slot, page);
+        tlb_drop_page(&x->tlbs[cls], tlb_other(slot), page);
     }
     struct itlb_entry *e = &x->itlb[la >> PAGE_SHIFT & (ITLB_SIZE - 1)];
     if ((e->tag & ~PAGE_OFFSET_MASK) == page) {

@@ -52,6 +52,16 @@ struct mmu {
     struct tlb_entry checked[TLB_SIZE];
 };
 
+/*
+ * Where the TLB keeps what was in `slot` when another page that belongs there has come: two pages
+ * that are used by turns, so far apart that they share a slot, need no walk each time.  Only
+ * mmu_ref and mmu_find_again look there, and let the two change places.
+ */
+static inline unsigned tlb_other(unsigned slot)
+{
+    return TLB_SIZE + (slot & (TLB_OTHERS - 1));
+}
+
 static inline struct mmu_ctx *mmu_now(const struct cpu *c)
 {
     return c->mmu->ctx[c->mmu->cur];
@@ -97,6 +107,9 @@ struct mmu_ref {   /* one access within a page */
 };
 /* Translate `la` for class `cls`, filling the TLB.  Raises #PF. */
 struct mmu_ref mmu_ref(struct cpu *c, uint64_t la, unsigned cls, bool write);
+/* Host address of la where the TLB has its page, but not in its own slot (tlb_other); NULL: it has
+ * not.  Only while c->tlb_class is not TLB_CHECKED. */
+uint8_t *mmu_find_again(struct cpu *c, uint64_t la, bool write);
 /* Physical accesses within a page, 1 to 8 bytes. */
 uint64_t mmu_phys_load(struct cpu *c, uint64_t pa, unsigned size);
 void mmu_phys_store(struct cpu *c, uint64_t pa, uint64_t val, unsigned size);

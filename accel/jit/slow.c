@@ -84,10 +84,29 @@ static bool is_of_stack(const struct cpu *c, const struct insn *i, bool write)
     return write ? fns == &fns_push_e || fns == &fns_call_e : fns == &fns_pop_e;
 }
 
+/* Of two pages that share a place in the TLB, the one that is not in it: no fault can come, nothing
+ * is done but what the operation does. */
+static void *find_again(struct cpu *c, uint64_t la, const struct jit_site *s, bool write)
+{
+    struct jit *j = jit_of(c);
+
+    if (c->tlb_class == TLB_CHECKED || (la & PAGE_OFFSET_MASK) + s->size > PAGE_BYTES) {
+        return NULL;
+    }
+    j->slow.site = s;
+    j->slow.access = TR_RMW;
+    return j->slow.at = mmu_find_again(c, la, write);
+}
+
 void *slow_load(struct cpu *c, uint64_t la, const struct jit_site *s)
 {
-    const struct insn *i = enter_site(c, s);
+    void *again = find_again(c, la, s, false);
     unsigned size = s->size;
+
+    if (again) {
+        return again;
+    }
+    const struct insn *i = enter_site(c, s);
 
     if (unlikely(!is_canonical(la, size) && is_of_stack(c, i, false))) {
         cpu_raise_error(c, EXCP_SS, 0);
@@ -103,6 +122,11 @@ void *slow_load(struct cpu *c, uint64_t la, const struct jit_site *s)
 /* Nothing is read from where a store goes: it may be a device's register. */
 void *slow_store(struct cpu *c, uint64_t la, const struct jit_site *s)
 {
+    void *again = find_again(c, la, s, true);
+
+    if (again) {
+        return again;
+    }
     const struct insn *i = begin(c, la, s, TR_STORE);
     unsigned size = s->size;
     bool canonical = is_canonical(la, size);
@@ -119,6 +143,11 @@ void *slow_store(struct cpu *c, uint64_t la, const struct jit_site *s)
 
 void *slow_rmw(struct cpu *c, uint64_t la, const struct jit_site *s)
 {
+    void *again = find_again(c, la, s, true);
+
+    if (again) {
+        return again;
+    }
     const struct insn *i = begin(c, la, s, TR_RMW);
 
     return jit_of(c)->slow.at = mem_rmw_slow(c, i, la, s->size);
@@ -126,6 +155,11 @@ void *slow_rmw(struct cpu *c, uint64_t la, const struct jit_site *s)
 
 void *slow_lock(struct cpu *c, uint64_t la, const struct jit_site *s)
 {
+    void *again = find_again(c, la, s, true);
+
+    if (again) {
+        return again;
+    }
     const struct insn *i = begin(c, la, s, TR_LOCK);
 
     return jit_of(c)->slow.at = mem_lock_slow(c, i, la, s->size);

@@ -134,6 +134,88 @@ Test(mmu, large_pages_and_invlpg)
     guest_free(&g);
 }
 
+/* A page that shares LA's place in the TLB, and two tables for such pages. */
+enum { TWIN = LA + (TLB_SIZE << PAGE_SHIFT), TWINS = LA + (2 * TLB_SIZE << PAGE_SHIFT) };
+
+static uint64_t twin_pte(uint64_t la)
+{
+    return G_TABLES + 0xb000 + 8 * (la >> PAGE_SHIFT & 511) + (la == TWINS ? 0x1000 : 0);
+}
+
+static void map_twin(struct guest *g, uint64_t la, uint64_t pte)
+{
+    guest_put64(g, G_TABLES + 0x2000 + 8 * (la >> 21), (twin_pte(la) & ~4095ull) | P | W | U);
+    guest_put64(g, twin_pte(la), pte);
+}
+
+static uint64_t load_at(struct guest *g, uint64_t la)
+{
+    return mem_load_slow(g->c, NULL, la, 8);
+}
+
+/* Both stay in the TLB, which nobody has told of the change; and INVLPG finds them wherever they
+ * are. */
+Test(mmu, two_pages_in_one_place_of_the_tlb)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_long(&g);
+    map_twin(&g, TWIN, G_DATA | P | W | U);
+    mmu_flush(g.c, true);
+    guest_put64(&g, LA, 1);
+    guest_put64(&g, G_DATA, 2);
+    guest_put64(&g, G_DATA + 0x1000, 3);
+    cr_assert_eq(load_at(&g, LA), 1);
+    cr_assert_eq(load_at(&g, TWIN), 2);
+    guest_put64(&g, guest_pte_at(LA), (G_DATA + 0x1000) | P | W | U);
+    guest_put64(&g, twin_pte(TWIN), (G_DATA + 0x1000) | P | W | U);
+    for (unsigned n = 0; n < 3; n++) {
+        cr_assert_eq(load_at(&g, LA), 1, "walked again");
+        cr_assert_eq(load_at(&g, TWIN), 2, "walked again");
+    }
+    mmu_invlpg(g.c, LA); /* which is in the other place */
+    cr_assert_eq(load_at(&g, LA), 3);
+    cr_assert_eq(load_at(&g, TWIN), 2);
+    mmu_invlpg(g.c, TWIN); /* in its own */
+    cr_assert_eq(load_at(&g, TWIN), 3);
+    cr_assert_eq(load_at(&g, LA), 3);
+    mmu_flush(g.c, false);
+    guest_put64(&g, guest_pte_at(LA), LA | P | W | U);
+    cr_assert_eq(load_at(&g, LA), 1);
+    guest_free(&g);
+}
+
+/* Rights, and what keeps stores out, go with the page. */
+Test(mmu, what_changes_places_in_the_tlb_keeps_its_rights)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_long(&g);
+    map_twin(&g, TWIN, G_DATA | P | U);
+    map_twin(&g, TWINS, (G_DATA + 0x1000) | P | W | U);
+    mmu_flush(g.c, true);
+    for (unsigned n = 0; n < 4; n++) {
+        cr_assert_eq(access(&g, LA, ACC_WRITE, 3), -1);
+        cr_assert_eq(access(&g, TWIN, ACC_READ, 3), -1);
+        cr_assert_eq(access(&g, TWIN, ACC_WRITE, 3), EXCP_PF);
+        if (n & 1) {
+            cr_assert_eq(access(&g, TWINS, ACC_READ, 3), -1);
+            cr_assert_eq(access(&g, TWINS, ACC_WRITE, 3), -1);
+        }
+    }
+    /* LA's write tag is in the other place when its page becomes code. */
+    access(&g, LA, ACC_WRITE, 3);
+    access(&g, TWIN, ACC_READ, 3);
+    mmu_write_protect(g.c, g.ram + LA);
+    for (unsigned slot = 0; slot < TLB_SLOTS; slot++) {
+        cr_assert_neq(g.c->tlbs[TLB_USER].e[slot].tag_w, LA);
+    }
+    cr_assert_eq(access(&g, LA, ACC_WRITE, 3), -1);
+    guest_free(&g);
+}
+
 Test(mmu, global_pages_survive_cr3)
 {
     struct guest g;

@@ -62,10 +62,18 @@ static void *map_some(size_t bytes)
     void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    if (at == MAP_FAILED) {
-        return NULL;
+    return at == MAP_FAILED ? NULL : at;
+}
+
+/* The same in large pages, where the host has them: for what is looked at here and there.  The last
+ * of them is there as a whole. */
+static void *map_large(size_t bytes)
+{
+    void *at = map_some(bytes);
+
+    if (at) {
+        (void)madvise(at, bytes, MADV_HUGEPAGE);
     }
-    (void)madvise(at, bytes, MADV_HUGEPAGE);
     return at;
 }
 
@@ -74,7 +82,7 @@ struct blocks *blocks_new(void)
     struct blocks *b = g_new0(struct blocks, 1);
 
     b->arena = map_some(ARENA_BYTES);
-    b->block = map_some(BLOCKS_MAX * sizeof *b->block);
+    b->block = map_large(BLOCKS_MAX * sizeof *b->block);
     b->page = map_some(PAGES_MAX * sizeof *b->page);
     b->hash = g_new0(struct code_block *, HASH_SIZE);
     b->pages = g_new0(struct page_code *, PAGE_HASH_SIZE);

@@ -214,6 +214,7 @@ Test(xwindow, it_changes_its_size_and_fills_the_screen)
         return;
     }
     x = begin(ECHO);
+    expect_picture(x, "first"); /* until then the window takes the size it wants */
     was = xrig_place(x);
     xrig_do(x, "windowsize %s 1000 700", x->window);
     cr_expect(xrig_until(x, size_is, &large), "the size does not change");

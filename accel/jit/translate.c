@@ -234,8 +234,10 @@ void tr_goto(struct tr *t, uint64_t ip)
         count_or_thunk(t, TH_POLL);
         emit_lookup(&t->e, false, t->global, miss);
         emit_jump_entry(&t->e, 4);
-        emit_patch(miss[0], t->j->thunk[TH_FIND]);
-        emit_patch(miss[1], t->j->thunk[TH_DISPATCH]);
+        if (!t->e.full) {
+            emit_patch(miss[0], t->j->thunk[TH_FIND]);
+            emit_patch(miss[1], t->j->thunk[TH_DISPATCH]);
+        }
     }
     t->ended = true;
 }

@@ -110,14 +110,14 @@ struct jit *jit_of(const struct cpu *c); /* accel/interp.c */
 
 /* What stands before the code at `code`. */
 const struct jit_code *jit_code_at(const void *code);
+/* The same for a place within the hot code of a block. */
+const struct jit_code *jit_code_around(const struct jit *j, const void *place);
 /* A place in the writable mapping, in the other. */
 const uint8_t *jit_rx(const struct jit *j, const uint8_t *rw);
 /* Change what has been made: bytes, a rel32, a jump or call (op); places are in rx. */
 void jit_poke(const struct jit *j, const void *at, const void *bytes, size_t n);
 void jit_poke_rel(const struct jit *j, const uint8_t *at, const uint8_t *to);
 void jit_poke_branch(const struct jit *j, const uint8_t *at, unsigned op, const uint8_t *to);
-/* The same for a place within the hot code of a block. */
-const struct jit_code *jit_code_around(const struct jit *j, const void *place);
 
 /* Have room for the cold part of a block, unless the cache is full. */
 void jit_make_cold_room(struct jit *j);
@@ -140,6 +140,8 @@ struct cross {
 struct cross emit_cross(struct emit *e, unsigned op);
 void emit_cross_miss(struct emit *e, const struct jit *j, const struct cross *x, unsigned op,
                      uint64_t ip);
+/* Compare whether RAX can be an address: it cannot when it is above (unsigned).  Uses RCX. */
+void emit_compare_canonical(struct emit *e);
 /* Forget the guest calls under way (RSP). */
 void emit_forget_calls(struct emit *e);
 /* The jump (op 4) or call (op 2) to what an entry holds. */

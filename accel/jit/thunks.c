@@ -234,13 +234,19 @@ static void emit_exits(struct emit *e, struct jit *j)
     emit_op(e, 0, 0xff, 4, hreg(H_RAX));
 }
 
+/* Compare the key of the entry at RCX.  Uses RDX. */
+static void compare_key(struct emit *e, bool global)
+{
+    emit_load(e, true, H_RDX, global ? tr_state(gkey) : tr_state(jkey));
+    emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
+}
+
 /* Is the entry at RCX that of the target in register `at`, under the key looked for? */
 static void compare_entry(struct emit *e, unsigned at, bool global, uint8_t *miss[2])
 {
     emit_op(e, X_W, 0x39, at, hmem(H_RCX, offsetof(struct jcache_entry, at)));
     miss[0] = emit_jump(e, O_0F | 0x85, NULL);
-    emit_load(e, true, H_RDX, global ? tr_state(gkey) : tr_state(jkey));
-    emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
+    compare_key(e, global);
     miss[1] = emit_jump(e, O_0F | 0x85, NULL);
 }
 
@@ -344,6 +350,16 @@ static void if_due(struct emit *e, uint8_t *due[2])
     due[1] = emit_jump(e, O_0F | 0x85, NULL);
 }
 
+/* The same to TH_POLL. */
+static void poll_if_due(struct emit *e, const struct jit *j)
+{
+    uint8_t *due[2];
+
+    if_due(e, due);
+    emit_patch(due[0], j->thunk[TH_POLL]);
+    emit_patch(due[1], j->thunk[TH_POLL]);
+}
+
 /* fn(c, RDX): what stands behind the call that led here. */
 static void ask_behind(struct emit *e, const struct jit *j, const void *fn)
 {
@@ -374,26 +390,24 @@ static void emit_edge(struct emit *e, struct jit *j)
     go(e, j, TH_EXIT);
 }
 
-/* Jump when the entry at RCX leads to the interpreter, or not (cc); keeps RAX. */
-static uint8_t *jump_if_interp(struct emit *e, const struct jit *j, unsigned cc)
+/* Jump unless the entry at RCX leads to the interpreter; keeps RAX. */
+static uint8_t *jump_unless_interp(struct emit *e, const struct jit *j)
 {
     push(e, H_RAX);
     emit_lea_rip(e, H_RAX, j->thunk[TH_TO_INTERP]);
     emit_op(e, X_W, 0x3b, H_RAX, hmem(H_RCX, offsetof(struct jcache_entry, code)));
     pop(e, H_RAX);
-    return emit_jump(e, O_0F | 0x80u | cc, NULL);
+    return emit_jump(e, O_0F | 0x85, NULL);
 }
 
 /* What the jump cache knows is good enough but for jumps that can be linked now, and for one in
  * many. */
 static void emit_to_cross(struct emit *e, struct jit *j)
 {
-    uint8_t *due[2], *miss[2], *ask[2];
+    uint8_t *miss[2], *ask[2];
 
     begin(e, j, TH_CROSS);
-    if_due(e, due);
-    emit_patch(due[0], j->thunk[TH_POLL]);
-    emit_patch(due[1], j->thunk[TH_POLL]);
+    poll_if_due(e, j);
     push(e, H_RDX);
     emit_lookup(e, true, false, miss);
     const uint8_t *found = e->p;
@@ -401,7 +415,7 @@ static void emit_to_cross(struct emit *e, struct jit *j)
     emit_op(e, 0, 0x83, 7, hmem(H_RDX, CROSS_GEN));
     emit8(e, CROSS_NO_GEN);
     uint8_t *linked = emit_jump(e, O_0F | 0x85, NULL);
-    ask[0] = jump_if_interp(e, j, 5);
+    ask[0] = jump_unless_interp(e, j);
     emit_jump_entry(e, 4);
     emit_patch(linked, e->p);
     emit_alu_imm(e, false, 5, tr_state(relink), 1);
@@ -409,8 +423,7 @@ static void emit_to_cross(struct emit *e, struct jit *j)
     emit_jump_entry(e, 4);
 
     emit_patch(miss[1], e->p);
-    emit_load(e, true, H_RDX, tr_state(gkey));
-    emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
+    compare_key(e, true);
     emit_jump(e, O_0F | 0x84, found);
     emit_patch(miss[0], e->p);
     pop(e, H_RDX);
@@ -421,14 +434,19 @@ static void emit_to_cross(struct emit *e, struct jit *j)
     go_to_found(e, j);
 }
 
-/* To RDX unless RAX can be an address; 32 bits of it can always.  Uses RCX. */
-static void check_returned(struct emit *e)
+void emit_compare_canonical(struct emit *e)
 {
     emit_mov_rr(e, true, H_RCX, H_RAX);
     emit_op(e, X_W, 0xc1, 7, hreg(H_RCX)); /* sar: 0 or -1 */
     emit8(e, 47);
     emit_alu_imm(e, false, 0, hreg(H_RCX), 1);
     emit_alu_imm(e, false, 7, hreg(H_RCX), 1);
+}
+
+/* To RDX unless RAX can be an address; 32 bits of it can always.  Uses RCX. */
+static void check_returned(struct emit *e)
+{
+    emit_compare_canonical(e);
     uint8_t *good = emit_jump_short(e, 0x76); /* jbe */
     emit_op(e, 0, 0xff, 4, hreg(H_RDX));
     emit_patch_short(good, e->p);
@@ -467,16 +485,12 @@ static void emit_finds(struct emit *e, struct jit *j)
     emit_jump_entry(e, 4);
     emit_patch(miss[0], j->thunk[TH_FIND]);
     emit_patch(miss[1], e->p);
-    emit_load(e, true, H_RDX, tr_state(gkey));
-    emit_op(e, X_W, 0x39, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, key)));
+    compare_key(e, true);
     emit_jump(e, O_0F | 0x85, j->thunk[TH_FIND]);
     emit_jump_entry(e, 4);
 
     begin(e, j, TH_COUNTED);
-    uint8_t *due[2];
-    if_due(e, due);
-    emit_patch(due[0], j->thunk[TH_POLL]);
-    emit_patch(due[1], j->thunk[TH_POLL]);
+    poll_if_due(e, j);
     go(e, j, TH_DISPATCH);
 
     begin(e, j, TH_POLL_RET);

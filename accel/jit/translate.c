@@ -290,11 +290,7 @@ static void cold_fault(struct tr *t, struct cold *k)
 static void check_canonical(struct tr *t)
 {
     if (tr_is_64(t)) {
-        emit_mov_rr(&t->e, true, H_RCX, H_RAX);
-        emit_op(&t->e, X_W, 0xc1, 7, hreg(H_RCX)); /* sar: 0 or -1 */
-        emit8(&t->e, 47);
-        emit_alu_imm(&t->e, false, 0, hreg(H_RCX), 1);
-        emit_alu_imm(&t->e, false, 7, hreg(H_RCX), 1);
+        emit_compare_canonical(&t->e);
         tr_cold(t, cold_fault, emit_jump(&t->e, O_0F | 0x87, NULL));
     }
 }
@@ -518,13 +514,8 @@ static void to_handler(struct tr *t, unsigned op, enum thunk th)
 {
     tr_flags_clobber(t);
     tr_set_base(t);
-    /* lea rdx, [rip + pair] */
-    emit8(&t->e, 0x48);
-    emit8(&t->e, 0x8d);
-    emit8(&t->e, 0x15);
-    uint8_t *from = t->e.p;
-    emit32(&t->e, 0);
-    tr_cold(t, cold_pair, from);
+    emit_lea_rip(&t->e, H_RDX, t->e.p); /* the pair's place comes later */
+    tr_cold(t, cold_pair, t->e.p - 4);
     emit_jump(&t->e, op, t->j->thunk[th]);
 }
 

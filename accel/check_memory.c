@@ -199,7 +199,7 @@ static void drop_tags(struct check *k)
         struct tlb_entry *t = e->at;
 
         if (e->size == sizeof *t && t->tag_w == t->tag_r && cpu_is_canonical(t->tag_r)) {
-            t->tag_w = TLB_NO_TAG(t->tag_r >> PAGE_SHIFT & (TLB_SIZE - 1));
+            t->tag_w = TLB_NO_TAG(tlb_own(t->tag_r));
         }
     }
     g_array_set_size(k->entries, 0);

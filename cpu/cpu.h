@@ -234,6 +234,12 @@ struct itlb_entry {
     bool global;
 };
 
+/* The slot that a page has of its own. */
+static inline unsigned tlb_own(uint64_t la)
+{
+    return la >> PAGE_SHIFT & (TLB_SIZE - 1);
+}
+
 struct tlb {
     struct tlb_entry e[TLB_SLOTS];
     uint16_t filled[2][TLB_SLOTS]; /* slots in use (0: not global, 1: global), so that a flush costs

@@ -91,7 +91,7 @@ static void ref_store(struct cpu *c, const struct mmu_ref *r, uint64_t val, unsi
 static inline uint8_t *find_host(const struct cpu *c, uint64_t la, unsigned size, unsigned cls,
                                  bool write)
 {
-    const struct tlb_entry *e = &c->tlbs[cls].e[la >> PAGE_SHIFT & (TLB_SIZE - 1)];
+    const struct tlb_entry *e = &c->tlbs[cls].e[tlb_own(la)];
 
     return likely(la - (write ? e->tag_w : e->tag_r) <= PAGE_BYTES - size)
                ? (uint8_t *)(uintptr_t)(la + e->addend)

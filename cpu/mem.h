@@ -126,7 +126,7 @@ static inline void mem_call_lock_flush(struct cpu *c, const struct insn *i, uint
 
 static inline struct tlb_entry *tlb_slot(struct cpu *c, uint64_t la)
 {
-    return &c->tlb[la >> PAGE_SHIFT & (TLB_SIZE - 1)];
+    return &c->tlb[tlb_own(la)];
 }
 
 /* What was loaded is used, not what a second load would give. */

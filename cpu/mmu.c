@@ -469,7 +469,7 @@ static void tlb_make_room(struct cpu *c, struct tlb *t, unsigned slot, uint64_t 
 /* A page that had to make room changes places with what took its own; false: it is not there. */
 static bool tlb_change_places(struct cpu *c, uint64_t page, unsigned cls)
 {
-    unsigned slot = page >> PAGE_SHIFT & (TLB_SIZE - 1), other = tlb_other(slot);
+    unsigned slot = tlb_own(page), other = tlb_other(slot);
     struct tlb *t = &c->tlbs[cls];
     struct tlb_entry own = t->e[slot], found = t->e[other];
 
@@ -502,7 +502,7 @@ static struct mmu_ref mmu_fill(struct cpu *c, uint64_t la, unsigned cls, bool wr
     if (!host) {
         return (struct mmu_ref){.pa = w.pa};
     }
-    unsigned slot = la >> PAGE_SHIFT & (TLB_SIZE - 1);
+    unsigned slot = tlb_own(la);
     struct tlb *t = &x->tlbs[cls];
     struct tlb_entry *e = &t->e[slot];
     uint64_t page = la & ~PAGE_OFFSET_MASK;
@@ -526,8 +526,7 @@ static struct mmu_ref mmu_fill(struct cpu *c, uint64_t la, unsigned cls, bool wr
 
 uint8_t *mmu_find_again(struct cpu *c, uint64_t la, bool write)
 {
-    const struct tlb_entry *found =
-        &c->tlbs[c->tlb_class].e[tlb_other(la >> PAGE_SHIFT & (TLB_SIZE - 1))];
+    const struct tlb_entry *found = &c->tlbs[c->tlb_class].e[tlb_other(tlb_own(la))];
     uint64_t page = la & ~PAGE_OFFSET_MASK;
 
     if ((write ? found->tag_w : found->tag_r) != page) {
@@ -541,7 +540,7 @@ uint8_t *mmu_find_again(struct cpu *c, uint64_t la, bool write)
 /* What the TLB knows of the page in its own slot. */
 static bool tlb_find(struct cpu *c, uint64_t la, unsigned cls, bool write, struct mmu_ref *r)
 {
-    struct tlb_entry *e = &c->tlbs[cls].e[la >> PAGE_SHIFT & (TLB_SIZE - 1)];
+    struct tlb_entry *e = &c->tlbs[cls].e[tlb_own(la)];
     uint64_t page = la & ~PAGE_OFFSET_MASK;
 
     if (likely((write ? e->tag_w : e->tag_r) == page)) {

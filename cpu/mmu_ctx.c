@@ -245,7 +245,7 @@ static void ctx_drop_region(struct cpu *c, struct mmu_ctx *x, uint64_t la, unsig
 static void ctx_invlpg(struct cpu *c, struct mmu_ctx *x, uint64_t la)
 {
     uint64_t page = la & ~PAGE_OFFSET_MASK;
-    unsigned slot = la >> PAGE_SHIFT & (TLB_SIZE - 1);
+    unsigned slot = tlb_own(la);
 
     if (filter_has(x->large_1g, FILTER_WORDS, la >> 30)) {
         ctx_drop_region(c, x, la, 30);

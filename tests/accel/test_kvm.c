@@ -13,16 +13,22 @@
 
 extern const uint8_t kvm_trial[], kvm_trial_end[], kvm_trial_xcr0[], kvm_trial_xcr0_end[];
 
+/* Run a trial's code on a software processor, from where KVM's guests begin. */
+static void run_trial(struct guest *g, const uint8_t *begin, const uint8_t *end)
+{
+    guest_init(g, "x86-64-v3");
+    memcpy(g->ram + 0x1000, begin, (size_t)(end - begin));
+    cpu_load_seg_real(g->c, SEG_CS, 0);
+    g->c->ip = 0x1000;
+    cpu_update_mode(g->c);
+    guest_run(g);
+}
+
 Test(kvm, the_trial_comes_through_all_its_steps_on_a_software_processor)
 {
     struct guest g;
 
-    guest_init(&g, "x86-64-v3");
-    memcpy(g.ram + 0x1000, kvm_trial, (size_t)(kvm_trial_end - kvm_trial));
-    cpu_load_seg_real(g.c, SEG_CS, 0);
-    g.c->ip = 0x1000;
-    cpu_update_mode(g.c);
-    guest_run(&g);
+    run_trial(&g, kvm_trial, kvm_trial_end);
     cr_assert_eq(g.c->r[R_RBX], 5);
     cr_assert(cpu_is_64(g.c));
     guest_free(&g);
@@ -32,12 +38,7 @@ Test(kvm, the_trial_of_xsave_sets_xcr0_on_a_software_processor)
 {
     struct guest g;
 
-    guest_init(&g, "x86-64-v3");
-    memcpy(g.ram + 0x1000, kvm_trial_xcr0, (size_t)(kvm_trial_xcr0_end - kvm_trial_xcr0));
-    cpu_load_seg_real(g.c, SEG_CS, 0);
-    g.c->ip = 0x1000;
-    cpu_update_mode(g.c);
-    guest_run(&g);
+    run_trial(&g, kvm_trial_xcr0, kvm_trial_xcr0_end);
     cr_assert_eq(g.c->fpu.xcr0, 3);
     cr_assert_eq((uint16_t)g.c->r[R_RAX], 3);
     guest_free(&g);

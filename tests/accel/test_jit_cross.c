@@ -7,6 +7,7 @@
 #include "accel/interp.h"
 #include "accel/jit/jit_int.h"
 #include "cpu/sys.h"
+#include "tests/accel/jit_finds.h"
 #include "tests/cpu/guest.h"
 #include <criterion/criterion.h>
 
@@ -16,15 +17,6 @@ enum {
     ELSEWHERE = PAGE + 0x2000, /* what is mapped at OTHER at times */
     TABLES = 0x60000,          /* of the second address space */
 };
-
-static unsigned finds;
-static const void *(*engine_find)(struct cpu *c, uint64_t *key);
-
-static const void *count_find(struct cpu *c, uint64_t *key)
-{
-    finds++;
-    return engine_find(c, key);
-}
 
 /* 64-bit mode; PAGE begins with the code, OTHER and ELSEWHERE with these. */
 static void begin(struct guest *g, const char *code, size_t len, const char *other,
@@ -37,11 +29,7 @@ static void begin(struct guest *g, const char *code, size_t len, const char *oth
     memcpy(g->ram + OTHER, other, other_len);
     memcpy(g->ram + ELSEWHERE, elsewhere, other_len);
     g->c->ip = PAGE;
-
-    struct jit *j = jit_of(g->c);
-    engine_find = j->hooks.find;
-    finds = 0;
-    jit_set_hooks(j, &(struct jit_hooks){.find = count_find, .body = j->hooks.body}, false);
+    jit_finds_begin(g->c);
 }
 #define BEGIN(g, code, other, elsewhere)                                                           \
     begin(g, code, sizeof(code) - 1, other, elsewhere, sizeof(other) - 1)
@@ -80,7 +68,7 @@ Test(jit_cross, jumps_follow_what_is_mapped_there)
     run(&g, ROUNDS);
     cr_assert_eq(g.c->r[R_RBX], 0x11 * (ROUNDS - THEN + 1) + 0x22 * (THEN - 1), "%#x",
                  (uint32_t)g.c->r[R_RBX]);
-    cr_assert_lt(finds, 60, "%u", finds);
+    cr_assert_lt(jit_finds(), 60, "%u", jit_finds());
     guest_free(&g);
 }
 

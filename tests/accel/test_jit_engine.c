@@ -5,6 +5,7 @@
  */
 #include "accel/interp.h"
 #include "accel/jit/jit_int.h"
+#include "tests/accel/jit_finds.h"
 #include "tests/cpu/guest.h"
 #include <criterion/criterion.h>
 
@@ -197,24 +198,6 @@ Test(jit_engine, a_shared_look_does_not_follow_a_stack_pointer_around)
     guest_free(&g);
 }
 
-static unsigned finds;
-static const void *(*engine_find)(struct cpu *c, uint64_t *key);
-
-static const void *count_find(struct cpu *c, uint64_t *key)
-{
-    finds++;
-    return engine_find(c, key);
-}
-
-static void count_finds(struct guest *g)
-{
-    struct jit *j = jit_of(g->c);
-
-    engine_find = j->hooks.find;
-    finds = 0;
-    jit_set_hooks(j, &(struct jit_hooks){.find = count_find, .body = j->hooks.body}, false);
-}
-
 /* Code that was changed is looked up by whoever is linked to it once, not every time. */
 Test(jit_engine, links_to_a_dropped_block_lead_to_the_one_in_its_place)
 {
@@ -232,12 +215,12 @@ Test(jit_engine, links_to_a_dropped_block_lead_to_the_one_in_its_place)
              "\xf4\x90\x90\x90\x90"
              "\xb8\x05\x00\x00\x00" /* there: mov eax,5 */
              "\xeb\xdf");           /* jmp back */
-    count_finds(&g);
+    jit_finds_begin(g.c);
     guest_run(&g);
     cr_assert_eq(guest_vector(&g), -1);
     cr_assert_eq(g.c->r[R_RCX], 0);
     cr_assert_eq(g.c->r[R_RAX], 7);
-    cr_assert_lt(finds, 1000, "%u", finds);
+    cr_assert_lt(jit_finds(), 1000, "%u", jit_finds());
     guest_free(&g);
 }
 
@@ -265,11 +248,11 @@ Test(jit_engine, a_jump_to_an_instruction_that_crosses_pages_is_looked_up_once)
     g.c->r[R_RCX] = ROUNDS;
     g.c->r[R_RSI] = THEN;
     g.c->r[R_RDX] = (PAGE + 0x2000) | 7;
-    count_finds(&g);
+    jit_finds_begin(g.c);
     guest_run(&g);
     cr_assert_eq(guest_vector(&g), -1);
     cr_assert_eq(g.c->r[R_RBX], 5 * (ROUNDS - 1) + 0x100 * THEN, "%#x", (uint32_t)g.c->r[R_RBX]);
-    cr_assert_lt(finds, 20, "%u", finds);
+    cr_assert_lt(jit_finds(), 20, "%u", jit_finds());
     guest_free(&g);
 }
 

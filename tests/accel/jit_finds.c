@@ -1,0 +1,26 @@
+/* See jit_finds.h.  Not modelled: see there. */
+#include "tests/accel/jit_finds.h"
+#include "accel/jit/jit_int.h"
+
+static unsigned finds;
+static const void *(*engine_find)(struct cpu *c, uint64_t *key);
+
+static const void *count_find(struct cpu *c, uint64_t *key)
+{
+    finds++;
+    return engine_find(c, key);
+}
+
+void jit_finds_begin(const struct cpu *c)
+{
+    struct jit *j = jit_of(c);
+
+    engine_find = j->hooks.find;
+    finds = 0;
+    jit_set_hooks(j, &(struct jit_hooks){.find = count_find, .body = j->hooks.body}, false);
+}
+
+unsigned jit_finds(void)
+{
+    return finds;
+}

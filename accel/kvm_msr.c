@@ -16,7 +16,6 @@
  */
 #include "accel/kvm_int.h"
 #include <errno.h>
-#include <x86intrin.h>
 
 /* ---- what the kernel keeps ---- */
 
@@ -198,7 +197,7 @@ static bool tsc_look(struct vcpu *v, uint64_t *count, int64_t *at)
         uint64_t now = 0;
 
         if (!e->k->tsc_scaled && e->tsc_offset) {
-            now = __rdtsc() + e->tsc_offset;
+            now = __builtin_ia32_rdtsc() + e->tsc_offset;
         } else if (!tsc_call(e, KVM_GET_MSRS, &now)) {
             return false;
         }

@@ -20,7 +20,7 @@ static void exits_clear(struct exits *x)
     memset(x->inside, 0, sizeof x->inside);
     memset(x->count, 0, sizeof x->count);
     x->trips = x->shortest = 0;
-    x->since = __rdtsc();
+    x->since = __builtin_ia32_rdtsc();
 }
 
 void exits_init(struct exits *x)
@@ -40,7 +40,7 @@ void exits_fini(struct exits *x)
 void exits_clock_init(struct exits_clock *c)
 {
     c->ns = clock_host_now();
-    c->ticks = __rdtsc();
+    c->ticks = __builtin_ia32_rdtsc();
 }
 
 void exits_clock_fini(struct exits_clock *c)
@@ -77,7 +77,7 @@ static void leave_out(struct exits *x, uint64_t ticks)
 
 uint64_t exits_go(struct exits *x, enum exits_place place)
 {
-    uint64_t now = __rdtsc(), ticks = ticks_since(x->since, now);
+    uint64_t now = __builtin_ia32_rdtsc(), ticks = ticks_since(x->since, now);
     uint32_t version = atomic_load_explicit(&x->version, memory_order_relaxed);
 
     if (x->off) {
@@ -113,7 +113,7 @@ void exits_trip(struct exits *x, uint64_t ticks)
 
 void exits_waited(struct exits *x, uint64_t start)
 {
-    uint64_t ticks = ticks_since(start, __rdtsc());
+    uint64_t ticks = ticks_since(start, __builtin_ia32_rdtsc());
 
     if (x->off || (x->place != EXITS_GUEST && x->place != EXITS_OUT)) {
         return;
@@ -148,7 +148,7 @@ static uint64_t row_gap(struct exits_row *row, uint64_t now)
 
 void exits_timed(struct exits *x, struct exits_row *row, enum exits_reason reason, uint64_t start)
 {
-    uint64_t now = __rdtsc(), ticks = ticks_since(start, now);
+    uint64_t now = __builtin_ia32_rdtsc(), ticks = ticks_since(start, now);
 
     if (!row->gap) { /* a reset came between */
         return;

@@ -30,7 +30,6 @@
 
 #include "hw/core/base.h"
 #include <stdatomic.h>
-#include <x86intrin.h>
 
 struct machine;
 
@@ -160,7 +159,7 @@ static inline struct exits_row *exits_row(const struct exits *x, struct exits_ta
  * others are part of one. */
 static inline uint64_t exits_begin(const struct exits *x, struct exits_row *row)
 {
-    return likely(!row || x->place != EXITS_GUEST || --row->left) ? 0 : __rdtsc();
+    return likely(!row || x->place != EXITS_GUEST || --row->left) ? 0 : __builtin_ia32_rdtsc();
 }
 
 static inline void exits_end(struct exits *x, struct exits_row *row, enum exits_reason reason,

@@ -78,7 +78,7 @@ struct exits_line {
 
 static double ns_per_tick(const struct machine *m)
 {
-    uint64_t ticks = __rdtsc() - m->exits.ticks;
+    uint64_t ticks = __builtin_ia32_rdtsc() - m->exits.ticks;
     int64_t ns = clock_host_now() - m->exits.ns;
 
     return ticks && ns > 0 ? (double)ns / (double)ticks : 1;
@@ -94,7 +94,7 @@ static void copy_exits(const struct exits *x, struct exits *to)
         memcpy(to, x, sizeof *to);
         atomic_thread_fence(memory_order_acquire);
     } while (version & 1 || version != atomic_load_explicit(&x->version, memory_order_relaxed));
-    int64_t more = (int64_t)(__rdtsc() - to->since);
+    int64_t more = (int64_t)(__builtin_ia32_rdtsc() - to->since);
     to->ticks[to->place] += (uint64_t)MAX(more, 0);
 }
 

@@ -54,11 +54,11 @@ static inline void lock_as(struct machine *m, struct vcpu *v)
         atomic_store_explicit(&v->parked, true, memory_order_release);
     }
     if (unlikely(!g_mutex_trylock(&m->lock))) {
-        start = __rdtsc();
+        start = __builtin_ia32_rdtsc();
         g_mutex_lock(&m->lock);
     }
     if (unlikely(m->exclusive_depth)) {
-        start = start ? start : __rdtsc();
+        start = start ? start : __builtin_ia32_rdtsc();
         if (v) {
             g_cond_broadcast(&m->parked_cond);
         }

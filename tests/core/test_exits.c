@@ -178,15 +178,15 @@ Test(exits, waits_for_the_lock_are_told_apart)
     struct exits x;
 
     exits_init(&x);
-    exits_waited(&x, __rdtsc() - 1000); /* held: nobody's exit */
+    exits_waited(&x, __builtin_ia32_rdtsc() - 1000); /* held: nobody's exit */
     cr_expect_eq(x.count[EXITS_LOCK], 0);
     exits_go(&x, EXITS_GUEST);
-    exits_waited(&x, __rdtsc() - 1000);
+    exits_waited(&x, __builtin_ia32_rdtsc() - 1000);
     cr_expect_geq(x.inside[EXITS_LOCK], 1000);
     exits_go(&x, EXITS_OUT);
     x.since -= 5000;
     exits_note(&x, EXITS_PORT);
-    exits_waited(&x, __rdtsc() - 1000);
+    exits_waited(&x, __builtin_ia32_rdtsc() - 1000);
     exits_go(&x, EXITS_GUEST);
     cr_expect_eq(x.count[EXITS_LOCK], 2);
     cr_expect_geq(x.out[EXITS_LOCK], 1000);

@@ -284,7 +284,7 @@ second()
 }
 second_ended()
 {
-    tries=50
+    tries=$((300 * scale))
     until [ -s "$out/$name.second.status" ]; do
         tries=$((tries - 1))
         [ $tries -gt 0 ] || { echo "the second machine runs on"; return 1; }
@@ -352,14 +352,14 @@ through_ssh()
 }
 
 # monitor_pipe: the pipe for -monitor pipe:$out/$name.monitor, and who reads the answers; `monitor
-# COMMAND` then tells the machine's monitor something.
+# COMMAND` then tells the machine's monitor something; it does not wait for one that has ended.
 monitor_pipe()
 {
     rm -f "$out/$name.monitor.in" "$out/$name.monitor.out"
     mkfifo "$out/$name.monitor.in" "$out/$name.monitor.out"
     behind sh -c 'exec cat <"$1" >"$2"' sh "$out/$name.monitor.out" "$out/$name.monitor.said"
 }
-monitor() { echo "$*" >"$out/$name.monitor.in"; }
+monitor() { echo "$*" 1<>"$out/$name.monitor.in"; }
 
 # switching SECONDS ENGINE ENGINE: behind monitor_pipe, has the machine change its engine again and
 # again.
@@ -532,7 +532,10 @@ run_one()
     try=$out/$name.lib/candela/machines/Try/machine.cvm
     port= port2=
     if row "$row" | grep -q '\$port'; then
-        port=$(free_port) port2=$(free_port)
+        port=$(free_port) port2=$port
+        while [ "$port2" = "$port" ]; do
+            port2=$(free_port)
+        done
     fi
     # The table is ours, so its arguments may be evaluated.
     eval "set -- $(field "$row" args | tr '\n' ' ')"

@@ -277,8 +277,11 @@ Test(smp_apic, reset_stops_all_and_starts_the_first, .timeout = 200)
     machine_lock(r.m);
     machine_request_reset(r.m);
     machine_unlock(r.m);
-    while (!r.m->resets || !r.m->vcpus[3]->wait_sipi) {
+    for (uint64_t resets = 0; !resets;) {
         g_usleep(1000);
+        machine_lock(r.m);
+        resets = r.m->resets;
+        machine_unlock(r.m);
     }
     for (unsigned i = 0; i < 4; i++) { /* on their own threads */
         while (vcpu_pending(r.m->vcpus[i]) & VCPU_REQ_RESET) {

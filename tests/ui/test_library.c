@@ -18,7 +18,8 @@
 /* The test's folder, set up; the process ends with the test, so g_free is all that is due. */
 static char *begin(void)
 {
-    static const char *const names[] = {"XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"};
+    static const char *const names[] = {"XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
+                                        "XDG_CONFIG_HOME"};
     char *folder = g_dir_make_tmp("candela-library-XXXXXX", NULL);
 
     cr_assert_not_null(folder);

@@ -29,7 +29,8 @@ struct bench {
 
 static void bench_begin(struct bench *b)
 {
-    static const char *const names[] = {"XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"};
+    static const char *const names[] = {"XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
+                                        "XDG_CONFIG_HOME"};
 
     b->program = program();
     b->folder = g_dir_make_tmp("candela-library-XXXXXX", NULL);

@@ -225,7 +225,7 @@ static void walk_compare_window(struct walk *w, const char *name)
 {
     unsigned x = 0, y = 0;
 
-    for (unsigned tries = 0; tries < 5; tries++) {
+    for (unsigned tries = 0; tries < 100; tries++) {
         walk_draw(w, name);
         walk_shot(w);
         if (same_size(&w->shot, &w->window) && same_picture(&w->shot, &w->window, &x, &y)) {

@@ -328,7 +328,7 @@ Test(script, waits_take_their_time)
     bench_add(b, STEP_TYPE, "@120ms\\n");
     bench_start(b);
     bench_ticks(b, 50);
-    cr_expect_eq(bench_pressed(b), 0);
+    cr_expect(!bench_pressed(b) || g_get_monotonic_time() - begun >= 120 * 1000);
     while (!bench_pressed(b) && g_get_monotonic_time() < begun + 5 * G_USEC_PER_SEC) {
         g_usleep(5000);
         bench_ticks(b, 1);

@@ -16,14 +16,6 @@
     "-name Test -m 16M --scale sharp -boot a -drive "                                              \
     "file=pc-bios/modes/echo.img,if=floppy,format=raw,readonly=on -serial file:%s/com1 "
 
-static struct xrig *begin(const char *args)
-{
-    struct xrig *x = xrig_begin(args);
-
-    g_free(xrig_com1(x, "^READY$"));
-    return x;
-}
-
 /* The picture in the window ------------------------------------------------------------------- */
 
 /* Whether a colour lies between those of three lines of the picture at a place. */
@@ -96,6 +88,16 @@ static void expect_picture(struct xrig *x, const char *name)
     surface_free(&s);
 }
 
+/* Until the picture is there the window is on its way to the size it wants. */
+static struct xrig *begin(const char *args)
+{
+    struct xrig *x = xrig_begin(args);
+
+    g_free(xrig_com1(x, "^READY$"));
+    expect_picture(x, "boot");
+    return x;
+}
+
 Test(xwindow, a_boot_is_seen_and_keys_reach_the_guest)
 {
     struct xrig *x;
@@ -104,7 +106,6 @@ Test(xwindow, a_boot_is_seen_and_keys_reach_the_guest)
         return;
     }
     x = begin(ECHO);
-    expect_picture(x, "boot");
     xrig_title(x, "Test - Candela", true);
     /* Letters, a shifted one, a function key, keypad and cursor keys: scan codes are the places of
      * keys.  The echo on the screen is seen, too. */
@@ -214,7 +215,6 @@ Test(xwindow, it_changes_its_size_and_fills_the_screen)
         return;
     }
     x = begin(ECHO);
-    expect_picture(x, "first"); /* until then the window takes the size it wants */
     was = xrig_place(x);
     xrig_do(x, "windowsize %s 1000 700", x->window);
     cr_expect(xrig_until(x, size_is, &large), "the size does not change");
@@ -266,9 +266,12 @@ Test(xwindow, caps_lock_is_the_hosts)
     x = begin(ECHO);
     xrig_do(x, "key a");
     g_free(xrig_com1(x, "^KEY 1E61$"));
-    xrig_do(x, "windowminimize %s sleep 0.5 key Caps_Lock sleep 0.5 windowactivate --sync %s",
-            x->window, x->window);
-    xrig_do(x, "sleep 0.3 key b");
+    xrig_do(x, "windowminimize %s", x->window);
+    xrig_focus(x, false);
+    /* SDL believes in a change 200 ms later */
+    xrig_do(x, "sleep 0.5 key Caps_Lock sleep 0.5 windowactivate --sync %s", x->window);
+    xrig_focus(x, true);
+    xrig_do(x, "sleep 0.5 key b");
     g_free(xrig_com1(x, "^KEY 3042$"));
     /* and off again, by the window's own */
     xrig_do(x, "key Caps_Lock sleep 0.5 key c");
@@ -351,13 +354,15 @@ static double cpu_seconds(GPid pid)
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
-/* A guest that sleeps in a text screen without a cursor: the window draws while it boots and then
- * not any more.  At 60 frames a second 5 seconds would be 300. */
+/* A guest that sleeps in a text screen without a cursor: the window draws while it boots, 60 frames
+ * a second at most, and then not any more. */
 Test(xwindow, an_idle_screen_costs_no_frames)
 {
     enum { SECONDS = 5 };
+    int64_t begun = g_get_monotonic_time();
     g_autofree char *stats = NULL;
     struct xrig *x;
+    unsigned most;
     double used;
 
     if (!xrig_can_run()) {
@@ -365,6 +370,7 @@ Test(xwindow, an_idle_screen_costs_no_frames)
     }
     x = begin(ECHO "--stats %s/stats.json");
     g_usleep(G_USEC_PER_SEC); /* the bar's lights go off */
+    most = (unsigned)((g_get_monotonic_time() - begun) * 60 / G_USEC_PER_SEC) + 60;
     used = cpu_seconds(x->candela);
     g_usleep(SECONDS * G_USEC_PER_SEC);
     used = cpu_seconds(x->candela) - used;
@@ -374,7 +380,7 @@ Test(xwindow, an_idle_screen_costs_no_frames)
     xrig_wait(x);
     stats = xrig_file(x, "stats.json");
     cr_assert(stats, "no counters");
-    cr_expect(counter(stats, "frames") > 0 && counter(stats, "frames") < 150, "%u frames",
+    cr_expect(counter(stats, "frames") > 0 && counter(stats, "frames") < most, "%u frames",
               counter(stats, "frames"));
     xrig_free(x);
 }
@@ -388,9 +394,12 @@ Test(xwindow, closing_it_ends_cleanly)
         return;
     }
     x = begin(ECHO);
-    xrig_do(x, "key alt+F4 sleep 0.5 key Escape sleep 0.2 key a");
+    xrig_do_seen(x, "key alt+F4");
+    xrig_do_seen(x, "key Escape");
+    xrig_do(x, "key a");
     g_free(xrig_com1(x, "^KEY 1E61$"));
-    xrig_do(x, "key alt+F4 sleep 0.5 key Down sleep 0.2 key Return");
+    xrig_do_seen(x, "key alt+F4");
+    xrig_do(x, "key Down key Return");
     cr_expect_eq(xrig_wait(x), 0);
     xrig_free(x);
 }

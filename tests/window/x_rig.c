@@ -105,13 +105,14 @@ bool xrig_until(struct xrig *x, bool (*done)(struct xrig *x, void *of), void *of
 /* The server ----------------------------------------------------------------------------------- */
 
 /* Xvfb chooses a free number and writes it into the pipe.  Without -noreset it begins anew when its
- * last client leaves, and refuses those that come just then. */
+ * last client leaves, and refuses those that come just then.  No key repeats (-r), however late
+ * xdotool lets go of it. */
 static void xrig_start_server(struct xrig *x)
 {
     char number[16] = "", fd[16];
     g_autofree char *size = g_strdup_printf("%dx%dx24", XRIG_SCREEN_W, XRIG_SCREEN_H);
     g_autofree char *display = NULL, *path = g_build_filename(x->folder, "Xvfb_screen0", NULL);
-    char *argv[] = {"Xvfb",   "-displayfd", fd,          "-screen", "0",        size,
+    char *argv[] = {"Xvfb",   "-displayfd", fd,          "-screen", "0",        size, "-r",
                     "-fbdir", x->folder,    "-nolisten", "tcp",     "-noreset", NULL};
     int pipes[2], screen;
     struct stat st;
@@ -213,15 +214,83 @@ char *xrig_get(struct xrig *x, const char *fmt, ...)
     return g_strchomp(out);
 }
 
-struct xrig_place xrig_place(struct xrig *x)
+static struct xrig_place place_of(struct xrig *x, const char *which)
 {
-    g_autofree char *text = xrig_get(x, "getwindowgeometry --shell %s", x->window);
+    g_autofree char *text = xrig_get(x, "%s", which);
     struct xrig_place p = {0};
 
     cr_assert(text && sscanf(text, "WINDOW=%*u X=%d Y=%d WIDTH=%d HEIGHT=%d", &p.x, &p.y, &p.w,
                              &p.h) == 4,
               "no window: %s", text ? text : "");
     return p;
+}
+
+struct xrig_place xrig_place(struct xrig *x)
+{
+    g_autofree char *which = g_strconcat("getwindowgeometry --shell ", x->window, NULL);
+
+    return place_of(x, which);
+}
+
+/* Seeing --------------------------------------------------------------------------------------- */
+
+enum { MIDDLE_W = 240, MIDDLE_H = 120, MIDDLE = MIDDLE_W * MIDDLE_H, REST_TICKS = 15 };
+
+/* How many pixels of the middle are others than before. */
+static unsigned middle_differs(struct xrig *x, uint32_t *before, bool keep)
+{
+    unsigned n = 0;
+
+    for (int i = 0; i < MIDDLE; i++) {
+        int px = x->look.x + (x->look.w - MIDDLE_W) / 2 + i % MIDDLE_W;
+        int py = x->look.y + (x->look.h - MIDDLE_H) / 2 + i / MIDDLE_W;
+        uint32_t now = xrig_pixel(x, px, py);
+
+        n += now != before[i];
+        before[i] = keep ? now : before[i];
+    }
+    return n;
+}
+
+static bool middle_has_changed(struct xrig *x, void *of)
+{
+    (void)of;
+    return middle_differs(x, x->seen, false) > MIDDLE / 50;
+}
+
+static bool middle_rests(struct xrig *x, void *of)
+{
+    unsigned *ticks = of;
+
+    *ticks = middle_differs(x, x->seen, true) ? 0 : *ticks + 1;
+    return *ticks > REST_TICKS;
+}
+
+static void xrig_rest(struct xrig *x)
+{
+    unsigned ticks = 0;
+
+    cr_assert(xrig_until(x, middle_rests, &ticks), "the window does not come to rest");
+}
+
+void xrig_do_seen(struct xrig *x, const char *fmt, ...)
+{
+    g_autofree char *args = NULL, *out = NULL;
+    va_list list;
+
+    va_start(list, fmt);
+    args = g_strdup_vprintf(fmt, list);
+    va_end(list);
+    x->look = place_of(x, "getwindowfocus getwindowgeometry --shell");
+    x->seen = g_new0(uint32_t, MIDDLE);
+    xrig_rest(x);
+    cr_assert(xrig_tool(x, args, &out), "xdotool %s", args);
+    if (!xrig_until(x, middle_has_changed, NULL)) {
+        xrig_keep(x, "unseen");
+        cr_assert_fail("xdotool %s: nothing is to be seen of it", args);
+    }
+    xrig_rest(x);
+    g_clear_pointer(&x->seen, g_free);
 }
 
 struct title_want {
@@ -291,12 +360,17 @@ static bool window_is_there(struct xrig *x, void *of)
     return x->window && *x->window;
 }
 
-static bool window_has_focus(struct xrig *x, void *of)
+static bool focus_is(struct xrig *x, void *of)
 {
+    const bool *has = of;
     g_autofree char *focus = xrig_get(x, "getwindowfocus");
 
-    (void)of;
-    return focus && !strcmp(focus, x->window);
+    return (focus && !strcmp(focus, x->window)) == *has;
+}
+
+void xrig_focus(struct xrig *x, bool has)
+{
+    cr_assert(xrig_until(x, focus_is, &has), "the window %s", has ? "gets no keys" : "keeps them");
 }
 
 static bool monitor_is_there(struct xrig *x, void *of)
@@ -390,7 +464,7 @@ static void xrig_meet(struct xrig *x)
 {
     cr_assert(xrig_until(x, monitor_is_there, NULL), "no monitor");
     monitor_read(x);
-    cr_assert(xrig_until(x, window_has_focus, NULL), "the window gets no keys");
+    xrig_focus(x, true);
 }
 
 struct xrig *xrig_begin(const char *args)
@@ -458,7 +532,7 @@ void xrig_run(struct xrig *x, const char *args)
     g_auto(GStrv) argv = xrig_words(x, args);
 
     xrig_start(x, argv);
-    cr_assert(xrig_until(x, window_has_focus, NULL), "the window gets no keys");
+    xrig_focus(x, true);
 }
 
 struct xrig *xrig_begin_library(void)

@@ -13,6 +13,10 @@
 #include "hw/core/display.h"
 #include <glib.h>
 
+struct xrig_place {
+    int x, y, w, h;
+};
+
 struct xrig {
     char *folder;
     char *window; /* its number, for xdotool */
@@ -24,6 +28,8 @@ struct xrig {
     GString *text;
     const uint8_t *screen; /* the server's, as an XWD file in memory */
     size_t screen_bytes;
+    struct xrig_place look; /* where xrig_look looked, and what it saw */
+    uint32_t *seen;
 };
 
 enum { XRIG_SCREEN_W = 1280, XRIG_SCREEN_H = 1024 };
@@ -53,6 +59,11 @@ void xrig_free(struct xrig *x);
 
 /* What the user does: arguments for xdotool, which has to succeed. */
 void xrig_do(struct xrig *x, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/* The same for what opens a dialog in the window that has the keyboard, or closes it, by way of
+ * another process or thread: until the window's middle looks different and has come to rest. */
+void xrig_do_seen(struct xrig *x, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/* Wait until the window has, or does not have, the keyboard. */
+void xrig_focus(struct xrig *x, bool has);
 /* Drag a file from another program to the middle of the window. */
 void xrig_drop(struct xrig *x, const char *path);
 /* What xdotool says, without the end of its line; g_free. */
@@ -75,9 +86,6 @@ void xrig_title(struct xrig *x, const char *part, bool has);
 /* Wait until candela has ended; its exit status, -1: by a signal. */
 int xrig_wait(struct xrig *x);
 
-struct xrig_place {
-    int x, y, w, h;
-};
 /* The window's inside. */
 struct xrig_place xrig_place(struct xrig *x);
 /* A pixel of the server's screen, 0x00RRGGBB. */

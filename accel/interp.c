@@ -216,7 +216,7 @@ bool interp_start_jit(struct cpu *c, struct interp *e, GError **err)
     e->hot = c->v->m->config.jit_hot ? c->v->m->config.jit_hot : HOT;
     e->jit = jit_new(c, err);
     if (e->jit) {
-        jit_set_hooks(e->jit, &hooks, e->unlinked);
+        jit_set_hooks(e->jit, &hooks, e->unlinked, e->other);
         blocks_watch(e->blocks, op_enter_hot, drop_code, e->jit);
         c->v->look = &c->look;
     }

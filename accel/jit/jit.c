@@ -77,10 +77,11 @@ void jit_free(struct jit *j)
     g_free(j);
 }
 
-void jit_set_hooks(struct jit *j, const struct jit_hooks *hooks, bool unlinked)
+void jit_set_hooks(struct jit *j, const struct jit_hooks *hooks, bool unlinked, bool every_end)
 {
     j->hooks = *hooks;
     j->unlinked = unlinked;
+    j->every_end = every_end;
 }
 
 static size_t taken(const struct jit *j)

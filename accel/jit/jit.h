@@ -79,7 +79,8 @@ struct jit_hooks {
     /* The body of a compiled block (blocks_body). */
     struct block_body *(*body)(struct cpu *c, struct code_block *k);
 };
-/* `unlinked`: every jump comes back to the run loop. */
-void jit_set_hooks(struct jit *j, const struct jit_hooks *hooks, bool unlinked);
+/* `unlinked`: every jump comes back to the run loop.  `every_end`: c->quantum may be less than
+ * JIT_QUANTUM (jit_enter). */
+void jit_set_hooks(struct jit *j, const struct jit_hooks *hooks, bool unlinked, bool every_end);
 
 #endif

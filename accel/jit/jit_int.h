@@ -97,7 +97,8 @@ struct jit {
     struct tr *tr;
     struct lowering *lower; /* by row */
     bool has_bmi2, has_avx;
-    bool unlinked; /* every jump comes back to the run loop */
+    bool unlinked;  /* every jump comes back to the run loop */
+    bool every_end; /* may have to come back at every end of a block */
     struct jit_slow slow;
     struct jit_seen seen[1 << SEEN_BITS]; /* by site */
 };

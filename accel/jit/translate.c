@@ -141,8 +141,8 @@ static bool may_link(const struct tr *t, uint64_t ip)
     return !t->k->host2 && at < PAGE_BYTES;
 }
 
-/* Are there requests?  At every branch: code that another vCPU has changed must not be run once a
- * later store of it can have been seen. */
+/* Are there requests?  With several processors at every branch: code that another one has changed
+ * must not be run once a later store of it can have been seen. */
 static void look(struct tr *t)
 {
     emit_op(&t->e, 0, 0x80, 7, tr_state(look));
@@ -154,36 +154,63 @@ void tr_count(struct tr *t)
     emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
 }
 
+/* What a transfer looks at to see whether the run loop is due. */
+enum polled { POLL_LEFT = BIT(0), POLL_LOOK = BIT(1), POLL_ALL = POLL_LEFT | POLL_LOOK };
+
+/* With one processor code is changed by devices only: who sees that it has come has more to do than
+ * jump in the page or return (calls and other jumps look). */
+static unsigned polls_of(const struct tr *t)
+{
+    return tr_is_smp(t) || t->j->every_end ? POLL_ALL : POLL_LEFT;
+}
+
+/* What a jump in the page to ip has to look at.  One forward cannot be gone around with, and a page
+ * has few instructions: so less than two quanta and a page come between two looks. */
+static unsigned polls_to(const struct tr *t, uint64_t ip)
+{
+    unsigned polls = polls_of(t);
+
+    return polls == POLL_LEFT && ip > tr_ip(t) ? 0 : polls;
+}
+
 /* Count, and see whether the run loop is due: then to a thunk. */
-static void count_or_thunk(struct tr *t, enum thunk th)
+static void count_or_thunk(struct tr *t, unsigned which, enum thunk th)
 {
     tr_count(t);
     emit_jump(&t->e, O_0F | 0x8e, t->j->thunk[th]);
-    look(t);
-    emit_jump(&t->e, O_0F | 0x85, t->j->thunk[th]);
+    if (which & POLL_LOOK) {
+        look(t);
+        emit_jump(&t->e, O_0F | 0x85, t->j->thunk[th]);
+    }
 }
 
 /*
  * Count, and see whether the run loop is due, by short jumps: to where short_polls comes later.
  */
 struct polls {
-    uint8_t *from[2];
+    uint8_t *from[2]; /* or NULL */
 };
-static struct polls count_short(struct tr *t)
+static struct polls count_short(struct tr *t, unsigned which)
 {
-    struct polls p;
+    struct polls p = {{NULL}};
 
     tr_count(t);
-    p.from[0] = emit_jump_short(&t->e, 0x7e); /* jle */
-    look(t);
-    p.from[1] = emit_jump_short(&t->e, 0x75); /* jne */
+    if (which & POLL_LEFT) {
+        p.from[0] = emit_jump_short(&t->e, 0x7e); /* jle */
+    }
+    if (which & POLL_LOOK) {
+        look(t);
+        p.from[1] = emit_jump_short(&t->e, 0x75); /* jne */
+    }
     return p;
 }
 
 static void short_polls(struct tr *t, const struct polls *p)
 {
     for (unsigned n = 0; n < ARRAY_LEN(p->from) && !t->e.full; n++) {
-        emit_patch_short(p->from[n], t->e.p);
+        if (p->from[n]) {
+            emit_patch_short(p->from[n], t->e.p);
+        }
     }
 }
 
@@ -220,18 +247,18 @@ void tr_goto(struct tr *t, uint64_t ip)
         emit_mov_imm(&t->e, H_RAX, ip);
         emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
     } else if (may_link(t, ip)) {
-        struct polls polls = count_short(t);
+        struct polls polls = count_short(t, polls_to(t, ip));
 
         edge(t, ip, &polls);
     } else if (is_flat(t)) {
-        struct polls polls = count_short(t);
+        struct polls polls = count_short(t, POLL_ALL);
 
         jump_cross(t, ip, &polls);
     } else {
         uint8_t *miss[2];
 
         emit_mov_imm(&t->e, H_RAX, ip);
-        count_or_thunk(t, TH_POLL);
+        count_or_thunk(t, POLL_ALL, TH_POLL);
         emit_lookup(&t->e, false, t->global, miss);
         emit_jump_entry(&t->e, 4);
         if (!t->e.full) {
@@ -326,7 +353,7 @@ void tr_goto_rax(struct tr *t, void (*commit)(struct tr *t))
         tr_count(t);
         emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
     } else {
-        count_or_thunk(t, TH_POLL);
+        count_or_thunk(t, POLL_ALL, TH_POLL);
         emit_jump_entry(&t->e, 4);
     }
     t->ended = true;
@@ -411,7 +438,7 @@ void tr_call(struct tr *t, uint64_t ip)
         tr_goto(t, ip);
         return;
     }
-    struct polls polls = count_short(t);
+    struct polls polls = count_short(t, POLL_ALL);
     check_depth(t);
     if (may_link(t, ip)) {
         call_near(t, ip, &polls);
@@ -431,7 +458,7 @@ void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
     emit_lookup(&t->e, true, t->global, miss);
     struct cold *cold[] = {tr_cold(t, cold_miss, miss[0]), tr_cold(t, cold_miss, miss[1])};
     commit(t);
-    struct polls polls = count_short(t);
+    struct polls polls = count_short(t, POLL_ALL);
     check_depth(t);
     emit_jump_entry(&t->e, 2);
     const uint8_t *back = t->e.p;
@@ -460,7 +487,7 @@ static void return_to_rax(struct tr *t, unsigned release)
         emit_lea_rip(&t->e, H_RDX, t->e.p);
         tr_cold(t, cold_not_returned, t->e.p - 4)->size = release;
     }
-    count_or_thunk(t, TH_POLL_RET);
+    count_or_thunk(t, polls_of(t), TH_POLL_RET);
     emit8(&t->e, 0xc3);
 }
 

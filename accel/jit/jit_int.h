@@ -225,6 +225,9 @@ struct window *window_plan(struct tr *t, const struct tr_place *p);
 /* t->in was emitted: what it changed. */
 void windows_after(struct tr *t);
 void windows_close(struct tr *t);
+/* What instruction n of the block accesses and changes. */
+const struct tr_notes *tr_notes_of(struct tr *t, unsigned n);
+bool tr_is_jcc(const struct tr_insn *in);
 
 /* lower.c: the table of lowerings for the CPU's rows (g_free). */
 struct lowering *lowerings_new(const struct cpu *c);

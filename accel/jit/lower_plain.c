@@ -246,6 +246,19 @@ static void after(struct tr *t, const struct plain *p)
     }
 }
 
+unsigned plain_flags(const void *plain)
+{
+    const struct plain *p = plain;
+
+    return (p->flags & F_IN ? FLAGS_READ : 0) | (p->flags & F_OUT ? FLAGS_SET : 0);
+}
+
+/* CMP, TEST: changes nothing but the flags. */
+static bool is_comparison(const struct plain *p)
+{
+    return p->flags == F_OUT && !((p->rm | p->reg) & P_W);
+}
+
 /* What clears a register leaves the same flags always. */
 static bool is_clearing(const struct tr *t, const struct plain *p, const struct shape *f)
 {
@@ -430,6 +443,73 @@ static void plain_regs(struct tr *t, const struct plain *p, const struct shape *
     }
 }
 
+/* ---- the flags once more ---- */
+
+/* Its number in the ALU group: add or adc sbb and sub xor cmp; more: TEST or something else. */
+static unsigned alu_of(const struct shape *f)
+{
+    return f->op < 0x40 ? f->op >> 3 : f->op >= 0x80 && f->op <= 0x83 ? f->ext : 8;
+}
+
+/* Can the instruction, whose operands are registers, give its flags again from what it left? */
+static bool gives_again(const struct plain *p, const struct shape *f)
+{
+    unsigned alu = alu_of(f);
+    bool same = p->reg && f->rm == f->reg;
+
+    return is_comparison(p) || (f->size >= 2 && (alu == 1 || alu == 4 || alu == 6 ||
+                                                 ((alu == 0 || alu == 5) && !same)));
+}
+
+/* RAX = what the destination was; then the operation again. */
+static void sum_again(struct tr *t, const struct plain *p, const struct shape *f, unsigned to)
+{
+    bool add = alu_of(f) == 0, wide = f->size == 3;
+    unsigned from = to == f->rm ? f->reg : f->rm;
+
+    emit_op(&t->e, x_w(wide), 0x8b, H_RAX, tr_gpr(to));
+    for (unsigned n = 0; n < 2; n++, add = !add) {
+        if (p->reg) {
+            emit_op(&t->e, x_w(wide), add ? 0x2b : 0x03, H_RAX, tr_gpr(from));
+        } else {
+            emit_alu_imm(&t->e, wide, add ? 5 : 0, hreg(H_RAX), (int32_t)t->in->i.imm);
+        }
+    }
+}
+
+void plain_again(struct tr *t)
+{
+    const struct plain *p = tr_lowering(t)->arg;
+    struct shape f;
+
+    make_shape(t, p, &f);
+    if (is_comparison(p)) {
+        plain_regs(t, p, &f);
+    } else {
+        unsigned to = p->reg & P_W ? f.reg : f.rm, alu = alu_of(&f);
+
+        if (alu == 0 || alu == 5) {
+            sum_again(t, p, &f, to);
+        } else if (tr_host(to) != H_NONE) {
+            emit_op(&t->e, x_w(f.size == 3), 0x85, tr_host(to), tr_gpr(to)); /* test */
+        } else {
+            emit_alu_imm(&t->e, f.size == 3, 7, tr_gpr(to), 0);
+        }
+        tr_flags_set(t);
+    }
+    t->made = t->in;
+}
+
+uint32_t plain_regs_of(const struct tr *t, const struct tr_insn *in)
+{
+    const struct plain *p = t->j->lower[in->i.row].arg;
+
+    if (p->second == S_ACC) {
+        return BIT(R_RAX);
+    }
+    return BIT(guest_of(in->i.r2, in->d.size)) | (p->reg ? BIT(guest_of(in->i.r1, in->d.size)) : 0);
+}
+
 uint32_t plain_written(const void *plain, const struct tr_insn *in)
 {
     const struct plain *p = plain;
@@ -470,6 +550,9 @@ bool lower_plain(struct tr *t)
         plain_high(t, p, &f);
     } else {
         plain_regs(t, p, &f);
+        if (p->flags & F_OUT && gives_again(p, &f)) {
+            t->made = t->in;
+        }
     }
     return true;
 }

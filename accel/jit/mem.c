@@ -130,6 +130,7 @@ static uint8_t *call_site(struct tr *t, struct cold *k, enum thunk th)
 /* The thunk comes back to what is done with RDX; stores are done twice, since they end in C. */
 static void mem_cold(struct tr *t, struct cold *k)
 {
+    tr_flags_clobber(t);
     uint8_t *flags = call_site(t, k, slow_thunk[k->access]);
 
     if (k->access != TR_LOAD) {
@@ -310,6 +311,7 @@ static void window_cold(struct tr *t, struct cold *k)
                                    .host = is_constant(&w->key),
                                    .write = (k->access != TR_LOAD) | (unsigned)w->write << 1};
 
+    tr_flags_clobber(t);
     call_site(t, k, TH_WINDOW);
     for (const uint8_t *b = (const uint8_t *)&site.len; b < (const uint8_t *)(&site + 1); b++) {
         emit8(&t->e, *b);
@@ -344,7 +346,7 @@ struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access a
         body(t, window_operand(t, w, &p, false), arg);
         return NULL;
     }
-    tr_flags_clobber(t);
+    tr_flags_put_off(t);
     w = window_plan(t, &p);
     if (!w) {
         place_linear(t, &p, p.disp);

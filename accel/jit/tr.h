@@ -33,7 +33,8 @@ static inline struct hrm tr_state_at(size_t offset)
     return hmem(H_RBP, (int32_t)offset - STATE_BIAS);
 }
 
-enum tr_flags { FL_MEM, FL_HOST, FL_BOTH };
+/* FL_LAZY: in neither; t->made gives them again. */
+enum tr_flags { FL_MEM, FL_HOST, FL_BOTH, FL_LAZY };
 
 /* One guest instruction. */
 struct tr_insn {
@@ -103,6 +104,7 @@ struct cold {
     const uint8_t *end;
     const uint8_t *back; /* where the hot path goes on */
     enum tr_flags flags; /* as they are at `from` */
+    const struct tr_insn *made;
     const struct tr_insn *in;
     enum tr_access access; /* memory accesses: */
     unsigned size;
@@ -129,13 +131,14 @@ struct tr {
     unsigned at, n;           /* number of the present instruction, and of all */
     const struct tr_insn *in; /* the present instruction */
     enum tr_flags flags;
-    uint16_t fl_known;      /* what they are, as in c->fl, where that is known; else 0 */
-    bool global;            /* the block's page is a global one */
-    bool base_set;          /* c->r[R_BASE] was set on the way here */
-    const uint8_t *hot_end; /* where the cold pieces begin */
-    bool ended;             /* the last instruction emitted went elsewhere */
-    bool vec;               /* the block entry makes vec_live true */
-    bool x87;               /* the block entry makes fpu.x87_live true */
+    const struct tr_insn *made; /* what set the flags, when it can give them again; or NULL */
+    uint16_t fl_known;          /* what they are, as in c->fl, where that is known; else 0 */
+    bool global;                /* the block's page is a global one */
+    bool base_set;              /* c->r[R_BASE] was set on the way here */
+    const uint8_t *hot_end;     /* where the cold pieces begin */
+    bool ended;                 /* the last instruction emitted went elsewhere */
+    bool vec;                   /* the block entry makes vec_live true */
+    bool x87;                   /* the block entry makes fpu.x87_live true */
     unsigned nbails;
     uint8_t *bails[TR_BAILS_MAX]; /* of the present instruction */
     unsigned next_window;
@@ -208,7 +211,7 @@ static inline bool tr_is_smp(const struct tr *t)
     return t->c->v->m->ncpus > 1;
 }
 
-/* ---- flags ---- */
+/* ---- flags (flags.c) ---- */
 
 /* Have the guest's flags in the host's.  Uses RAX when they are not. */
 void tr_flags_need(struct tr *t);
@@ -221,11 +224,17 @@ static inline void tr_flags_clobber(struct tr *t)
     tr_flags_spill(t);
     t->flags = FL_MEM;
 }
+/* Before an access whose slow path begins with tr_flags_spill: as tr_flags_clobber, but c->fl may
+ * be right only there (FL_LAZY). */
+void tr_flags_put_off(struct tr *t);
+/* The present instruction was emitted: what it changed. */
+void tr_flags_after(struct tr *t);
 /* An instruction just emitted has set the guest's flags (those it does not set were there by
  * tr_flags_need, or all are set). */
 static inline void tr_flags_set(struct tr *t)
 {
     t->flags = FL_HOST;
+    t->made = NULL;
     t->fl_known = 0;
 }
 
@@ -365,6 +374,12 @@ const void *plain_of(const struct op_fns *fns);
 /* Guest registers an instruction with row `plain` writes; its memory access (size, write). */
 uint32_t plain_written(const void *plain, const struct tr_insn *in);
 void plain_access(const void *plain, const struct tr_insn *in, struct tr_place *p);
+/* What a row `plain` does with the flags. */
+enum { FLAGS_READ = BIT(0), FLAGS_SET = BIT(1), FLAGS_UNKNOWN = BIT(2) };
+unsigned plain_flags(const void *plain);
+/* Emit what sets the flags as t->in, a `made`, did; uses RAX.  And the registers that hangs on. */
+void plain_again(struct tr *t);
+uint32_t plain_regs_of(const struct tr *t, const struct tr_insn *in);
 lower_fn *branch_of(const struct op_fns *fns); /* lower_branch.c */
 lower_fn *misc_of(const struct op_fns *fns);   /* lower_misc.c */
 lower_fn *sys_of(const struct op_fns *fns);    /* lower_sys.c */

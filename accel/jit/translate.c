@@ -38,33 +38,6 @@ void tr_gpr_put(struct tr *t, unsigned g, unsigned from)
     }
 }
 
-/* ---- flags ---- */
-
-void tr_flags_need(struct tr *t)
-{
-    if (t->flags == FL_MEM) {
-        emit_op(&t->e, 0, O_0F | 0xb7, H_RAX, tr_state(fl)); /* movzx */
-        emit8(&t->e, 0x04);                                  /* add al, 127: OF */
-        emit8(&t->e, 127);
-        emit8(&t->e, 0x9e); /* sahf */
-        t->flags = FL_BOTH;
-    }
-}
-
-void tr_flags_spill(struct tr *t)
-{
-    if (t->flags == FL_HOST && t->fl_known) {
-        emit_op(&t->e, X_66, 0xc7, 0, tr_state(fl));
-        emit16(&t->e, t->fl_known);
-        t->flags = FL_BOTH;
-    } else if (t->flags == FL_HOST) {
-        emit8(&t->e, 0x9f);                             /* lahf */
-        emit_op(&t->e, 0, O_0F | 0x90, 0, hreg(H_RAX)); /* seto al */
-        emit_op(&t->e, X_66, 0x89, H_RAX, tr_state(fl));
-        t->flags = FL_BOTH;
-    }
-}
-
 /* ---- addresses of code ---- */
 
 static uint64_t cut_ip(const struct tr *t, uint64_t ip)
@@ -115,7 +88,7 @@ struct cold *tr_cold(struct tr *t, cold_fn *fn, uint8_t *from)
     }
     struct cold *k = &t->cold[t->ncold++];
 
-    *k = (struct cold){.fn = fn, .from = from, .flags = t->flags, .in = t->in};
+    *k = (struct cold){.fn = fn, .from = from, .flags = t->flags, .made = t->made, .in = t->in};
     return k;
 }
 
@@ -562,7 +535,7 @@ static void end_in_system(struct tr *t)
 static void cold_handler(struct tr *t, struct cold *k)
 {
     call_handler(t);
-    if (k->after != FL_MEM) {
+    if (k->after == FL_HOST || k->after == FL_BOTH) {
         tr_flags_need(t);
     }
     emit_jump(&t->e, 0xe9, k->back);
@@ -602,7 +575,7 @@ void tr_handler(struct tr *t)
 
 void tr_bail_from(struct tr *t, uint8_t *from)
 {
-    g_assert(t->nbails < TR_BAILS_MAX);
+    g_assert(t->nbails < TR_BAILS_MAX && t->flags != FL_LAZY);
     t->bails[t->nbails++] = from;
 }
 
@@ -678,6 +651,7 @@ static void lower_all(struct tr *t)
         }
         place_bails(t);
         windows_after(t);
+        tr_flags_after(t);
     }
     if (!t->ended) {
         tr_goto(t, tr_next_ip(t));
@@ -707,6 +681,7 @@ static void emit_cold(struct tr *t, bool warm)
             emit_patch(k->more[m], t->e.p);
         }
         t->flags = k->flags;
+        t->made = k->made;
         t->fl_known = 0;
         t->in = k->in;
         t->at = (unsigned)(k->in - t->insn);
@@ -740,6 +715,7 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     t->start = code->code;
     t->global = is_global(j->c, ip + j->c->cs_base);
     t->flags = FL_MEM;
+    t->made = NULL;
     t->fl_known = 0;
     t->base_set = t->vec = t->x87 = false;
     t->ncold = t->nbails = 0;

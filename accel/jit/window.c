@@ -123,7 +123,7 @@ static void misc_effects(const struct tr_insn *in, struct effects *f)
     }
 }
 
-static bool is_jcc(const struct tr_insn *in)
+bool tr_is_jcc(const struct tr_insn *in)
 {
     return (in->d.map == MAP_1 && (in->d.op & 0xf0) == 0x70) ||
            (in->d.map == MAP_0F && (in->d.op & 0xf0) == 0x80);
@@ -149,7 +149,7 @@ static void find_effects(const struct tr *t, const struct tr_insn *in, struct ef
         f->barrier = !simd_effects(in, &f->written);
     } else if (stack_of(in->d.row->fns)) {
         stack_effects(t, in, f);
-    } else if (!is_jcc(in)) {
+    } else if (!tr_is_jcc(in)) {
         misc_effects(in, f);
     }
 }
@@ -190,7 +190,7 @@ static bool find_access(const struct tr *t, const struct tr_insn *in, struct tr_
 }
 
 /* Both, worked out once for each instruction of the block. */
-static const struct tr_notes *notes_of(struct tr *t, unsigned n)
+const struct tr_notes *tr_notes_of(struct tr *t, unsigned n)
 {
     struct tr_notes *x = &t->notes[n];
 
@@ -243,7 +243,7 @@ static void drop_changed(struct tr *t, const struct effects *f)
 
 void windows_after(struct tr *t)
 {
-    drop_changed(t, &notes_of(t, t->at)->effects);
+    drop_changed(t, &tr_notes_of(t, t->at)->effects);
 }
 
 void windows_close(struct tr *t)
@@ -274,7 +274,7 @@ static unsigned look_ahead(struct tr *t, const struct tr_place *p, struct window
     bool write = p->write;
 
     for (unsigned n = t->at; n < t->n; n++) {
-        const struct tr_notes *x = notes_of(t, n);
+        const struct tr_notes *x = tr_notes_of(t, n);
         const struct tr_place *q = &x->place;
 
         if (n > t->at && x->accesses && same_key(p, q) && !(q->write && tr_is_smp(t))) {

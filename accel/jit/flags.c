@@ -1,0 +1,139 @@
+/*
+ * Where the guest's flags are while a block is translated.
+ *
+ * They are needed where an instruction reads them, and as they are in memory wherever something may
+ * fault or leave.  Most are never looked at: between a comparison and the next one stand accesses
+ * to memory, whose looks at the TLB need the host's flags.  So where the flags' instruction can
+ * give them once more they are not saved before such an access (FL_LAZY): who needs them has it
+ * executed again, in slow paths for the most part.
+ *
+ * Not modelled: flags that are dead beyond the block.
+ */
+#include "accel/jit/jit_int.h"
+#include "cpu/ops.h"
+
+static void load_flags(struct tr *t)
+{
+    emit_op(&t->e, 0, O_0F | 0xb7, H_RAX, tr_state(fl)); /* movzx */
+    emit8(&t->e, 0x04);                                  /* add al, 127: OF */
+    emit8(&t->e, 127);
+    emit8(&t->e, 0x9e); /* sahf */
+    t->flags = FL_BOTH;
+}
+
+static void make_again(struct tr *t)
+{
+    const struct tr_insn *in = t->in;
+
+    t->in = t->made;
+    plain_again(t);
+    t->in = in;
+}
+
+void tr_flags_need(struct tr *t)
+{
+    if (t->flags == FL_MEM) {
+        load_flags(t);
+    } else if (t->flags == FL_LAZY) {
+        make_again(t);
+    }
+}
+
+void tr_flags_spill(struct tr *t)
+{
+    if (t->flags == FL_LAZY) {
+        make_again(t);
+    }
+    if (t->flags == FL_HOST && t->fl_known) {
+        emit_op(&t->e, X_66, 0xc7, 0, tr_state(fl));
+        emit16(&t->e, t->fl_known);
+        t->flags = FL_BOTH;
+    } else if (t->flags == FL_HOST) {
+        emit8(&t->e, 0x9f);                             /* lahf */
+        emit_op(&t->e, 0, O_0F | 0x90, 0, hreg(H_RAX)); /* seto al */
+        emit_op(&t->e, X_66, 0x89, H_RAX, tr_state(fl));
+        t->flags = FL_BOTH;
+    }
+}
+
+/* ---- what comes later in the block ---- */
+
+/* FLAGS_* of an instruction; those not known here may do anything, and leave. */
+static unsigned flags_of(const struct tr *t, const struct tr_insn *in)
+{
+    if (in->result != DECODE_OK) {
+        return FLAGS_UNKNOWN;
+    }
+    const struct lowering *l = &t->j->lower[in->i.row];
+    const struct op_fns *fns = in->d.row->fns;
+    if (!l->fn) {
+        return FLAGS_UNKNOWN;
+    }
+    if (tr_is_jcc(in)) {
+        return FLAGS_READ;
+    }
+    if (in->d.row->enc & ENC_END) {
+        return FLAGS_UNKNOWN;
+    }
+    if (l->fn == lower_plain) {
+        return plain_flags(l->arg);
+    }
+    return fns == &fns_lea || fns == &fns_nop || fns == &fns_mov_zi || fns == &fns_push_z ||
+                   fns == &fns_push_i || fns == &fns_pop_z || fns == &fns_cbw || fns == &fns_cwd
+               ? 0
+               : FLAGS_UNKNOWN;
+}
+
+static bool may_fault(const struct tr_insn *in)
+{
+    return (in->d.has_mem && !(in->d.row->enc & ENC_MEM_RAW)) || stack_of(in->d.row->fns);
+}
+
+static bool overwrites(struct tr *t, unsigned n, uint32_t regs)
+{
+    const struct effects *f = &tr_notes_of(t, n)->effects;
+
+    return f->barrier || (f->written | (f->moved < 16 ? BIT(f->moved) : 0)) & regs;
+}
+
+/*
+ * Whether the flags, which t->made gives, need not be saved before an access of the present
+ * instruction: either they are overwritten before anybody can want them, or they can be had again
+ * for the first who does.
+ */
+static bool can_wait(struct tr *t)
+{
+    uint32_t regs = plain_regs_of(t, t->made);
+    bool again = true;
+
+    for (unsigned n = t->at; n < t->n; n++) {
+        const struct tr_insn *in = &t->insn[n];
+        unsigned flags = flags_of(t, in);
+
+        if (flags & FLAGS_UNKNOWN || (!again && (flags & FLAGS_READ || may_fault(in)))) {
+            return false;
+        }
+        if (flags) {
+            return true;
+        }
+        again = again && !overwrites(t, n, regs);
+    }
+    return false;
+}
+
+void tr_flags_put_off(struct tr *t)
+{
+    if (t->flags == FL_HOST && t->made && !t->fl_known && can_wait(t)) {
+        t->flags = FL_LAZY;
+    } else if (t->flags != FL_LAZY) {
+        tr_flags_clobber(t);
+    }
+}
+
+void tr_flags_after(struct tr *t)
+{
+    if (t->made && t->made != t->in && overwrites(t, t->at, plain_regs_of(t, t->made))) {
+        t->made = NULL;
+        t->flags = t->flags == FL_LAZY ? FL_MEM : t->flags; /* dead: can_wait */
+    }
+}

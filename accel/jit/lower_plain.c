@@ -311,6 +311,7 @@ static void mem_body(struct tr *t, struct hrm m, const void *arg)
         if (high && m.index != H_NONE) { /* no REX goes with AH */
             emit_lea(&t->e, true, H_RDX, m);
             m = hmem(H_RDX, 0);
+            t->rdx = -1;
         }
         if (p->reg & P_R || f.size < 2) {
             emit_op(&t->e, X_W, 0x8b, reg, tr_gpr(g));
@@ -349,6 +350,7 @@ static void plain_high(struct tr *t, const struct plain *p, const struct shape *
     /* A host register number that means the high half: AH is 4, DH is 6. */
     unsigned rm = hrm ? H_RAX + 4 : H_RAX, reg = f->ext;
 
+    t->rdx = -1;
     before(t, p);
     load_count(t, p);
     emit_op(&t->e, X_W, 0x8b, H_RAX, tr_gpr(grm));
@@ -383,6 +385,7 @@ static struct hrm reg_rm(struct tr *t, const struct plain *p, const struct shape
         if (p->rm & P_R) {
             emit_op(&t->e, X_W, 0x8b, H_RDX, tr_gpr(g));
         }
+        t->rdx = -1;
         return hreg(H_RDX);
     }
     return tr_gpr(g);
@@ -498,6 +501,15 @@ void plain_again(struct tr *t)
         tr_flags_set(t);
     }
     t->made = t->in;
+}
+
+bool plain_uses(const void *plain, const struct tr_insn *in, unsigned g)
+{
+    const struct plain *p = plain;
+    unsigned rmsize = p->flags & F_RM8 ? 0 : in->d.size;
+
+    return in->d.has_mem || (p->second != S_ACC && guest_of(in->i.r2, rmsize) == g) ||
+           (p->reg && guest_of(in->i.r1, in->d.size) == g);
 }
 
 uint32_t plain_regs_of(const struct tr *t, const struct tr_insn *in)

@@ -268,6 +268,14 @@ static bool lower_leave(struct tr *t)
     return true;
 }
 
+bool tr_sp_can_wait(const struct tr_insn *in)
+{
+    const struct op_fns *fns = in->d.row->fns;
+
+    return in->d.size == 3 &&
+           (fns == &fns_push_i || ((fns == &fns_push_z || fns == &fns_pop_z) && in->i.r1 != R_RSP));
+}
+
 lower_fn *stack_of(const struct op_fns *fns)
 {
     return fns == &fns_push_z   ? lower_push_z

@@ -77,6 +77,7 @@ static void place_offset(struct tr *t, const struct tr_place *p, int64_t disp, u
 /* RDX = its linear address. */
 static void place_linear(struct tr *t, const struct tr_place *p, int64_t disp)
 {
+    t->rdx = -1;
     place_offset(t, p, disp, H_RDX, p->wide);
     if (p->seg != 0xff) {
         tr_seg_base(t, p->seg);
@@ -87,6 +88,7 @@ void tr_address(struct tr *t, unsigned to, bool wide)
 {
     struct tr_place p = operand_of(t, &t->in->i);
 
+    t->rdx = -1;
     place_offset(t, &p, p.disp, to, wide);
     if (INSN_ASIZE(&t->in->i) == 0) {
         emit_op(&t->e, 0, O_0F | 0xb7, to, hreg(to));
@@ -252,11 +254,13 @@ static struct hrm wide_operand(struct tr *t, const struct tr_place *p)
     unsigned index = p->index == R_ZERO ? H_NONE : tr_host(p->index);
 
     if (p->base != R_ZERO && (base == H_NONE || p->index != R_ZERO)) {
+        t->rdx = -1;
         base = tr_gpr_get(t, p->base, H_RCX);
         emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, base, 0, 0));
         base = H_NONE;
     }
     if (p->index != R_ZERO && index == H_NONE) {
+        t->rdx = -1;
         index = tr_gpr_get(t, p->index, H_RCX);
         emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, index, p->scale, 0));
         index = H_NONE;
@@ -271,6 +275,7 @@ static struct hrm wide_operand(struct tr *t, const struct tr_place *p)
 /* Place p, which has 32-bit addresses: they wrap at 4 GiB. */
 static struct hrm narrow_operand(struct tr *t, const struct tr_place *p, struct hrm slot)
 {
+    t->rdx = -1;
     place_offset(t, p, p->disp, H_RDX, false);
     emit_load(&t->e, true, H_RCX, slot);
     emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, H_RCX, 0, 0));
@@ -282,23 +287,24 @@ static struct hrm slot_of(const struct window *w)
     return tr_state_at(offsetof(struct cpu, window[w->slot]));
 }
 
-/* Place p through window w, whose slot is in RDX already (`loaded`) or not.  Flags are kept. */
-static struct hrm window_operand(struct tr *t, const struct window *w, const struct tr_place *p,
-                                 bool loaded)
+/* Place p through window w.  Flags are kept. */
+static struct hrm window_operand(struct tr *t, const struct window *w, const struct tr_place *p)
 {
     struct hrm m;
 
     if (!is_constant(p) && !p->wide) {
         m = narrow_operand(t, p, slot_of(w));
     } else {
-        if (!loaded) {
+        if (t->rdx != w->slot) {
             emit_load(&t->e, true, H_RDX, slot_of(w));
+            t->rdx = w->slot;
         }
         m = is_constant(p) ? hmem(H_RDX, (int32_t)(p->disp - w->lo)) : wide_operand(t, p);
     }
-    if (p->fixed) {
+    if (p->fixed && !t->sp_may_wait) {
         emit_lea(&t->e, true, H_RDX, m);
         m = hmem(H_RDX, 0);
+        t->rdx = -1;
     }
     return m;
 }
@@ -334,6 +340,16 @@ static void window_fill(struct tr *t, const struct window *w, struct cold *k)
     emit_store(&t->e, true, slot_of(w), H_RDX);
 }
 
+/* Nothing can fault or leave between here and the next access, if that is in the window too. */
+static void in_window(struct tr *t, const struct window *w, struct tr_place *p, tr_body *body,
+                      const void *arg)
+{
+    t->sp_may_wait = p->is_run && p->wide;
+    p->disp += p->base == R_RSP ? t->sp_pending : 0;
+    body(t, window_operand(t, w, p), arg);
+    t->sp_may_wait = false;
+}
+
 struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access access,
                        tr_body *body, const void *arg, unsigned arg_len)
 {
@@ -343,9 +359,10 @@ struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access a
     p.write = access != TR_LOAD;
     w = window_find(t, &p);
     if (w) {
-        body(t, window_operand(t, w, &p, false), arg);
+        in_window(t, w, &p, body, arg);
         return NULL;
     }
+    tr_sp_settle(t);
     tr_flags_put_off(t);
     w = window_plan(t, &p);
     if (!w) {
@@ -361,7 +378,8 @@ struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access a
     k->window = *w;
     window_fill(t, w, k);
     w->open = true;
-    body(t, window_operand(t, w, &p, true), arg);
+    t->rdx = w->slot;
+    in_window(t, w, &p, body, arg);
     return NULL;
 }
 
@@ -396,6 +414,7 @@ struct cold *tr_mem_stack(struct tr *t, int32_t disp, enum tr_access access, tr_
 
         p.size = (uint16_t)tr_bytes(t);
         p.fixed = access == TR_LOAD; /* POP moves the pointer first */
+        p.is_run = tr_sp_can_wait(t->in);
         return tr_access(t, &p, access, body, arg, arg_len);
     }
     tr_flags_clobber(t);

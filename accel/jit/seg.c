@@ -72,11 +72,21 @@ void tr_sp(struct tr *t, unsigned g, int32_t disp)
     }
 }
 
+void tr_sp_settle(struct tr *t)
+{
+    if (t->sp_pending) {
+        emit_lea(&t->e, true, tr_host(R_RSP), hmem(tr_host(R_RSP), t->sp_pending));
+        t->sp_pending = 0;
+    }
+}
+
 void tr_sp_set(struct tr *t, unsigned g, int32_t disp)
 {
     unsigned bits = tr_sp_bits(t), rsp = tr_host(R_RSP);
 
-    if (bits != 16) {
+    if (t->sp_may_wait) {
+        t->sp_pending += disp;
+    } else if (bits != 16) {
         emit_lea(&t->e, bits == 64, rsp, hmem(tr_host(g), disp));
     } else if (g == R_RSP) {
         bool small = disp == (int8_t)disp;

@@ -51,6 +51,7 @@ struct tr_place {
     uint8_t seg; /* SEG_FS, SEG_GS, or 0xff: no base */
     bool wide;   /* 64-bit addresses */
     bool fixed;  /* the body changes the base before it accesses */
+    bool is_run; /* of an instruction that tr_sp_can_wait for */
     bool write;
     uint16_t size; /* bytes */
     int64_t disp;
@@ -142,6 +143,9 @@ struct tr {
     unsigned nbails;
     uint8_t *bails[TR_BAILS_MAX]; /* of the present instruction */
     unsigned next_window;
+    int rdx;            /* the slot whose value is in RDX; -1: none */
+    int32_t sp_pending; /* RSP is so much more than its host register (see tr_sp_settle) */
+    bool sp_may_wait;   /* the present instruction's body may let it wait */
     struct window window[WINDOWS];
     unsigned ncold;
     struct cold cold[TR_COLD_MAX];
@@ -266,6 +270,11 @@ void tr_sp(struct tr *t, unsigned g, int32_t disp);
 /* RSP = guest register g + disp, likewise.  Where flags are in memory only; uses RCX for g other
  * than RSP. */
 void tr_sp_set(struct tr *t, unsigned g, int32_t disp);
+/* In a run of pushes and pops of 64 bits, which share a window, the stack pointer is moved once:
+ * what is not moved yet, now.  Flags are kept. */
+void tr_sp_settle(struct tr *t);
+/* Is that for its body?  A PUSH or POP that has nothing else to do with the pointer. */
+bool tr_sp_can_wait(const struct tr_insn *in);
 /* Bits of the stack pointer: 16, 32, 64. */
 unsigned tr_sp_bits(const struct tr *t);
 /*
@@ -379,6 +388,8 @@ enum { FLAGS_READ = BIT(0), FLAGS_SET = BIT(1), FLAGS_UNKNOWN = BIT(2) };
 unsigned plain_flags(const void *plain);
 /* Emit what sets the flags as t->in, a `made`, did; uses RAX.  And the registers that hangs on. */
 void plain_again(struct tr *t);
+/* May it use guest register g? */
+bool plain_uses(const void *plain, const struct tr_insn *in, unsigned g);
 uint32_t plain_regs_of(const struct tr *t, const struct tr_insn *in);
 lower_fn *branch_of(const struct op_fns *fns); /* lower_branch.c */
 lower_fn *misc_of(const struct op_fns *fns);   /* lower_misc.c */

@@ -636,6 +636,27 @@ static bool decode_block(struct tr *t)
     return at == k->bytes;
 }
 
+/* Does the present instruction know what is in RDX? */
+static bool minds_rdx(const struct tr *t, const struct lowering *l)
+{
+    return l && (l->fn == lower_plain || tr_is_jcc(t->in) || tr_sp_can_wait(t->in));
+}
+
+/* Does it leave the stack pointer alone, or know that it was not moved yet? */
+static bool minds_sp(const struct tr *t, const struct lowering *l)
+{
+    return l &&
+           (tr_sp_can_wait(t->in) || (l->fn == lower_plain && !plain_uses(l->arg, t->in, R_RSP)));
+}
+
+static void lower_by_handler(struct tr *t)
+{
+    tr_sp_settle(t);
+    tr_handler(t);
+    windows_close(t);
+    t->rdx = -1;
+}
+
 static void lower_all(struct tr *t)
 {
     t->ended = false;
@@ -645,17 +666,23 @@ static void lower_all(struct tr *t)
         t->insn[n].host = t->e.p;
         const struct lowering *l = t->in->result == DECODE_OK ? tr_lowering(t) : NULL;
 
-        if (!l || !l->fn || !l->fn(t)) {
-            tr_handler(t);
-            windows_close(t);
+        if (!minds_sp(t, l)) {
+            tr_sp_settle(t);
         }
+        t->rdx = minds_rdx(t, l) ? t->rdx : -1;
+        if (!l || !l->fn || !l->fn(t)) {
+            lower_by_handler(t);
+        }
+        t->rdx = minds_rdx(t, l) ? t->rdx : -1;
         place_bails(t);
         windows_after(t);
         tr_flags_after(t);
     }
+    tr_sp_settle(t);
     if (!t->ended) {
         tr_goto(t, tr_next_ip(t));
     }
+    t->rdx = -1;
     t->hot_end = t->e.p;
 }
 
@@ -717,6 +744,8 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     t->flags = FL_MEM;
     t->made = NULL;
     t->fl_known = 0;
+    t->rdx = -1;
+    t->sp_pending = 0;
     t->base_set = t->vec = t->x87 = false;
     t->ncold = t->nbails = 0;
     windows_close(t);

@@ -33,6 +33,7 @@ enum thunk {
     TH_HANDLER,
     TH_SYSTEM,
     TH_LOAD,
+    TH_LOAD_APART,
     TH_STORE,
     TH_RMW,
     TH_LOCK,

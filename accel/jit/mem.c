@@ -103,6 +103,37 @@ void tr_ea(struct tr *t, enum tr_access access, unsigned size)
     tr_seg(t, i->seg, access, size);
 }
 
+/* ---- apart ---- */
+
+/*
+ * A register of the host's and a displacement: the address can be in RAX alone while it is looked
+ * up, and what is to be added in RDX then.
+ */
+static bool can_be_apart(const struct tr_place *p)
+{
+    return p->wide && p->seg == 0xff && p->index == R_ZERO && p->base != R_ZERO && !p->fixed &&
+           tr_host(p->base) != H_NONE;
+}
+
+static void base_plus(struct tr *t, const struct tr_place *p, int64_t disp, unsigned to)
+{
+    unsigned base = tr_host(p->base);
+
+    if (disp) {
+        emit_lea(&t->e, true, to, hmem(base, (int32_t)disp));
+    } else {
+        emit_mov_rr(&t->e, true, to, base);
+    }
+}
+
+/* RDX = the address that was in RAX, for slow paths. */
+static void linear_again(struct tr *t, const struct cold *k, int64_t disp)
+{
+    if (k->apart) {
+        base_plus(t, &k->place, disp, H_RDX);
+    }
+}
+
 /* ---- accesses ---- */
 
 static const uint8_t slow_thunk[] = {
@@ -132,10 +163,17 @@ static uint8_t *call_site(struct tr *t, struct cold *k, enum thunk th)
 /* The thunk comes back to what is done with RDX; stores are done twice, since they end in C. */
 static void mem_cold(struct tr *t, struct cold *k)
 {
-    tr_flags_clobber(t);
-    uint8_t *flags = call_site(t, k, slow_thunk[k->access]);
+    bool apart = k->apart && k->access == TR_LOAD;
 
-    if (k->access != TR_LOAD) {
+    tr_flags_clobber(t);
+    linear_again(t, k, k->place.disp);
+    uint8_t *flags = call_site(t, k, apart ? TH_LOAD_APART : slow_thunk[k->access]);
+
+    if (apart) {
+        base_plus(t, &k->place, k->place.disp, H_RAX);
+        emit_op(&t->e, X_W, 0x2b, H_RDX, hreg(H_RAX));
+        emit_jump(&t->e, 0xe9, k->back);
+    } else if (k->access != TR_LOAD) {
         k->body(t, hmem(H_RDX, 0), k->arg);
         emit_jump(&t->e, 0xe8, t->j->thunk[TH_DONE]);
         if (t->flags == FL_HOST && !t->e.full) {
@@ -173,7 +211,9 @@ static void look(struct tr *t, unsigned la, bool write)
         emit8(e, 7);
     }
     emit_op(e, 0, 0x23, H_RCX, tr_state(tlb_mask));
-    emit_mov_rr(e, true, H_RAX, la);
+    if (la != H_RAX) {
+        emit_mov_rr(e, true, H_RAX, la);
+    }
     emit_op(e, X_W, 0x2b, H_RAX, hmem_index(H_R15, H_RCX, 0, (int32_t)tag));
 }
 
@@ -183,10 +223,11 @@ static struct hrm addend(void)
     return hmem_index(H_R15, H_RCX, 0, offsetof(struct tlb_entry, addend));
 }
 
-/* RDX = linear address: to the slow path unless the TLB has it; RCX = the entry's offset. */
-static uint8_t *look_at(struct tr *t, unsigned size, bool write)
+/* A linear address in RAX or RDX: to the slow path unless the TLB has it; RCX = the entry's offset.
+ */
+static uint8_t *look_at(struct tr *t, unsigned la, unsigned size, bool write)
 {
-    look(t, H_RDX, write);
+    look(t, la, write);
     compare_fit(&t->e, size);
     return emit_jump(&t->e, O_0F | 0x87, NULL);
 }
@@ -194,7 +235,7 @@ static uint8_t *look_at(struct tr *t, unsigned size, bool write)
 /* The same, and RDX = host address. */
 static uint8_t *check(struct tr *t, unsigned size, bool write)
 {
-    uint8_t *miss = look_at(t, size, write);
+    uint8_t *miss = look_at(t, H_RDX, size, write);
 
     emit_op(&t->e, X_W, 0x03, H_RDX, addend());
     return miss;
@@ -208,10 +249,9 @@ void tr_mem_run(struct tr *t, enum tr_access access, unsigned la)
     emit_load(&t->e, true, H_RAX, addend());
 }
 
-void tr_mem_at(struct tr *t, enum tr_access access, unsigned size, tr_body *body, const void *arg,
-               unsigned arg_len)
+static struct cold *mem_cold_for(struct tr *t, uint8_t *miss, enum tr_access access, unsigned size,
+                                 tr_body *body, const void *arg, unsigned arg_len)
 {
-    uint8_t *miss = check(t, size, access != TR_LOAD);
     struct cold *k = tr_cold(t, mem_cold, miss);
 
     k->access = access;
@@ -220,11 +260,24 @@ void tr_mem_at(struct tr *t, enum tr_access access, unsigned size, tr_body *body
     if (arg_len) {
         memcpy(k->arg, arg, MIN(arg_len, sizeof k->arg));
     }
+    return k;
+}
+
+static void do_at(struct tr *t, struct cold *k, struct hrm m)
+{
     k->back = t->e.p;
-    body(t, hmem(H_RDX, 0), k->arg);
-    if (access != TR_LOAD) {
+    k->body(t, m, k->arg);
+    if (k->access != TR_LOAD) {
         k->back = t->e.p;
     }
+}
+
+void tr_mem_at(struct tr *t, enum tr_access access, unsigned size, tr_body *body, const void *arg,
+               unsigned arg_len)
+{
+    uint8_t *miss = check(t, size, access != TR_LOAD);
+
+    do_at(t, mem_cold_for(t, miss, access, size, body, arg, arg_len), hmem(H_RDX, 0));
 }
 
 void tr_mem_or_handler(struct tr *t, enum tr_access access, unsigned size)
@@ -318,6 +371,7 @@ static void window_cold(struct tr *t, struct cold *k)
                                    .write = (k->access != TR_LOAD) | (unsigned)w->write << 1};
 
     tr_flags_clobber(t);
+    linear_again(t, k, w->lo);
     call_site(t, k, TH_WINDOW);
     for (const uint8_t *b = (const uint8_t *)&site.len; b < (const uint8_t *)(&site + 1); b++) {
         emit8(&t->e, *b);
@@ -325,7 +379,8 @@ static void window_cold(struct tr *t, struct cold *k)
 }
 
 /*
- * The window is good; the TLB's entry is at RCX, the linear address of the window's start in RDX.
+ * The window is good; the TLB's entry is at RCX, the linear address of the window's start in RDX
+ * or not needed any more.
  * To the slot goes what is to be added to base, index and displacement (with 32-bit addresses: to
  * their sum), whatever the base is by then; without any, the host's address.  slow_window gives the
  * same.
@@ -350,6 +405,20 @@ static void in_window(struct tr *t, const struct window *w, struct tr_place *p, 
     t->sp_may_wait = false;
 }
 
+static struct cold *access_apart(struct tr *t, const struct tr_place *p, enum tr_access access,
+                                 tr_body *body, const void *arg, unsigned arg_len)
+{
+    t->rdx = -1;
+    base_plus(t, p, p->disp, H_RAX);
+    struct cold *k = mem_cold_for(t, look_at(t, H_RAX, p->size, access != TR_LOAD), access, p->size,
+                                  body, arg, arg_len);
+    k->apart = true;
+    k->place = *p;
+    emit_load(&t->e, true, H_RDX, addend());
+    do_at(t, k, hmem_index(H_RDX, tr_host(p->base), 0, (int32_t)p->disp));
+    return k;
+}
+
 struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access access,
                        tr_body *body, const void *arg, unsigned arg_len)
 {
@@ -365,13 +434,23 @@ struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access a
     tr_sp_settle(t);
     tr_flags_put_off(t);
     w = window_plan(t, &p);
+    bool apart = can_be_apart(&p);
+    if (!w && apart) {
+        return access_apart(t, &p, access, body, arg, arg_len);
+    }
     if (!w) {
         place_linear(t, &p, p.disp);
         tr_mem_at(t, access, p.size, body, arg, arg_len);
         return &t->cold[t->ncold - 1];
     }
-    place_linear(t, &p, w->lo);
-    struct cold *k = tr_cold(t, window_cold, look_at(t, (unsigned)(w->hi - w->lo), w->write));
+    if (apart) {
+        base_plus(t, &p, w->lo, H_RAX);
+    } else {
+        place_linear(t, &p, w->lo);
+    }
+    uint8_t *miss = look_at(t, apart ? H_RAX : H_RDX, (unsigned)(w->hi - w->lo), w->write);
+    struct cold *k = tr_cold(t, window_cold, miss);
+    k->apart = apart;
     k->access = access;
     k->size = p.size;
     k->place = p;

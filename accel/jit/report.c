@@ -140,7 +140,8 @@ static void guest_text(const struct tr *t, const struct tr_insn *in, char *text,
 /* Bytes of data behind the host instruction at `at`. */
 static unsigned data_behind(const struct jit *j, const uint8_t *at)
 {
-    static const uint8_t with[] = {TH_LOAD, TH_STORE, TH_RMW, TH_LOCK, TH_GO, TH_WINDOW};
+    static const uint8_t with[] = {TH_LOAD, TH_LOAD_APART, TH_STORE, TH_RMW,
+                                   TH_LOCK, TH_GO,         TH_WINDOW};
     int32_t to;
 
     if (*at != 0xe8) {

@@ -28,7 +28,8 @@
  *   TH_SYSTEM     RDX = instruction, of those that end a block: its handler, which goes on
  *   TH_LOAD, TH_WINDOW (called, a struct jit_site behind the call) RDX = linear address: goes back
  *                 to the site's hot code with RDX = host address
- *   TH_STORE, TH_RMW, TH_LOCK (likewise) RDX = where to do it; come back behind the site
+ *   TH_LOAD_APART, TH_STORE, TH_RMW, TH_LOCK (likewise) RDX = where to do it; come back behind the
+ *                 site
  *   TH_DONE       (called) after the operation: goes back to the site's hot code; keeps flags
  *   TH_VEC_STORE, TH_VEC_LOAD (called) vector registers between host and c->fpu.ymm; keep flags and
  *                 every other register
@@ -742,6 +743,7 @@ void thunks_emit(struct jit *j)
     emit_handler(&e, j);
     emit_system(&e, j);
     emit_slow(&e, j, TH_LOAD, (const void *)(uintptr_t)slow_load);
+    emit_slow(&e, j, TH_LOAD_APART, (const void *)(uintptr_t)slow_load);
     emit_slow(&e, j, TH_STORE, (const void *)(uintptr_t)slow_store);
     emit_slow(&e, j, TH_RMW, (const void *)(uintptr_t)slow_rmw);
     emit_slow(&e, j, TH_LOCK, (const void *)(uintptr_t)slow_lock);

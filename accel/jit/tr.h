@@ -116,7 +116,8 @@ struct cold {
     void (*commit)(struct tr *t); /* indirect branches */
     struct tr_place place;        /* windows: the access that opens it */
     struct window window;
-    bool last; /* of a branch: the block is not gone on with whatever a store did */
+    bool apart; /* accesses: the linear address is not in RDX yet, nor is the host's wanted there */
+    bool last;  /* of a branch: the block is not gone on with whatever a store did */
     uint8_t *more[TR_BAILS_MAX - 1]; /* as from, or NULL */
 };
 

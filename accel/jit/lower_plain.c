@@ -414,9 +414,29 @@ static bool plain_swapped(struct tr *t, const struct plain *p, const struct shap
     return true;
 }
 
+/* A register in c->r[] that is cleared, or compared with zero. */
+static bool plain_zero(struct tr *t, const struct plain *p, const struct shape *f)
+{
+    bool clear = is_clearing(t, p, f), test = f->op == 0x85 && f->rm == f->reg;
+
+    if (f->size < 2 || !in_memory(f->rm, f->size) || !(clear || test)) {
+        return false;
+    }
+    before(t, p);
+    if (clear) {
+        emit_op(&t->e, 0, 0x33, H_RAX, hreg(H_RAX));
+        tr_gpr_put(t, f->rm, H_RAX);
+    } else {
+        emit_alu_imm(&t->e, f->size == 3, 7, tr_gpr(f->rm), 0);
+    }
+    after(t, p);
+    t->fl_known = clear ? FL_ZF | FL_PF | FL_1 : 0;
+    return true;
+}
+
 static void plain_regs(struct tr *t, const struct plain *p, const struct shape *f)
 {
-    if (plain_swapped(t, p, f)) {
+    if (plain_zero(t, p, f) || plain_swapped(t, p, f)) {
         return;
     }
     before(t, p);

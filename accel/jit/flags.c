@@ -76,7 +76,7 @@ static unsigned flags_of(const struct tr *t, const struct tr_insn *in)
         return FLAGS_UNKNOWN;
     }
     if (l->fn == lower_plain) {
-        return plain_flags(l->arg);
+        return plain_flags(l->arg, in);
     }
     return fns == &fns_lea || fns == &fns_nop || fns == &fns_mov_zi || fns == &fns_push_z ||
                    fns == &fns_push_i || fns == &fns_pop_z || fns == &fns_cbw || fns == &fns_cwd

@@ -45,7 +45,7 @@ enum thunk {
     TH_COUNT
 };
 
-/* Guest calls whose return addresses are kept on the host's stack. */
+/* Guest calls whose return addresses are kept on the host's stack when a quantum begins. */
 enum { HOST_CALLS = 4096 };
 
 /* Stands before the code of a version of a block. */

@@ -30,14 +30,15 @@ enum {
     F_RM8 = BIT(4),      /* rm is 8, 16 or 32 bits whatever the operand size */
     F_RM16 = BIT(5),
     F_RM32 = BIT(6),
-    F_XOR = BIT(7), /* what it leaves undefined is as after XOR (op_shift.c has the same) */
+    F_XOR = BIT(7),   /* what it leaves undefined is as after XOR (op_shift.c has the same) */
+    F_SHIFT = BIT(8), /* by a count that is not 0 it makes all flags new (likewise) */
 };
 
 struct plain {
     const struct op_fns *fns;
     uint8_t rm, reg; /* P_* */
     uint8_t second;
-    uint8_t flags; /* F_* */
+    uint16_t flags; /* F_* */
 };
 
 #define ALU(n)                                                                                     \
@@ -64,6 +65,12 @@ struct plain {
     {                                                                                              \
         &fns_##n##_c, P_RW, 0, S_CL, F_IN | F_OUT                                                  \
     }
+#define SHIFT_ALL(n)                                                                               \
+    {&fns_##n##_1, P_RW, 0, S_NONE, F_OUT},                                                        \
+        {&fns_##n##_i, P_RW, 0, S_IMM, F_IN | F_OUT | F_SHIFT},                                    \
+    {                                                                                              \
+        &fns_##n##_c, P_RW, 0, S_CL, F_IN | F_OUT                                                  \
+    }
 #define CONDITION(cc) {&fns_cmov##cc, P_R, P_RW, S_REG, F_IN}, {&fns_set##cc, P_W, 0, S_NONE, F_IN},
 
 static const struct plain plain[] = {
@@ -80,9 +87,9 @@ static const struct plain plain[] = {
     SHIFT(ror),
     SHIFT(rcl),
     SHIFT(rcr),
-    SHIFT(shl),
-    SHIFT(shr),
-    SHIFT(sar),
+    SHIFT_ALL(shl),
+    SHIFT_ALL(shr),
+    SHIFT_ALL(sar),
     FOR_CONDITIONS(CONDITION){&fns_inc, P_RW, 0, S_NONE, F_IN | F_OUT},
     {&fns_dec, P_RW, 0, S_NONE, F_IN | F_OUT},
     {&fns_neg, P_RW, 0, S_NONE, F_OUT},
@@ -226,10 +233,18 @@ static bool is_high(unsigned n, unsigned size)
     return size == 0 && (n & 1);
 }
 
+/* Does it read flags, or leave some? */
+static bool reads_flags(const struct plain *p, const struct tr_insn *in)
+{
+    unsigned mask = in->d.size == 3 ? 63 : 31;
+
+    return p->flags & F_IN && !(p->flags & F_SHIFT && in->d.size && in->i.imm & mask);
+}
+
 /* Flags before and after the instruction itself. */
 static void before(struct tr *t, const struct plain *p)
 {
-    if (p->flags & F_IN) {
+    if (reads_flags(p, t->in)) {
         tr_flags_need(t);
     } else if (p->flags & F_OUT) {
         t->flags = FL_MEM; /* all are overwritten */
@@ -246,11 +261,11 @@ static void after(struct tr *t, const struct plain *p)
     }
 }
 
-unsigned plain_flags(const void *plain)
+unsigned plain_flags(const void *plain, const struct tr_insn *in)
 {
     const struct plain *p = plain;
 
-    return (p->flags & F_IN ? FLAGS_READ : 0) | (p->flags & F_OUT ? FLAGS_SET : 0);
+    return (reads_flags(p, in) ? FLAGS_READ : 0) | (p->flags & F_OUT ? FLAGS_SET : 0);
 }
 
 /* CMP, TEST: changes nothing but the flags. */

@@ -314,6 +314,15 @@ static void go_to_found(struct emit *e, const struct jit *j)
     emit_op(e, 0, 0xff, 4, hreg(H_RAX));
 }
 
+/* Guest calls that are too deep are forgotten. */
+static void check_depth(struct emit *e)
+{
+    emit_op(e, X_W, 0x3b, H_RSP, tr_state(host_limit));
+    uint8_t *good = emit_jump_short(e, 0x73); /* jae */
+    emit_forget_calls(e);
+    emit_patch_short(good, e->p);
+}
+
 /* The quantum is used up: to leave[] when somebody wants something, else begin a new one.  Uses
  * RCX. */
 static void poll(struct emit *e, uint8_t *leave[2])
@@ -327,6 +336,7 @@ static void poll(struct emit *e, uint8_t *leave[2])
     emit_op(e, 0, 0x81, 7, tr_state(quantum)); /* less: its instructions are counted (check.c) */
     emit32(e, JIT_QUANTUM);
     leave[1] = emit_jump(e, O_0F | 0x82, NULL);
+    check_depth(e);
 }
 
 /* For RAX.  Uses RDX too. */

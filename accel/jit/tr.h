@@ -384,9 +384,9 @@ const void *plain_of(const struct op_fns *fns);
 /* Guest registers an instruction with row `plain` writes; its memory access (size, write). */
 uint32_t plain_written(const void *plain, const struct tr_insn *in);
 void plain_access(const void *plain, const struct tr_insn *in, struct tr_place *p);
-/* What a row `plain` does with the flags. */
+/* What an instruction with row `plain` does with the flags. */
 enum { FLAGS_READ = BIT(0), FLAGS_SET = BIT(1), FLAGS_UNKNOWN = BIT(2) };
-unsigned plain_flags(const void *plain);
+unsigned plain_flags(const void *plain, const struct tr_insn *in);
 /* Emit what sets the flags as t->in, a `made`, did; uses RAX.  And the registers that hangs on. */
 void plain_again(struct tr *t);
 /* May it use guest register g? */

@@ -338,22 +338,9 @@ void tr_goto_rax(struct tr *t, void (*commit)(struct tr *t))
  * Guest calls are host calls, so that the host's predictor of returns works for the guest: the code
  * behind the call, at `back`, compares where the guest returns to with where it should.  Nothing
  * hangs on the host's stack being right: what does not fit goes through the jump cache, and whoever
- * leaves compiled code forgets all calls under way.
+ * leaves compiled code forgets all calls under way.  So do polls where they are many; there cannot
+ * be more calls than instructions between two polls.
  */
-
-/* Too deep: forget the calls under way. */
-static void cold_deep(struct tr *t, struct cold *k)
-{
-    emit_forget_calls(&t->e);
-    emit_jump(&t->e, 0xe9, k->back);
-}
-
-static void check_depth(struct tr *t)
-{
-    emit_op(&t->e, X_W, 0x3b, H_RSP, tr_state(host_limit));
-    uint8_t *deep = emit_jump(&t->e, O_0F | 0x82, NULL);
-    tr_cold(t, cold_deep, deep)->back = t->e.p;
-}
 
 /* RAX = where the guest returned to; the host is behind the call. */
 static void after_call(struct tr *t)
@@ -412,7 +399,6 @@ void tr_call(struct tr *t, uint64_t ip)
         return;
     }
     struct polls polls = count_short(t, POLL_ALL);
-    check_depth(t);
     if (may_link(t, ip)) {
         call_near(t, ip, &polls);
     } else {
@@ -432,7 +418,6 @@ void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
     struct cold *cold[] = {tr_cold(t, cold_miss, miss[0]), tr_cold(t, cold_miss, miss[1])};
     commit(t);
     struct polls polls = count_short(t, POLL_ALL);
-    check_depth(t);
     emit_jump_entry(&t->e, 2);
     const uint8_t *back = t->e.p;
     for (unsigned n = 0; n < ARRAY_LEN(cold); n++) {

@@ -23,21 +23,22 @@ struct page_code;
 struct jit_code;
 struct block_body;
 struct code_block {
-    struct code_block *hash_next;    /* of unused ones: the next of them */
-    struct code_block *page_next[2]; /* in the list of the page(s) it lies on */
-    struct page_code *page[2];       /* [1]: of a first instruction that crosses */
-    const uint8_t *host;             /* key: host address of the first byte; NULL: unused */
-    const uint8_t *host2;            /* key: host address of the second page, when crossing */
-    struct block_body *body;         /* NULL: forgotten */
-    struct jit_code *jit;            /* its compiled versions */
-    uint16_t mode;                   /* key */
-    uint16_t bytes;                  /* length of guest code */
-    uint32_t heat;                   /* times entered while not compiled */
-    uint8_t n;                       /* instructions */
+    /* What a look-up reads comes first: it should be in one line of the host's cache. */
+    struct code_block *hash_next; /* of unused ones: the next of them */
+    const uint8_t *host;          /* key: host address of the first byte; NULL: unused */
+    const uint8_t *host2;         /* key: host address of the second page, when crossing */
+    struct jit_code *jit;         /* its compiled versions */
+    uint16_t mode;                /* key */
+    uint16_t bytes;               /* length of guest code */
+    uint32_t heat;                /* times entered while not compiled */
+    struct block_body *body;      /* NULL: forgotten */
+    uint8_t n;                    /* instructions */
     bool stale;
     bool compiled;   /* at some time: `jit`, or what is left of it, may refer to the block */
     bool no_windows; /* translated without them (accel/jit/window.c) */
     uint8_t window_fails;
+    struct code_block *page_next[2]; /* in the list of the page(s) it lies on */
+    struct page_code *page[2];       /* [1]: of a first instruction that crosses */
 };
 
 struct block_body {

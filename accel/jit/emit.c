@@ -7,7 +7,18 @@
  */
 #include "accel/jit/emit.h"
 
-static void emit_sib_disp(struct emit *e, unsigned reg, struct hrm rm)
+/* The longest instruction: written without a look at each byte. */
+enum { LONGEST = 16 };
+
+static bool has_room(struct emit *e)
+{
+    bool room = e->end - e->p >= LONGEST;
+
+    e->full |= !room;
+    return room;
+}
+
+static uint8_t *put_sib_disp(uint8_t *p, unsigned reg, struct hrm rm)
 {
     unsigned r = (reg & 7) << 3;
     bool sib = rm.index != H_NONE || rm.reg == H_NONE || (rm.reg & 7) == H_RSP;
@@ -15,26 +26,24 @@ static void emit_sib_disp(struct emit *e, unsigned reg, struct hrm rm)
     unsigned mod = rm.reg == H_NONE ? 0 : none ? 0 : small ? 0x40 : 0x80;
 
     if (sib) {
-        emit8(e, mod | r | 4);
-        emit8(e, rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 |
-                     (rm.reg == H_NONE ? 5 : rm.reg & 7));
+        *p++ = (uint8_t)(mod | r | 4);
+        *p++ = (uint8_t)(rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 |
+                         (rm.reg == H_NONE ? 5 : rm.reg & 7));
     } else {
-        emit8(e, mod | r | (rm.reg & 7));
+        *p++ = (uint8_t)(mod | r | (rm.reg & 7));
     }
-    if (mod == 0x40) {
-        emit8(e, (unsigned)rm.disp);
-    } else if (mod == 0x80 || rm.reg == H_NONE) {
-        emit32(e, (uint32_t)rm.disp);
-    }
+    memcpy(p, &rm.disp, sizeof rm.disp);
+    return p + (mod == 0x40 ? 1 : mod == 0x80 || rm.reg == H_NONE ? 4 : 0);
 }
 
-void emit_modrm(struct emit *e, unsigned reg, struct hrm rm)
+/* ModRM, SIB and displacement. */
+static uint8_t *put_modrm(uint8_t *p, unsigned reg, struct hrm rm)
 {
     if (rm.mem) {
-        emit_sib_disp(e, reg, rm);
-    } else {
-        emit8(e, 0xc0 | (reg & 7) << 3 | (rm.reg & 7));
+        return put_sib_disp(p, reg, rm);
     }
+    *p = (uint8_t)(0xc0 | (reg & 7) << 3 | (rm.reg & 7));
+    return p + 1;
 }
 
 /* REX.R, X and B of the operands. */
@@ -49,26 +58,30 @@ void emit_op(struct emit *e, unsigned flags, unsigned op, unsigned reg, struct h
     unsigned rex = (flags & X_W ? 8 : 0) | rex_rxb(reg, rm);
     bool byte = (flags & X_BREG && reg >= 4) || (flags & X_BRM && !rm.mem && rm.reg >= 4);
 
+    if (!has_room(e)) {
+        return;
+    }
+    uint8_t *p = e->p; /* not through e each time */
     if (flags & X_LOCK) {
-        emit8(e, 0xf0);
+        *p++ = 0xf0;
     }
     if (flags & X_66) {
-        emit8(e, 0x66);
+        *p++ = 0x66;
     }
     if (flags & (X_F2 | X_F3)) {
-        emit8(e, flags & X_F2 ? 0xf2 : 0xf3);
+        *p++ = flags & X_F2 ? 0xf2 : 0xf3;
     }
     if (rex || (byte && !(flags & X_NOREX))) {
-        emit8(e, 0x40 | rex);
+        *p++ = (uint8_t)(0x40 | rex);
     }
     if (op >= O_0F) {
-        emit8(e, 0x0f);
+        *p++ = 0x0f;
         if (op >= O_0F38) {
-            emit8(e, op >= O_0F3A ? 0x3a : 0x38);
+            *p++ = op >= O_0F3A ? 0x3a : 0x38;
         }
     }
-    emit8(e, op);
-    emit_modrm(e, reg, rm);
+    *p++ = (uint8_t)op;
+    e->p = put_modrm(p, reg, rm);
 }
 
 void emit_vex(struct emit *e, unsigned op, unsigned pp, bool w, bool l, unsigned reg, unsigned vvvv,
@@ -76,11 +89,15 @@ void emit_vex(struct emit *e, unsigned op, unsigned pp, bool w, bool l, unsigned
 {
     unsigned rxb = rex_rxb(reg, rm) ^ 7;
 
-    emit8(e, 0xc4);
-    emit8(e, rxb << 5 | op >> 8);
-    emit8(e, (w ? 0x80u : 0) | (vvvv ^ 15) << 3 | (l ? 4 : 0) | pp);
-    emit8(e, op);
-    emit_modrm(e, reg, rm);
+    if (!has_room(e)) {
+        return;
+    }
+    uint8_t *p = e->p;
+    *p++ = 0xc4;
+    *p++ = (uint8_t)(rxb << 5 | op >> 8);
+    *p++ = (uint8_t)((w ? 0x80u : 0) | (vvvv ^ 15) << 3 | (l ? 4 : 0) | pp);
+    *p++ = (uint8_t)op;
+    e->p = put_modrm(p, reg, rm);
 }
 
 void emit_mov_imm(struct emit *e, unsigned to, uint64_t val)

@@ -104,8 +104,6 @@ static inline void emit64(struct emit *e, uint64_t v)
     emit32(e, (uint32_t)(v >> 32));
 }
 
-/* ModRM, SIB and displacement. */
-void emit_modrm(struct emit *e, unsigned reg, struct hrm rm);
 /* One instruction with ModRM: prefixes by flags (X_*), opcode with its map; immediates are the
  * caller's. */
 void emit_op(struct emit *e, unsigned flags, unsigned op, unsigned reg, struct hrm rm);

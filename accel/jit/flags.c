@@ -75,18 +75,19 @@ static unsigned flags_of(const struct tr *t, const struct tr_insn *in)
     if (in->d.row->enc & ENC_END) {
         return FLAGS_UNKNOWN;
     }
-    if (l->fn == lower_plain) {
+    if (l->kind == LOWER_PLAIN) {
         return plain_flags(l->arg, in);
     }
-    return fns == &fns_lea || fns == &fns_nop || fns == &fns_mov_zi || fns == &fns_push_z ||
+    return l->kind == LOWER_LEA || fns == &fns_nop || fns == &fns_mov_zi || fns == &fns_push_z ||
                    fns == &fns_push_i || fns == &fns_pop_z || fns == &fns_cbw || fns == &fns_cwd
                ? 0
                : FLAGS_UNKNOWN;
 }
 
-static bool may_fault(const struct tr_insn *in)
+static bool may_fault(const struct tr *t, const struct tr_insn *in)
 {
-    return (in->d.has_mem && !(in->d.row->enc & ENC_MEM_RAW)) || stack_of(in->d.row->fns);
+    return (in->d.has_mem && !(in->d.row->enc & ENC_MEM_RAW)) ||
+           t->j->lower[in->i.row].kind == LOWER_STACK;
 }
 
 static bool overwrites(struct tr *t, unsigned n, uint32_t regs)
@@ -103,20 +104,19 @@ static bool overwrites(struct tr *t, unsigned n, uint32_t regs)
  */
 static bool can_wait(struct tr *t)
 {
-    uint32_t regs = plain_regs_of(t, t->made);
     bool again = true;
 
     for (unsigned n = t->at; n < t->n; n++) {
         const struct tr_insn *in = &t->insn[n];
         unsigned flags = flags_of(t, in);
 
-        if (flags & FLAGS_UNKNOWN || (!again && (flags & FLAGS_READ || may_fault(in)))) {
+        if (flags & FLAGS_UNKNOWN || (!again && (flags & FLAGS_READ || may_fault(t, in)))) {
             return false;
         }
         if (flags) {
             return true;
         }
-        again = again && !overwrites(t, n, regs);
+        again = again && !overwrites(t, n, t->made_of);
     }
     return false;
 }
@@ -132,7 +132,7 @@ void tr_flags_put_off(struct tr *t)
 
 void tr_flags_after(struct tr *t)
 {
-    if (t->made && t->made != t->in && overwrites(t, t->at, plain_regs_of(t, t->made))) {
+    if (t->made && t->made != t->in && overwrites(t, t->at, t->made_of)) {
         t->made = NULL;
         t->flags = t->flags == FL_LAZY ? FL_MEM : t->flags; /* dead: can_wait */
     }

@@ -228,7 +228,11 @@ void windows_after(struct tr *t);
 void windows_close(struct tr *t);
 /* What instruction n of the block accesses and changes. */
 const struct tr_notes *tr_notes_of(struct tr *t, unsigned n);
-bool tr_is_jcc(const struct tr_insn *in);
+static inline bool tr_is_jcc(const struct tr_insn *in)
+{
+    return (in->d.map == MAP_1 && (in->d.op & 0xf0) == 0x70) ||
+           (in->d.map == MAP_0F && (in->d.op & 0xf0) == 0x80);
+}
 
 /* lower.c: the table of lowerings for the CPU's rows (g_free). */
 struct lowering *lowerings_new(const struct cpu *c);

@@ -7,11 +7,12 @@
  */
 #include "accel/jit/jit_int.h"
 #include "accel/jit/simd.h"
+#include "cpu/ops.h"
 
 static struct lowering lowering_of(const struct op_row *row)
 {
     const struct op_fns *fns = row->fns;
-    struct lowering l = {.fn = simd_of(row)};
+    struct lowering l = {.fn = simd_of(row), .kind = LOWER_SIMD};
 
     if (l.fn || !fns) {
         return l;
@@ -23,6 +24,10 @@ static struct lowering lowering_of(const struct op_row *row)
     l.fn = l.fn ? l.fn : misc_of(fns);
     l.fn = l.fn ? l.fn : string_of(fns);
     l.fn = l.fn ? l.fn : sys_of(fns);
+    l.kind = l.fn == lower_plain     ? LOWER_PLAIN
+             : fns == &fns_lea       ? LOWER_LEA
+             : l.fn && stack_of(fns) ? LOWER_STACK
+                                     : LOWER_OTHER;
     return l;
 }
 

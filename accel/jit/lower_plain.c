@@ -499,6 +499,15 @@ static bool gives_again(const struct plain *p, const struct shape *f)
                                                  ((alu == 0 || alu == 5) && !same)));
 }
 
+/* The registers that what it gives again hangs on. */
+static uint32_t regs_of(const struct plain *p, const struct tr_insn *in)
+{
+    if (p->second == S_ACC) {
+        return BIT(R_RAX);
+    }
+    return BIT(guest_of(in->i.r2, in->d.size)) | (p->reg ? BIT(guest_of(in->i.r1, in->d.size)) : 0);
+}
+
 /* RAX = what the destination was; then the operation again. */
 static void sum_again(struct tr *t, const struct plain *p, const struct shape *f, unsigned to)
 {
@@ -547,16 +556,6 @@ bool plain_uses(const void *plain, const struct tr_insn *in, unsigned g)
            (p->reg && guest_of(in->i.r1, in->d.size) == g);
 }
 
-uint32_t plain_regs_of(const struct tr *t, const struct tr_insn *in)
-{
-    const struct plain *p = t->j->lower[in->i.row].arg;
-
-    if (p->second == S_ACC) {
-        return BIT(R_RAX);
-    }
-    return BIT(guest_of(in->i.r2, in->d.size)) | (p->reg ? BIT(guest_of(in->i.r1, in->d.size)) : 0);
-}
-
 uint32_t plain_written(const void *plain, const struct tr_insn *in)
 {
     const struct plain *p = plain;
@@ -599,6 +598,7 @@ bool lower_plain(struct tr *t)
         plain_regs(t, p, &f);
         if (p->flags & F_OUT && gives_again(p, &f)) {
             t->made = t->in;
+            t->made_of = regs_of(p, t->in);
         }
     }
     return true;

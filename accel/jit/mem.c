@@ -380,10 +380,9 @@ static void window_cold(struct tr *t, struct cold *k)
 
 /*
  * The window is good; the TLB's entry is at RCX, the linear address of the window's start in RDX
- * or not needed any more.
- * To the slot goes what is to be added to base, index and displacement (with 32-bit addresses: to
- * their sum), whatever the base is by then; without any, the host's address.  slow_window gives the
- * same.
+ * where that is needed.  To the slot goes what is to be added to base, index and displacement (with
+ * 32-bit addresses: to their sum), whatever the base is by then; without any, the host's address.
+ * slow_window gives the same.
  */
 static void window_fill(struct tr *t, const struct window *w, struct cold *k)
 {

@@ -66,6 +66,7 @@ void tr_sp(struct tr *t, unsigned g, int32_t disp)
 {
     unsigned bits = tr_sp_bits(t);
 
+    t->rdx = -1;
     emit_lea(&t->e, bits == 64, H_RDX, hmem(tr_host(g), disp));
     if (bits == 16) {
         emit_op(&t->e, 0, O_0F | 0xb7, H_RDX, hreg(H_RDX));

@@ -134,6 +134,7 @@ struct tr {
     const struct tr_insn *in; /* the present instruction */
     enum tr_flags flags;
     const struct tr_insn *made; /* what set the flags, when it can give them again; or NULL */
+    uint32_t made_of;           /* the guest registers it needs for that */
     uint16_t fl_known;          /* what they are, as in c->fl, where that is known; else 0 */
     bool global;                /* the block's page is a global one */
     bool base_set;              /* c->r[R_BASE] was set on the way here */
@@ -373,9 +374,11 @@ void tr_want_registers(struct tr *t);
 typedef bool lower_fn(struct tr *t);
 /* What a row of the instruction tables is translated by; NULL: nothing.  `arg` is for the lowering
  * (struct plain of lower_plain.c, or NULL). */
+enum lower_kind { LOWER_OTHER, LOWER_PLAIN, LOWER_SIMD, LOWER_STACK, LOWER_LEA };
 struct lowering {
     lower_fn *fn;
     const void *arg;
+    enum lower_kind kind;
 };
 const struct lowering *tr_lowering(const struct tr *t);
 
@@ -387,11 +390,10 @@ void plain_access(const void *plain, const struct tr_insn *in, struct tr_place *
 /* What an instruction with row `plain` does with the flags. */
 enum { FLAGS_READ = BIT(0), FLAGS_SET = BIT(1), FLAGS_UNKNOWN = BIT(2) };
 unsigned plain_flags(const void *plain, const struct tr_insn *in);
-/* Emit what sets the flags as t->in, a `made`, did; uses RAX.  And the registers that hangs on. */
+/* Emit what sets the flags as t->in, a `made`, did; uses RAX. */
 void plain_again(struct tr *t);
 /* May it use guest register g? */
 bool plain_uses(const void *plain, const struct tr_insn *in, unsigned g);
-uint32_t plain_regs_of(const struct tr *t, const struct tr_insn *in);
 lower_fn *branch_of(const struct op_fns *fns); /* lower_branch.c */
 lower_fn *misc_of(const struct op_fns *fns);   /* lower_misc.c */
 lower_fn *sys_of(const struct op_fns *fns);    /* lower_sys.c */

@@ -88,7 +88,14 @@ struct cold *tr_cold(struct tr *t, cold_fn *fn, uint8_t *from)
     }
     struct cold *k = &t->cold[t->ncold++];
 
-    *k = (struct cold){.fn = fn, .from = from, .flags = t->flags, .made = t->made, .in = t->in};
+    k->fn = fn; /* the rest is for those that have it */
+    k->from = from;
+    k->more[0] = NULL;
+    k->flags = t->flags;
+    k->made = t->made;
+    k->in = t->in;
+    k->back = NULL;
+    k->last = k->apart = false;
     return k;
 }
 
@@ -583,6 +590,9 @@ static void place_bails(struct tr *t)
         struct cold *k = tr_cold(t, branch ? cold_end_in_handler : cold_handler, t->bails[0]);
 
         memcpy(k->more, t->bails + 1, (t->nbails - 1) * sizeof t->bails[0]);
+        if (t->nbails <= ARRAY_LEN(k->more)) {
+            k->more[t->nbails - 1] = NULL;
+        }
         k->flags = FL_MEM;
         k->after = t->flags;
         k->back = t->e.p;
@@ -621,17 +631,20 @@ static bool decode_block(struct tr *t)
     return at == k->bytes;
 }
 
-/* Does the present instruction know what is in RDX? */
-static bool minds_rdx(const struct tr *t, const struct lowering *l)
+/* Unless the present instruction knows of what is in RDX. */
+static void forget_rdx(struct tr *t, const struct lowering *l)
 {
-    return l && (l->fn == lower_plain || tr_is_jcc(t->in) || tr_sp_can_wait(t->in));
+    if (t->rdx >= 0 &&
+        !(l && (l->fn == lower_plain || tr_is_jcc(t->in) || tr_sp_can_wait(t->in)))) {
+        t->rdx = -1;
+    }
 }
 
-/* Does it leave the stack pointer alone, or know that it was not moved yet? */
+/* Does it leave the stack pointer alone, or know that that was not moved yet? */
 static bool minds_sp(const struct tr *t, const struct lowering *l)
 {
     return l &&
-           (tr_sp_can_wait(t->in) || (l->fn == lower_plain && !plain_uses(l->arg, t->in, R_RSP)));
+           (tr_sp_can_wait(t->in) || (l->kind == LOWER_PLAIN && !plain_uses(l->arg, t->in, R_RSP)));
 }
 
 static void lower_by_handler(struct tr *t)
@@ -651,14 +664,14 @@ static void lower_all(struct tr *t)
         t->insn[n].host = t->e.p;
         const struct lowering *l = t->in->result == DECODE_OK ? tr_lowering(t) : NULL;
 
-        if (!minds_sp(t, l)) {
+        if (t->sp_pending && !minds_sp(t, l)) {
             tr_sp_settle(t);
         }
-        t->rdx = minds_rdx(t, l) ? t->rdx : -1;
+        forget_rdx(t, l);
         if (!l || !l->fn || !l->fn(t)) {
             lower_by_handler(t);
         }
-        t->rdx = minds_rdx(t, l) ? t->rdx : -1;
+        forget_rdx(t, l);
         place_bails(t);
         windows_after(t);
         tr_flags_after(t);

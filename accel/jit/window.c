@@ -123,12 +123,6 @@ static void misc_effects(const struct tr_insn *in, struct effects *f)
     }
 }
 
-bool tr_is_jcc(const struct tr_insn *in)
-{
-    return (in->d.map == MAP_1 && (in->d.op & 0xf0) == 0x70) ||
-           (in->d.map == MAP_0F && (in->d.op & 0xf0) == 0x80);
-}
-
 static void find_effects(const struct tr *t, const struct tr_insn *in, struct effects *f)
 {
     *f = (struct effects){.moved = 0xff};
@@ -139,15 +133,15 @@ static void find_effects(const struct tr *t, const struct tr_insn *in, struct ef
     const struct lowering *l = &t->j->lower[in->i.row];
     if (!l->fn || in->d.row->enc & ENC_END) {
         f->barrier = true;
-    } else if (l->fn == lower_plain) {
+    } else if (l->kind == LOWER_PLAIN) {
         if (!plain_moves(t, in, f)) {
             f->written = plain_written(l->arg, in);
         }
-    } else if (in->d.row->fns == &fns_lea) {
+    } else if (l->kind == LOWER_LEA) {
         lea_effects(t, in, f);
-    } else if (simd_of(in->d.row)) {
+    } else if (l->kind == LOWER_SIMD) {
         f->barrier = !simd_effects(in, &f->written);
-    } else if (stack_of(in->d.row->fns)) {
+    } else if (l->kind == LOWER_STACK) {
         stack_effects(t, in, f);
     } else if (!tr_is_jcc(in)) {
         misc_effects(in, f);
@@ -155,6 +149,17 @@ static void find_effects(const struct tr *t, const struct tr_insn *in, struct ef
 }
 
 /* ---- what an instruction accesses ---- */
+
+static bool find_stack_access(const struct tr *t, const struct tr_insn *in, struct tr_place *p)
+{
+    const struct op_fns *fns = in->d.row->fns;
+    bool push = is_push(fns), pop = fns == &fns_pop_z || fns == &fns_pop_e;
+
+    *p = tr_stack_place(t, push ? -(int32_t)width_of(t) : 0);
+    p->size = width_of(t);
+    p->write = push;
+    return (push || pop) && in->d.size == tr_full_size(t);
+}
 
 /* Its operand where that is looked up by tr_access. */
 static bool find_access(const struct tr *t, const struct tr_insn *in, struct tr_place *p)
@@ -165,23 +170,17 @@ static bool find_access(const struct tr *t, const struct tr_insn *in, struct tr_
     if (in->result != DECODE_OK || !l->fn) {
         return false;
     }
-    bool push = is_push(row->fns);
-    bool pop = row->fns == &fns_pop_z || row->fns == &fns_pop_e;
-
-    if ((push || pop) && !in->d.has_mem) {
-        *p = tr_stack_place(t, push ? -(int32_t)width_of(t) : 0);
-        p->size = width_of(t);
-        p->write = push;
-        return in->d.size == tr_full_size(t);
+    if (l->kind == LOWER_STACK && !in->d.has_mem) {
+        return find_stack_access(t, in, p);
     }
     if (!in->d.has_mem || row->enc & ENC_MEM_RAW || !tr_place_of(t, in, p)) {
         return false;
     }
-    if (l->fn == lower_plain) {
+    if (l->kind == LOWER_PLAIN) {
         plain_access(l->arg, in, p);
         return true;
     }
-    if (simd_of(row)) {
+    if (l->kind == LOWER_SIMD) {
         return simd_access(in, p);
     }
     p->size = 1u << in->d.size;
@@ -230,9 +229,11 @@ static void drop_changed(struct tr *t, const struct effects *f)
 {
     for (unsigned n = 0; n < WINDOWS; n++) {
         struct window *w = &t->window[n];
-        uint32_t on = regs_of(&w->key);
 
-        if (f->barrier || f->written & on) {
+        if (!w->open) {
+            continue;
+        }
+        if (f->barrier || f->written & regs_of(&w->key)) {
             w->open = false;
         } else {
             w->lo -= shift_by(&w->key, f);

@@ -13,7 +13,7 @@
 struct jit;
 
 /* Instructions between two looks at the requests. */
-enum { JIT_QUANTUM = 2048 };
+enum { JIT_QUANTUM = 4096 };
 
 /* Whether the host lets us have executable memory; HOST error.  Any thread. */
 bool jit_available(GError **err);

@@ -327,8 +327,12 @@ static void check_depth(struct emit *e)
  * RCX. */
 static void poll(struct emit *e, uint8_t *leave[2])
 {
+    emit_op(e, 0, 0x80, 7, tr_state(look)); /* mostly there was none: a lock takes its time */
+    emit8(e, 0);
+    uint8_t *none = emit_jump_short(e, 0x74);
     emit_op(e, X_LOCK, 0x80, 4, tr_state(look)); /* and 0: before the requests are looked at */
     emit8(e, 0);
+    emit_patch_short(none, e->p);
     emit_load(e, true, H_RCX, tr_state(v));
     emit_op(e, 0, 0x83, 7, hmem(H_RCX, offsetof(struct vcpu, requests)));
     emit8(e, 0);

@@ -271,9 +271,6 @@ static bool lower_cmpxchg_pair(struct tr *t)
 
 static bool lower_lahf(struct tr *t)
 {
-    if (t->flags == FL_LAZY) {
-        tr_flags_need(t);
-    }
     emit_mov_rr(&t->e, true, H_RAX, tr_host(R_RAX));
     if (t->flags == FL_MEM) { /* c->fl has them as they are wanted */
         emit_op(&t->e, 0, 0x8a, 4, tr_state_at(offsetof(struct cpu, fl) + 1));

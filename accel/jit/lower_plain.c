@@ -60,14 +60,9 @@ struct plain {
     {                                                                                              \
         &fns_##n##_ai, P_R, 0, S_ACC, F_OUT                                                        \
     }
-#define SHIFT(n)                                                                                   \
-    {&fns_##n##_1, P_RW, 0, S_NONE, F_IN | F_OUT}, {&fns_##n##_i, P_RW, 0, S_IMM, F_IN | F_OUT},   \
-    {                                                                                              \
-        &fns_##n##_c, P_RW, 0, S_CL, F_IN | F_OUT                                                  \
-    }
-#define SHIFT_ALL(n)                                                                               \
-    {&fns_##n##_1, P_RW, 0, S_NONE, F_OUT},                                                        \
-        {&fns_##n##_i, P_RW, 0, S_IMM, F_IN | F_OUT | F_SHIFT},                                    \
+/* F_* of the forms by one and by an immediate. */
+#define SHIFT(n, one, imm)                                                                         \
+    {&fns_##n##_1, P_RW, 0, S_NONE, one}, {&fns_##n##_i, P_RW, 0, S_IMM, imm},                     \
     {                                                                                              \
         &fns_##n##_c, P_RW, 0, S_CL, F_IN | F_OUT                                                  \
     }
@@ -83,13 +78,13 @@ static const struct plain plain[] = {
     ALU_CARRY(sbb),
     COMPARE(cmp),
     COMPARE(test),
-    SHIFT(rol),
-    SHIFT(ror),
-    SHIFT(rcl),
-    SHIFT(rcr),
-    SHIFT_ALL(shl),
-    SHIFT_ALL(shr),
-    SHIFT_ALL(sar),
+    SHIFT(rol, F_IN | F_OUT, F_IN | F_OUT),
+    SHIFT(ror, F_IN | F_OUT, F_IN | F_OUT),
+    SHIFT(rcl, F_IN | F_OUT, F_IN | F_OUT),
+    SHIFT(rcr, F_IN | F_OUT, F_IN | F_OUT),
+    SHIFT(shl, F_OUT, F_IN | F_OUT | F_SHIFT),
+    SHIFT(shr, F_OUT, F_IN | F_OUT | F_SHIFT),
+    SHIFT(sar, F_OUT, F_IN | F_OUT | F_SHIFT),
     FOR_CONDITIONS(CONDITION){&fns_inc, P_RW, 0, S_NONE, F_IN | F_OUT},
     {&fns_dec, P_RW, 0, S_NONE, F_IN | F_OUT},
     {&fns_neg, P_RW, 0, S_NONE, F_OUT},
@@ -429,6 +424,16 @@ static bool plain_swapped(struct tr *t, const struct plain *p, const struct shap
     return true;
 }
 
+/* The flags of TEST of guest register g with itself, wherever that is. */
+static void test_itself(struct tr *t, unsigned g, bool wide)
+{
+    if (tr_host(g) != H_NONE) {
+        emit_op(&t->e, x_w(wide), 0x85, tr_host(g), tr_gpr(g));
+    } else {
+        emit_alu_imm(&t->e, wide, 7, tr_gpr(g), 0);
+    }
+}
+
 /* A register in c->r[] that is cleared, or compared with zero. */
 static bool plain_zero(struct tr *t, const struct plain *p, const struct shape *f)
 {
@@ -442,7 +447,7 @@ static bool plain_zero(struct tr *t, const struct plain *p, const struct shape *
         emit_op(&t->e, 0, 0x33, H_RAX, hreg(H_RAX));
         tr_gpr_put(t, f->rm, H_RAX);
     } else {
-        emit_alu_imm(&t->e, f->size == 3, 7, tr_gpr(f->rm), 0);
+        test_itself(t, f->rm, f->size == 3);
     }
     after(t, p);
     t->fl_known = clear ? FL_ZF | FL_PF | FL_1 : 0;
@@ -481,6 +486,16 @@ static void plain_regs(struct tr *t, const struct plain *p, const struct shape *
     }
 }
 
+/* Guest registers that the form without memory reads or writes. */
+static uint32_t regs_of(const struct plain *p, const struct tr_insn *in)
+{
+    unsigned rmsize = p->flags & F_RM8 ? 0 : in->d.size;
+    bool count = p->second == S_CL || p->second == S_REG_CL;
+
+    return BIT(p->second == S_ACC ? R_RAX : guest_of(in->i.r2, rmsize)) |
+           (p->reg ? BIT(guest_of(in->i.r1, in->d.size)) : 0) | (count ? BIT(R_RCX) : 0);
+}
+
 /* ---- the flags once more ---- */
 
 /* Its number in the ALU group: add or adc sbb and sub xor cmp; more: TEST or something else. */
@@ -497,15 +512,6 @@ static bool gives_again(const struct plain *p, const struct shape *f)
 
     return is_comparison(p) || (f->size >= 2 && (alu == 1 || alu == 4 || alu == 6 ||
                                                  ((alu == 0 || alu == 5) && !same)));
-}
-
-/* The registers that what it gives again hangs on. */
-static uint32_t regs_of(const struct plain *p, const struct tr_insn *in)
-{
-    if (p->second == S_ACC) {
-        return BIT(R_RAX);
-    }
-    return BIT(guest_of(in->i.r2, in->d.size)) | (p->reg ? BIT(guest_of(in->i.r1, in->d.size)) : 0);
 }
 
 /* RAX = what the destination was; then the operation again. */
@@ -537,10 +543,8 @@ void plain_again(struct tr *t)
 
         if (alu == 0 || alu == 5) {
             sum_again(t, p, &f, to);
-        } else if (tr_host(to) != H_NONE) {
-            emit_op(&t->e, x_w(f.size == 3), 0x85, tr_host(to), tr_gpr(to)); /* test */
         } else {
-            emit_alu_imm(&t->e, f.size == 3, 7, tr_gpr(to), 0);
+            test_itself(t, to, f.size == 3);
         }
         tr_flags_set(t);
     }
@@ -549,11 +553,7 @@ void plain_again(struct tr *t)
 
 bool plain_uses(const void *plain, const struct tr_insn *in, unsigned g)
 {
-    const struct plain *p = plain;
-    unsigned rmsize = p->flags & F_RM8 ? 0 : in->d.size;
-
-    return in->d.has_mem || (p->second != S_ACC && guest_of(in->i.r2, rmsize) == g) ||
-           (p->reg && guest_of(in->i.r1, in->d.size) == g);
+    return in->d.has_mem || regs_of(plain, in) & BIT(g);
 }
 
 uint32_t plain_written(const void *plain, const struct tr_insn *in)

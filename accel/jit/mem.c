@@ -398,7 +398,7 @@ static void window_fill(struct tr *t, const struct window *w, struct cold *k)
 static void in_window(struct tr *t, const struct window *w, struct tr_place *p, tr_body *body,
                       const void *arg)
 {
-    t->sp_may_wait = p->is_run && p->wide;
+    t->sp_may_wait = tr_sp_can_wait(t->in);
     p->disp += p->base == R_RSP ? t->sp_pending : 0;
     body(t, window_operand(t, w, p), arg);
     t->sp_may_wait = false;
@@ -492,7 +492,6 @@ struct cold *tr_mem_stack(struct tr *t, int32_t disp, enum tr_access access, tr_
 
         p.size = (uint16_t)tr_bytes(t);
         p.fixed = access == TR_LOAD; /* POP moves the pointer first */
-        p.is_run = tr_sp_can_wait(t->in);
         return tr_access(t, &p, access, body, arg, arg_len);
     }
     tr_flags_clobber(t);

@@ -51,7 +51,6 @@ struct tr_place {
     uint8_t seg; /* SEG_FS, SEG_GS, or 0xff: no base */
     bool wide;   /* 64-bit addresses */
     bool fixed;  /* the body changes the base before it accesses */
-    bool is_run; /* of an instruction that tr_sp_can_wait for */
     bool write;
     uint16_t size; /* bytes */
     int64_t disp;
@@ -114,7 +113,7 @@ struct cold {
     uint64_t ip;                  /* edges: target */
     enum tr_flags after;          /* cold handlers: flags at `back` */
     void (*commit)(struct tr *t); /* indirect branches */
-    struct tr_place place;        /* windows: the access that opens it */
+    struct tr_place place;        /* `apart`; windows: the access that opens it */
     struct window window;
     bool apart; /* accesses: the linear address is not in RDX yet, nor is the host's wanted there */
     bool last;  /* of a branch: the block is not gone on with whatever a store did */

@@ -527,7 +527,7 @@ static void end_in_system(struct tr *t)
 static void cold_handler(struct tr *t, struct cold *k)
 {
     call_handler(t);
-    if (k->after == FL_HOST || k->after == FL_BOTH) {
+    if (k->after != FL_MEM) {
         tr_flags_need(t);
     }
     emit_jump(&t->e, 0xe9, k->back);
@@ -635,7 +635,7 @@ static bool decode_block(struct tr *t)
 static void forget_rdx(struct tr *t, const struct lowering *l)
 {
     if (t->rdx >= 0 &&
-        !(l && (l->fn == lower_plain || tr_is_jcc(t->in) || tr_sp_can_wait(t->in)))) {
+        !(l && (l->kind == LOWER_PLAIN || tr_is_jcc(t->in) || tr_sp_can_wait(t->in)))) {
         t->rdx = -1;
     }
 }
@@ -680,7 +680,6 @@ static void lower_all(struct tr *t)
     if (!t->ended) {
         tr_goto(t, tr_next_ip(t));
     }
-    t->rdx = -1;
     t->hot_end = t->e.p;
 }
 

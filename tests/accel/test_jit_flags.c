@@ -82,6 +82,17 @@ static void append(GByteArray *to, const struct piece *p)
     g_byte_array_append(to, (const guint8 *)p->bytes, (guint)p->len);
 }
 
+/* Programs that halt by themselves, with all values. */
+static void compare_to_the_end(const struct piece *whole, size_t count)
+{
+    for (size_t n = 0; n < count * ARRAY_LEN(values); n++) {
+        g_autoptr(GByteArray) code = g_byte_array_new();
+
+        append(code, &whole[n / ARRAY_LEN(values)]);
+        compare(code, values[n % ARRAY_LEN(values)], -1);
+    }
+}
+
 /* An instruction that sets flags, what stands before the next one that does, and that. */
 Test(jit_flags, are_right_where_an_access_faults)
 {
@@ -157,12 +168,7 @@ Test(jit_flags, are_there_for_who_reads_them_later)
         PIECE("\x21\xd0\x48\x8b\x0e\x48\xff\xc1\x9c\x5b\xf4"),
     };
 
-    for (unsigned n = 0; n < ARRAY_LEN(whole) * ARRAY_LEN(values); n++) {
-        g_autoptr(GByteArray) code = g_byte_array_new();
-
-        append(code, &whole[n / ARRAY_LEN(values)]);
-        compare(code, values[n % ARRAY_LEN(values)], -1);
-    }
+    compare_to_the_end(whole, ARRAY_LEN(whole));
 }
 
 Test(jit_flags, the_stack_pointer_is_right_wherever_it_is_looked_at)
@@ -186,10 +192,5 @@ Test(jit_flags, the_stack_pointer_is_right_wherever_it_is_looked_at)
         PIECE("\x50\x52\x4d\x85\xc9\x4c\x11\xc9\x45\x31\xd2\x41\x5a\x41\x59\xf4"),
     };
 
-    for (unsigned n = 0; n < ARRAY_LEN(whole) * ARRAY_LEN(values); n++) {
-        g_autoptr(GByteArray) code = g_byte_array_new();
-
-        append(code, &whole[n / ARRAY_LEN(values)]);
-        compare(code, values[n % ARRAY_LEN(values)], -1);
-    }
+    compare_to_the_end(whole, ARRAY_LEN(whole));
 }

@@ -409,7 +409,12 @@ static void wait_for_pause(struct machine *m)
     cr_assert(paused);
 }
 
-/* Runs of both processors, once they make no more: on a busy host they may hear late of a pause. */
+static unsigned runs_of_both(struct stage *s)
+{
+    return atomic_load(&s->runs[0]) + atomic_load(&s->runs[1]);
+}
+
+/* Once they make no more: on a busy host they may hear late of a pause. */
 static unsigned runs_at_rest(struct stage *s)
 {
     unsigned before, now = 0;
@@ -417,7 +422,7 @@ static unsigned runs_at_rest(struct stage *s)
     do {
         before = now;
         g_usleep(20000);
-        now = atomic_load(&s->runs[0]) + atomic_load(&s->runs[1]);
+        now = runs_of_both(s);
     } while (now != before);
     return now;
 }
@@ -444,13 +449,13 @@ Test(machine, a_pause_holds_processors_and_time, .timeout = 30)
     machine_unlock(m);
     runs = runs_at_rest(&s);
     g_usleep(20000);
-    cr_assert_eq(atomic_load(&s.runs[0]) + atomic_load(&s.runs[1]), runs);
+    cr_assert_eq(runs_of_both(&s), runs);
     machine_lock(m);
     machine_exclusive_begin(m); /* a section ends without letting go of the paused */
     machine_exclusive_end(m);
     machine_unlock(m);
     g_usleep(5000);
-    cr_assert_eq(atomic_load(&s.runs[0]) + atomic_load(&s.runs[1]), runs);
+    cr_assert_eq(runs_of_both(&s), runs);
     machine_lock(m);
     machine_resume(m);
     machine_unlock(m);

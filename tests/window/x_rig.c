@@ -236,61 +236,65 @@ struct xrig_place xrig_place(struct xrig *x)
 
 enum { MIDDLE_W = 240, MIDDLE_H = 120, MIDDLE = MIDDLE_W * MIDDLE_H, REST_TICKS = 15 };
 
-/* How many pixels of the middle are others than before. */
-static unsigned middle_differs(struct xrig *x, uint32_t *before, bool keep)
+/* The middle of a window, and what was to be seen there. */
+struct middle {
+    struct xrig_place window;
+    unsigned still; /* ticks without a change */
+    uint32_t seen[MIDDLE];
+};
+
+/* How many of its pixels are others than before. */
+static unsigned middle_differs(struct xrig *x, struct middle *m, bool keep)
 {
     unsigned n = 0;
 
     for (int i = 0; i < MIDDLE; i++) {
-        int px = x->look.x + (x->look.w - MIDDLE_W) / 2 + i % MIDDLE_W;
-        int py = x->look.y + (x->look.h - MIDDLE_H) / 2 + i / MIDDLE_W;
+        int px = m->window.x + (m->window.w - MIDDLE_W) / 2 + i % MIDDLE_W;
+        int py = m->window.y + (m->window.h - MIDDLE_H) / 2 + i / MIDDLE_W;
         uint32_t now = xrig_pixel(x, px, py);
 
-        n += now != before[i];
-        before[i] = keep ? now : before[i];
+        n += now != m->seen[i];
+        m->seen[i] = keep ? now : m->seen[i];
     }
     return n;
 }
 
 static bool middle_has_changed(struct xrig *x, void *of)
 {
-    (void)of;
-    return middle_differs(x, x->seen, false) > MIDDLE / 50;
+    return middle_differs(x, of, false) > MIDDLE / 50;
 }
 
 static bool middle_rests(struct xrig *x, void *of)
 {
-    unsigned *ticks = of;
+    struct middle *m = of;
 
-    *ticks = middle_differs(x, x->seen, true) ? 0 : *ticks + 1;
-    return *ticks > REST_TICKS;
+    m->still = middle_differs(x, m, true) ? 0 : m->still + 1;
+    return m->still > REST_TICKS;
 }
 
-static void xrig_rest(struct xrig *x)
+static void middle_wait(struct xrig *x, struct middle *m)
 {
-    unsigned ticks = 0;
-
-    cr_assert(xrig_until(x, middle_rests, &ticks), "the window does not come to rest");
+    m->still = 0;
+    cr_assert(xrig_until(x, middle_rests, m), "the window does not come to rest");
 }
 
 void xrig_do_seen(struct xrig *x, const char *fmt, ...)
 {
-    g_autofree char *args = NULL, *out = NULL;
+    g_autofree struct middle *m = g_new0(struct middle, 1);
+    g_autofree char *args = NULL;
     va_list list;
 
     va_start(list, fmt);
     args = g_strdup_vprintf(fmt, list);
     va_end(list);
-    x->look = place_of(x, "getwindowfocus getwindowgeometry --shell");
-    x->seen = g_new0(uint32_t, MIDDLE);
-    xrig_rest(x);
-    cr_assert(xrig_tool(x, args, &out), "xdotool %s", args);
-    if (!xrig_until(x, middle_has_changed, NULL)) {
+    m->window = place_of(x, "getwindowfocus getwindowgeometry --shell");
+    middle_wait(x, m);
+    xrig_do(x, "%s", args);
+    if (!xrig_until(x, middle_has_changed, m)) {
         xrig_keep(x, "unseen");
         cr_assert_fail("xdotool %s: nothing is to be seen of it", args);
     }
-    xrig_rest(x);
-    g_clear_pointer(&x->seen, g_free);
+    middle_wait(x, m);
 }
 
 struct title_want {

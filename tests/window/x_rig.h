@@ -13,10 +13,6 @@
 #include "hw/core/display.h"
 #include <glib.h>
 
-struct xrig_place {
-    int x, y, w, h;
-};
-
 struct xrig {
     char *folder;
     char *window; /* its number, for xdotool */
@@ -28,8 +24,6 @@ struct xrig {
     GString *text;
     const uint8_t *screen; /* the server's, as an XWD file in memory */
     size_t screen_bytes;
-    struct xrig_place look; /* where xrig_look looked, and what it saw */
-    uint32_t *seen;
 };
 
 enum { XRIG_SCREEN_W = 1280, XRIG_SCREEN_H = 1024 };
@@ -86,6 +80,9 @@ void xrig_title(struct xrig *x, const char *part, bool has);
 /* Wait until candela has ended; its exit status, -1: by a signal. */
 int xrig_wait(struct xrig *x);
 
+struct xrig_place {
+    int x, y, w, h;
+};
 /* The window's inside. */
 struct xrig_place xrig_place(struct xrig *x);
 /* A pixel of the server's screen, 0x00RRGGBB. */

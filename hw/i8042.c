@@ -70,7 +70,8 @@ struct i8042 {
         bool full, from_aux, reply_full, reply_aux;
         bool last_was_command;
         bool break_prefix; /* translation swallowed 0xf0 */
-        uint8_t hole[6];
+        uint8_t taken;     /* bytes of the keyboard's in the output buffer, with that prefix */
+        uint8_t hole[5];
     } s;
     struct device *ps2;
 };
@@ -90,6 +91,7 @@ static const struct state_field i8042_state[] = {
     F(reply_aux),
     F(last_was_command),
     F(break_prefix),
+    F(taken, .max = 2),
     STATE_HOLE(struct i8042, s.hole),
     STATE_END,
 };
@@ -149,6 +151,7 @@ static void i8042_pump(struct i8042 *k)
         }
         if (i8042_port_ready(k, KBD)) {
             uint8_t data = ps2_take(k->ps2, KBD);
+            k->s.taken++;
             if (i8042_translate(k, &data)) {
                 i8042_fill(k, data, false);
             }
@@ -286,9 +289,26 @@ static void i8042_command(struct i8042 *k, uint8_t cmd)
     }
 }
 
+/*
+ * A command to the keyboard cuts off the code that it is sending, which comes again after the
+ * reply. Here a byte is in the buffer sooner than on the wire, so one that nobody was told of by an
+ * interrupt still counts as being sent: firmware sets the lights without interrupts and throws away
+ * what comes before the acknowledgement.
+ */
+static void i8042_cut_off(struct i8042 *k)
+{
+    if (k->s.taken && !(k->s.ram[0] & CTR_KBD_INT) && ps2_take_back(k->ps2, KBD, k->s.taken)) {
+        k->s.full = false;
+        k->s.taken = 0;
+    }
+}
+
 /* A byte for a device re-enables its interface: the controller needs the clock to send. */
 static void i8042_send(struct i8042 *k, unsigned port, uint8_t val)
 {
+    if (port == KBD) {
+        i8042_cut_off(k);
+    }
     k->s.ram[0] &= ~(port == KBD ? CTR_KBD_OFF : CTR_AUX_OFF);
     if (k->ps2) {
         ps2_write(k->ps2, port, val);
@@ -331,6 +351,7 @@ static uint8_t i8042_read_data(struct i8042 *k)
     uint8_t data = k->s.data;
     if (k->s.full) {
         k->s.full = false;
+        k->s.taken = 0;
         i8042_update_irq(k);
         if (k->s.reply_full) {
             i8042_pump(k);

@@ -25,6 +25,7 @@ enum { QUEUE_BYTES = 64, REPLY_BYTES = 8, BREAK_BYTES = 4, SET3_CODES = 0x90 };
 enum { MOD_CTRL = 1, MOD_ALT = 2, MOD_LEFT_SHIFT = 4, MOD_RIGHT_SHIFT = 8, MOD_NUM = 16 };
 enum { OVERFLOW_X = 0x40, OVERFLOW_Y = 0x80, MOTION_MAX = 32767, FINEST = 3, RATE_MIN = 10 };
 enum { HID_PAUSE = 0x48 };
+enum { SENT_MOST = 2 }; /* a prefix and a code */
 enum { ACK = 0xfa, RESEND = 0xfe, BAT_OK = 0xaa, ECHO = 0xee };
 
 struct queue {
@@ -33,7 +34,8 @@ struct queue {
     uint8_t head, len;
     uint8_t reply_head, reply_len;
     uint8_t last; /* sent last, for RESEND */
-    uint8_t hole[3];
+    uint8_t sent; /* of `bytes` since the last reply, counted to SENT_MOST */
+    uint8_t hole[2];
 };
 
 struct ps2 {
@@ -69,6 +71,7 @@ static const struct state_field queue_state[] = {
     Q(reply_head, .max = REPLY_BYTES - 1),
     Q(reply_len, .max = REPLY_BYTES),
     Q(last),
+    Q(sent, .max = SENT_MOST),
     STATE_HOLE(struct queue, hole),
     STATE_END,
 };
@@ -138,7 +141,7 @@ static void queue_reply(struct queue *q, uint8_t byte)
 
 static void queue_clear(struct queue *q)
 {
-    q->len = q->reply_len = 0;
+    q->len = q->reply_len = q->sent = 0;
 }
 
 static void ps2_notify(struct ps2 *p, unsigned port)
@@ -148,10 +151,14 @@ static void ps2_notify(struct ps2 *p, unsigned port)
     }
 }
 
+/* A keyboard stops sending keys until it has the parameter of its command.  Firmware that sets the
+ * lights depends on it: it throws away what comes in place of the acknowledgement. */
 bool ps2_has_data(struct device *dev, unsigned port)
 {
-    const struct queue *q = &((struct ps2 *)dev)->s.q[port & 1];
-    return q->len || q->reply_len;
+    const struct ps2 *p = (struct ps2 *)dev;
+    const struct queue *q = &p->s.q[port & 1];
+
+    return q->reply_len || (q->len && !(port == PS2_KEYBOARD && p->s.kbd_command));
 }
 
 /* ---- keyboard ---- */
@@ -360,7 +367,7 @@ static void kbd_write(struct ps2 *p, uint8_t val)
                                           PS2_KEY_ALL};
     struct queue *q = &p->s.q[PS2_KEYBOARD];
 
-    q->reply_len = 0;
+    q->reply_len = q->sent = 0;
     if ((p->s.kbd_command < 0xfb || val < 0xed) && kbd_parameter(p, val)) {
         return;
     }
@@ -478,14 +485,14 @@ static bool mouse_streams(const struct ps2 *p)
 }
 
 /* Make packets of what has been summed up: when none waits and it is time, or for a click while
- * there is room. */
+ * there is room.  Not while a parameter is due, as with keys. */
 static void mouse_stream(struct ps2 *p)
 {
     struct queue *q = &p->s.q[PS2_MOUSE];
     uint8_t packet[4];
     bool click = p->s.buttons != p->s.sent_buttons;
 
-    if (!mouse_streams(p) || !mouse_moved(p)) {
+    if (!mouse_streams(p) || p->s.mouse_command || !mouse_moved(p)) {
         return;
     }
     if ((q->len || p->s.sample.armed) && !(click && queue_room(q) >= sizeof packet)) {
@@ -692,10 +699,12 @@ uint8_t ps2_take(struct device *dev, unsigned port)
         v = q->reply[q->reply_head];
         q->reply_head = (q->reply_head + 1) % REPLY_BYTES;
         q->reply_len--;
+        q->sent = 0;
     } else if (q->len) {
         v = q->bytes[q->head];
         q->head = (q->head + 1) % QUEUE_BYTES;
         q->len--;
+        q->sent = MIN(q->sent + 1, SENT_MOST);
     } else {
         return 0;
     }
@@ -706,6 +715,21 @@ uint8_t ps2_take(struct device *dev, unsigned port)
         mouse_stream(p);
     }
     return v;
+}
+
+bool ps2_take_back(struct device *dev, unsigned port, unsigned n)
+{
+    struct queue *q = &((struct ps2 *)dev)->s.q[port & 1];
+
+    /* What was sent still stands before the head: it has been overwritten only if there is no room.
+     */
+    if (n > q->sent || n > queue_room(q)) {
+        return false;
+    }
+    q->head = (q->head + QUEUE_BYTES - n) % QUEUE_BYTES;
+    q->len += n;
+    q->sent = 0;
+    return true;
 }
 
 void ps2_set_controller(struct device *dev, struct device *i8042)

@@ -24,6 +24,9 @@ void ps2_write(struct device *dev, unsigned port, uint8_t value);
 bool ps2_has_data(struct device *dev, unsigned port);
 /* Take the next byte (0 when there is none). */
 uint8_t ps2_take(struct device *dev, unsigned port);
+/* The last n bytes taken did not arrive and are sent again.  False: they were replies, or there is
+ * no room, and nothing changed. */
+bool ps2_take_back(struct device *dev, unsigned port, unsigned n);
 
 /*
  * The pointer has something for the guest elsewhere (hw/vmport.c): a packet of the mouse follows,

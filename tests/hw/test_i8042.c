@@ -271,6 +271,42 @@ Test(ps2_keyboard, commands_with_parameters)
     rig_free(r);
 }
 
+/* Firmware that sets the lights, without interrupts, throws away what is not the answer. */
+Test(ps2_keyboard, no_code_is_in_the_way_of_an_answer)
+{
+    struct rig *r = begin();
+    set_ctr(r, 0x05);
+    rig_out8(r, 0x60, 0xed);
+    input_key(r->m, 0x04, true);
+    cr_expect_str_eq(all(r), "fa", "keys wait for the parameter");
+    rig_out8(r, 0x60, 0x04);
+    cr_expect_str_eq(all(r), "fa 1c");
+    input_key(r->m, 0x04, false);
+    all(r);
+    set_ctr(r, 0x44);
+    input_key(r->m, 0x04, true);
+    input_key(r->m, 0x04, false);
+    rig_step(r, NS_PER_MS);
+    rig_out8(r, 0x60, 0xed);
+    cr_expect_str_eq(all(r), "fa");
+    rig_out8(r, 0x60, 0x00);
+    cr_expect_eq(next(r), 0xfa);
+    cr_expect_eq(next(r), 0x1e, "what was cut off");
+    rig_step(r, NS_PER_MS);
+    rig_out8(r, 0x60, 0xee);
+    cr_expect_str_eq(all(r), "ee 9e", "and its break with the prefix");
+    rig_out8(r, 0x60, 0xee);
+    rig_step(r, NS_PER_MS);
+    rig_out8(r, 0x60, 0xf2);
+    cr_expect_str_eq(all(r), "ee fa ab 41", "replies stay");
+    set_ctr(r, 0x45);
+    input_key(r->m, 0x04, true);
+    rig_step(r, NS_PER_MS);
+    rig_out8(r, 0x60, 0xee);
+    cr_expect_str_eq(all(r), "1e ee", "what an interrupt told of stays");
+    rig_free(r);
+}
+
 Test(ps2_keyboard, scan_code_sets_of_special_keys)
 {
     static const struct {
@@ -664,6 +700,19 @@ Test(ps2_mouse, motion_is_summed_up_and_clicks_are_kept)
         input_pointer(r->m, INT32_MAX, INT32_MIN, INT32_MAX, i);
     }
     cr_expect_lt(strlen(packets(r)), 3 * 3 * 100, "bounded");
+    rig_free(r);
+}
+
+Test(ps2_mouse, packets_wait_for_the_parameter)
+{
+    struct rig *r = begin();
+    mouse(r, 0xf4);
+    all(r);
+    mouse(r, 0xf3);
+    input_pointer(r->m, 0, 0, 0, 1);
+    cr_expect_str_eq(all(r), "fa");
+    mouse(r, 100);
+    cr_expect_str_eq(all(r), "fa 09 00 00", "and are not lost");
     rig_free(r);
 }
 

@@ -582,6 +582,8 @@ void cpu_model_help(GString *out);
 /* Empty all TLBs; `global`: also global entries.  Bumps map_gen, and global_gen then. */
 void mmu_flush(struct cpu *c, bool global);
 void mmu_invlpg(struct cpu *c, uint64_t la);
+/* A page fault at la is about to be raised: no translation of its page is left (SDM 4.10.4.1). */
+void mmu_faulted(struct cpu *c, uint64_t la);
 /* Drop the write tag of every entry for the page of RAM at `host`.  On the vCPU's thread, or while
  * it is out of guest code. */
 void mmu_write_protect(struct cpu *c, const uint8_t *host);

@@ -34,6 +34,7 @@ void cpu_raise_error(struct cpu *c, unsigned vector, uint32_t error)
 
 void cpu_raise_pf(struct cpu *c, uint64_t la, uint32_t error)
 {
+    mmu_faulted(c, la);
     c->cr2 = la;
     raise_now(c, EXCP_PF, true, error);
 }

@@ -604,6 +604,18 @@ static void itlb_fill(struct cpu *c, struct itlb_entry *e, uint64_t la, uint64_t
     large_note(mmu_now(c), la, w.size);
 }
 
+static void note_fetched(struct cpu *c, struct pageset *pages, uint64_t page)
+{
+    uint64_t to, *word = pageset_word(pages, page, &to);
+
+    if (*word != to) {
+        if (unlikely(c->watch)) {
+            c->watch->tlb(c, word, sizeof *word);
+        }
+        *word = to;
+    }
+}
+
 const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la)
 {
     la = cpu_is_64(c) ? la : (uint32_t)la; /* base + IP may have passed 4 GiB */
@@ -615,10 +627,6 @@ const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la)
     if (unlikely(e->tag != tag)) {
         itlb_fill(c, e, la, tag);
     }
-    if (e->global) {
-        filter_add(c->mmu->global_fetched, GLOBAL_WORDS, la >> PAGE_SHIFT);
-    } else {
-        filter_add(mmu_now(c)->fetched, FILTER_WORDS, la >> PAGE_SHIFT);
-    }
+    note_fetched(c, e->global ? &c->mmu->global_fetched : &mmu_now(c)->fetched, la >> PAGE_SHIFT);
     return e;
 }

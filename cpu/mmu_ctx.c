@@ -64,7 +64,7 @@ static uint64_t new_gen(struct cpu *c)
 static void ctx_new_gen(struct cpu *c, struct mmu_ctx *x)
 {
     x->map_gen = new_gen(c);
-    memset(x->fetched, 0, sizeof x->fetched);
+    pageset_clear(&x->fetched);
 }
 
 /* Those of global translations; the context in force gets a new generation too, so that its key
@@ -73,7 +73,7 @@ static void global_new_gen(struct cpu *c)
 {
     ctx_new_gen(c, mmu_now(c));
     c->global_gen = new_gen(c);
-    memset(c->mmu->global_fetched, 0, sizeof c->mmu->global_fetched);
+    pageset_clear(&c->mmu->global_fetched);
 }
 
 static void ctx_flush(struct cpu *c, struct mmu_ctx *x, bool global)
@@ -138,6 +138,7 @@ bool mmu_init(struct cpu *c)
     for (unsigned slot = 0; slot < TLB_SIZE; slot++) {
         c->mmu->checked[slot].tag_r = c->mmu->checked[slot].tag_w = TLB_NO_TAG(slot);
     }
+    pageset_clear(&c->mmu->global_fetched);
     c->mmu->ctx[0] = ctx_new(c);
     c->mmu->ctx[0]->valid = true;
     c->a20_mask = atomic_load(&c->v->m->a20_mask);
@@ -263,10 +264,10 @@ static void ctx_invlpg(struct cpu *c, struct mmu_ctx *x, uint64_t la)
     if ((e->tag & ~PAGE_OFFSET_MASK) == page) {
         e->tag = 0;
     }
-    if (filter_has(x->fetched, FILTER_WORDS, la >> PAGE_SHIFT)) {
+    if (pageset_has(&x->fetched, la >> PAGE_SHIFT)) {
         ctx_new_gen(c, x);
     }
-    if (filter_has(c->mmu->global_fetched, GLOBAL_WORDS, la >> PAGE_SHIFT)) {
+    if (pageset_has(&c->mmu->global_fetched, la >> PAGE_SHIFT)) {
         global_new_gen(c);
     }
 }
@@ -283,6 +284,32 @@ void mmu_invlpg(struct cpu *c, uint64_t la)
         }
     }
     ctx_update_key(c);
+}
+
+static void forget_slot(struct cpu *c, struct tlb *t, unsigned slot, uint64_t page)
+{
+    if (t->e[slot].tag_r == page) {
+        if (unlikely(c->watch)) {
+            c->watch->tlb(c, &t->e[slot], sizeof t->e[slot]);
+        }
+        tlb_clear_slot(t, slot);
+    }
+}
+
+void mmu_faulted(struct cpu *c, uint64_t la)
+{
+    struct mmu_ctx *x = mmu_now(c);
+    uint64_t page = la & ~PAGE_OFFSET_MASK;
+
+    if (unlikely(pageset_has(&x->fetched, la >> PAGE_SHIFT) ||
+                 pageset_has(&c->mmu->global_fetched, la >> PAGE_SHIFT))) {
+        mmu_invlpg(c, la);
+        return;
+    }
+    for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
+        forget_slot(c, &x->tlbs[cls], tlb_own(la), page);
+        forget_slot(c, &x->tlbs[cls], tlb_other(tlb_own(la)), page);
+    }
 }
 
 void mmu_invpcid(struct cpu *c, unsigned type, uint16_t pcid, uint64_t la)

@@ -9,23 +9,24 @@
 #define CPU_SYS_H
 
 #include "cpu/mem.h"
+#include "cpu/pageset.h"
 
 /* ---- TLB contexts (mmu_ctx.c) ---- */
 
-enum { MMU_CONTEXTS = 8, FILTER_WORDS = 128, GLOBAL_WORDS = 1024 };
+enum { MMU_CONTEXTS = 8, FILTER_WORDS = 128 };
 
 /*
  * The cached translations of one PCID.  map_gen names them in jcache keys; it comes from one
- * counter that only grows. `fetched` (a filter over pages that code was fetched from since map_gen
- * was new, other than global ones) and `large_*` (filters over 4 MiB and 1 GiB regions with pages
- * above 4 KiB) make INVLPG cheap: not in there, nothing to do.
+ * counter that only grows.  `fetched` (the pages that code was fetched from since map_gen was new,
+ * other than global ones) and `large_*` (filters over 4 MiB and 1 GiB regions with pages above
+ * 4 KiB) make INVLPG and page faults cheap: not in there, nothing to do.
  */
 struct mmu_ctx {
     struct tlb tlbs[TLB_CLASSES];
     struct itlb_entry itlb[ITLB_SIZE];
     uint64_t itlb_used[ITLB_SIZE / 64];
     uint64_t map_gen;
-    uint64_t fetched[FILTER_WORDS];
+    struct pageset fetched;
     uint64_t large_4m[FILTER_WORDS], large_1g[FILTER_WORDS];
     uint64_t used; /* for the choice of a victim */
     uint16_t pcid;
@@ -45,7 +46,7 @@ struct mmu_range { /* copy of the flat range of RAM that was used last, dropped 
  */
 struct mmu {
     struct mmu_ctx *ctx[MMU_CONTEXTS];
-    uint64_t global_fetched[GLOBAL_WORDS];
+    struct pageset global_fetched;
     unsigned cur;
     uint64_t gen, uses;
     struct mmu_range last[2]; /* reads, writes */

@@ -103,20 +103,34 @@ Test(lockstep, translator_against_interpreter)
     cr_assert_eq(run_all(&check_second_jit), 0);
 }
 
-/* Compiled code leaves a block that a store has made stale, so its later blocks end elsewhere than
- * the interpreter's, and reach outside behind its place. */
-Test(lockstep, programs_that_reach_outside_behind_the_other_engine)
+static void run_seeds(const uint64_t *seeds, unsigned n)
 {
-    static const uint64_t seeds[] = {902860, 2065268, 2106547, 2106548};
     struct lockstep *l = begin(&check_second_jit);
 
-    for (unsigned n = 0; n < ARRAY_LEN(seeds); n++) {
-        char *report = lockstep_run(l, seeds[n], STEPS);
+    for (unsigned k = 0; k < n; k++) {
+        char *report = lockstep_run(l, seeds[k], STEPS);
 
         cr_expect_null(report, "%s", report);
         g_free(report);
     }
     lockstep_free(l);
+}
+
+/* Compiled code leaves a block that a store has made stale, so its later blocks end elsewhere than
+ * the interpreter's, and reach outside behind its place. */
+Test(lockstep, programs_that_reach_outside_behind_the_other_engine)
+{
+    static const uint64_t seeds[] = {902860, 2065268, 2106547, 2106548};
+
+    run_seeds(seeds, ARRAY_LEN(seeds));
+}
+
+/* A page is run, is gone without INVLPG, and faults: it must not be run any more. */
+Test(lockstep, pages_that_fault_are_forgotten)
+{
+    static const uint64_t seeds[] = {31400300};
+
+    run_seeds(seeds, ARRAY_LEN(seeds));
 }
 
 /* ---- the search for a block ---- */

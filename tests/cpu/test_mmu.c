@@ -279,6 +279,31 @@ Test(mmu, code_in_global_pages_keeps_its_key_until_it_is_invalidated)
     guest_free(&g);
 }
 
+/* SDM vol. 3, 4.10.4.1: of the page, also for others than who faulted, and also the code's. */
+Test(mmu, a_page_fault_leaves_no_translation)
+{
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_long(&g);
+    set_pte(&g, LA, P | W | U);
+    set_pte(&g, LA + 0x1000, P | W | U);
+    cr_assert_eq(access(&g, LA, ACC_READ, 0), -1);
+    uint64_t key = g.c->jkey;
+    guest_put64(&g, guest_pte_at(LA), 0);
+    cr_assert_eq(access(&g, LA, ACC_READ, 0), -1, "the TLB still holds it");
+    cr_assert_eq(access(&g, LA, ACC_READ, 3), 14);
+    cr_assert_eq(access(&g, LA, ACC_READ, 0), 14);
+    cr_assert_eq(g.c->jkey, key, "no code was fetched there");
+    cr_assert_eq(access(&g, LA + 0x1000, ACC_FETCH, 0), -1);
+    guest_put64(&g, guest_pte_at(LA + 0x1000), 0);
+    cr_assert_eq(access(&g, LA + 0x1000, ACC_FETCH, 0), -1);
+    cr_assert_eq(access(&g, LA + 0x1000, ACC_WRITE, 3), 14);
+    cr_assert_neq(g.c->jkey, key);
+    cr_assert_eq(access(&g, LA + 0x1000, ACC_FETCH, 0), 14);
+    guest_free(&g);
+}
+
 Test(mmu, pcids_keep_their_translations)
 {
     struct guest g;

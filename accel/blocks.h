@@ -34,9 +34,10 @@ struct code_block {
     struct block_body *body;      /* NULL: forgotten */
     uint8_t n;                    /* instructions */
     bool stale;
-    bool compiled;   /* at some time: `jit`, or what is left of it, may refer to the block */
-    bool no_windows; /* translated without them (accel/jit/window.c) */
-    uint8_t window_fails;
+    bool compiled;         /* at some time: `jit`, or what is left of it, may refer to the block */
+    uint8_t window_fails;  /* see window_fail (accel/jit/slow.c) */
+    uint32_t window_when;  /* the same */
+    uint32_t no_window_of; /* base registers of which there are to be none (accel/jit/window.c) */
     struct code_block *page_next[2]; /* in the list of the page(s) it lies on */
     struct page_code *page[2];       /* [1]: of a first instruction that crosses */
 };

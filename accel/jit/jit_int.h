@@ -172,10 +172,11 @@ enum { EDGE_JUMP = -10, EDGE_REL = -9 };
 enum { CROSS_PLACE = -12, CROSS_GEN = -11, CROSS_REL = -4, CROSS_NO_GEN = 0 };
 /* Of TH_GO, in the place of the size. */
 enum { GO_HANDLER, GO_REFUSED, GO_GP0 };
-/* Of a window: also its length, where in it the access is, and whether the host's address is wanted
- * or what is to be added to a linear one. */
+/* Of a window: also its length, where in it the access is, whether the host's address is wanted or
+ * what is to be added to a linear one, and its base register. */
 struct jit_window_site {
     struct jit_site s;
+    uint8_t base;
     uint16_t len;
     uint16_t at : 13, host : 1, write : 2; /* write: 1 that access, 2 the window */
 } __attribute__((packed));

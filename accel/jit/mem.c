@@ -365,7 +365,8 @@ static struct hrm window_operand(struct tr *t, const struct window *w, const str
 static void window_cold(struct tr *t, struct cold *k)
 {
     const struct window *w = &k->window;
-    struct jit_window_site site = {.len = (uint16_t)(w->hi - w->lo),
+    struct jit_window_site site = {.base = w->key.base,
+                                   .len = (uint16_t)(w->hi - w->lo),
                                    .at = (uint16_t)(k->place.disp - w->lo),
                                    .host = is_constant(&w->key),
                                    .write = (k->access != TR_LOAD) | (unsigned)w->write << 1};
@@ -373,7 +374,7 @@ static void window_cold(struct tr *t, struct cold *k)
     tr_flags_clobber(t);
     linear_again(t, k, w->lo);
     call_site(t, k, TH_WINDOW);
-    for (const uint8_t *b = (const uint8_t *)&site.len; b < (const uint8_t *)(&site + 1); b++) {
+    for (const uint8_t *b = &site.base; b < (const uint8_t *)(&site + 1); b++) {
         emit8(&t->e, *b);
     }
 }

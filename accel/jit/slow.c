@@ -204,16 +204,33 @@ void slow_go(struct cpu *c, uint64_t unused, const struct jit_site *s)
     }
 }
 
-/* Windows that could not be opened before a block is translated without. */
-enum { WINDOW_FAILS_MAX = 32 };
+/*
+ * How often a window of a block cannot be opened before the block is translated again without those
+ * of that base register; and after how many instructions one of these times is forgotten.  (To go
+ * on in the interpreter takes about as long as a few hundred instructions; and what lies across two
+ * pages now and then, as everything does, is better off with windows.)
+ */
+enum { WINDOW_FAILS_MAX = 32, WINDOW_FORGIVEN = 20000 };
 
-static void *window_fail(struct cpu *c, const struct jit_site *s)
+static bool fails_often(struct cpu *c, struct code_block *k)
 {
-    struct code_block *k = code_of_site(c, s)->k;
+    uint32_t now = (uint32_t)c->icount, forgiven = (now - k->window_when) / WINDOW_FORGIVEN;
 
-    go_on(c, s);
-    if (!k->stale && ++k->window_fails == WINDOW_FAILS_MAX) {
-        k->no_windows = true;
+    if (forgiven) {
+        k->window_fails -= MIN(k->window_fails, forgiven);
+        k->window_when = now;
+    }
+    return ++k->window_fails >= WINDOW_FAILS_MAX;
+}
+
+static void *window_fail(struct cpu *c, const struct jit_window_site *w)
+{
+    struct code_block *k = code_of_site(c, &w->s)->k;
+
+    go_on(c, &w->s);
+    if (!k->stale && fails_often(c, k)) {
+        k->window_fails = 0;
+        k->no_window_of |= BIT(w->base);
         jit_drop(jit_of(c), k);
     }
     return NULL;
@@ -228,13 +245,13 @@ void *slow_window(struct cpu *c, uint64_t la, const struct jit_site *s)
     at = cpu_is_64(c) ? at : (uint32_t)at;
     if (!cpu_is_canonical(at) || c->tlb_class == TLB_CHECKED ||
         (at & PAGE_OFFSET_MASK) + s->size > PAGE_BYTES) {
-        return window_fail(c, s);
+        return window_fail(c, w);
     }
     mmu_ref(c, at, mmu_class(c, c->cpl), w->write & 1);
     const struct tlb_entry *e = tlb_slot(c, la);
     uint64_t tag = w->write & 2 ? e->tag_w : e->tag_r;
     if (la - tag > PAGE_BYTES - w->len) {
-        return window_fail(c, s);
+        return window_fail(c, w);
     }
     jit_of(c)->slow.window = w->host ? la + e->addend : e->addend;
     return (void *)(uintptr_t)(la + e->addend);

@@ -306,7 +306,7 @@ struct window *window_plan(struct tr *t, const struct tr_place *p)
 {
     struct window plan = {.key = *p};
 
-    if (t->k->no_windows || (p->write && tr_is_smp(t)) ||
+    if (t->k->no_window_of & BIT(p->base) || (p->write && tr_is_smp(t)) ||
         (!p->wide && (p->seg != 0xff || tr_full_size(t) == 3)) || look_ahead(t, p, &plan) < 2) {
         return NULL;
     }

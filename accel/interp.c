@@ -125,7 +125,7 @@ static const struct insn *enter_block(struct cpu *c, struct interp *e, uint64_t 
     if (!k) {
         return NULL;
     }
-    remember(c, e, c->ip, k, e->jit ? jit_find(k, c->ip) : NULL);
+    remember(c, e, c->ip, k, e->jit ? jit_find(e->jit, k, c->ip) : NULL);
     c->r[R_BASE] = c->ip;
     return k->body->insn;
 }
@@ -140,7 +140,7 @@ struct jit *jit_of(const struct cpu *c)
 /* Compiled code of k at IP `ip`: there, or made when the block is hot; this entry adds `heat`. */
 static const void *code_of(struct interp *e, struct code_block *k, uint64_t ip, unsigned heat)
 {
-    const void *code = jit_find(k, ip);
+    const void *code = jit_find(e->jit, k, ip);
 
     if (code || (k->heat += heat) < e->hot) {
         return code;
@@ -192,7 +192,7 @@ static const void *find_code(struct cpu *c, uint64_t *key)
         if (!k) {
             return NULL;
         }
-        code = jit_find(k, c->ip);
+        code = jit_find(e->jit, k, c->ip);
     }
     remember(c, e, c->ip, k, code);
     *key = key_of(c, la, k);

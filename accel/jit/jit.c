@@ -164,19 +164,24 @@ const struct jit_code *jit_code_around(const struct jit *j, const void *place)
             *)(const void *)(j->rx + ((word << 6 | (63u - (unsigned)__builtin_clzll(left))) << 4));
 }
 
-static const struct jit_code *find(const struct code_block *k, uint64_t ip)
+static const struct jit_code *next_of(const struct jit *j, const struct jit_code *code)
+{
+    return code->next ? (const struct jit_code *)(const void *)(j->rx + code->next) : NULL;
+}
+
+static const struct jit_code *find(const struct jit *j, const struct code_block *k, uint64_t ip)
 {
     const struct jit_code *code = k->jit;
 
     while (code && code->ip != ip) {
-        code = code->next;
+        code = next_of(j, code);
     }
     return code;
 }
 
-const void *jit_find(const struct code_block *k, uint64_t ip)
+const void *jit_find(const struct jit *j, const struct code_block *k, uint64_t ip)
 {
-    const struct jit_code *code = find(k, ip);
+    const struct jit_code *code = find(j, k, ip);
 
     return code ? code->code : NULL;
 }
@@ -201,11 +206,11 @@ bool jit_is_first(const struct jit *j, const struct insn *first)
     return first->fn == first_fn(j);
 }
 
-static unsigned versions(const struct code_block *k)
+static unsigned versions(const struct jit *j, const struct code_block *k)
 {
     unsigned n = 0;
 
-    for (const struct jit_code *code = k->jit; code; code = code->next) {
+    for (const struct jit_code *code = k->jit; code; code = next_of(j, code)) {
         n++;
     }
     return n;
@@ -247,11 +252,11 @@ static void make_large(struct jit *j)
 
 const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
 {
-    const struct jit_code *found = find(k, ip);
+    const struct jit_code *found = find(j, k, ip);
     struct jit_code *code;
     uint64_t start = 0;
 
-    if (found || jit_full(j) || versions(k) >= VERSIONS_MAX || k->mode != j->c->mode) {
+    if (found || jit_full(j) || versions(j, k) >= VERSIONS_MAX || k->mode != j->c->mode) {
         return found ? found->code : NULL;
     }
     bool timed = j->stats.blocks % TIMED_EVERY == 0;
@@ -266,7 +271,7 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
         k->heat = 0;
         return NULL;
     }
-    code->next = k->jit;
+    code->next = k->jit ? (uint32_t)((const uint8_t *)k->jit - j->rx) : 0;
     code->k = k;
     code->first_fn = first_fn(j);
     k->compiled = true;
@@ -282,7 +287,7 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
 
 void jit_drop(struct jit *j, struct code_block *k)
 {
-    for (const struct jit_code *at = k->jit; at; at = at->next) {
+    for (const struct jit_code *at = k->jit; at; at = next_of(j, at)) {
         jit_poke_branch(j, at->code, 0xe8, jit_rx(j, j->thunk[TH_MOVED]));
     }
     k->jit = NULL;

@@ -30,7 +30,7 @@ bool jit_full(const struct jit *j);
  */
 const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip);
 /* The same, but only found. */
-const void *jit_find(const struct code_block *k, uint64_t ip);
+const void *jit_find(const struct jit *j, const struct code_block *k, uint64_t ip);
 /* Compiled code as the interpreter reaches it: like a block's first instruction (but only its `fn`
  * is there), good for one IP, for as long as no code is flushed.  And whether an instruction is of
  * that kind. */

@@ -37,8 +37,14 @@ enum thunk {
     TH_STORE,
     TH_RMW,
     TH_LOCK,
-    TH_DONE,
     TH_WINDOW,
+    TH_LOAD_AT,
+    TH_STORE_AT,
+    TH_RMW_AT,
+    TH_LOCK_AT,
+    TH_WINDOW_AT,
+    TH_WINDOW_AT_W,
+    TH_DONE,
     TH_VEC_STORE,
     TH_VEC_LOAD,
     TH_X87_LOAD,
@@ -50,13 +56,12 @@ enum { HOST_CALLS = 4096 };
 
 /* Stands before the code of a version of a block. */
 struct jit_code {
-    struct jit_code *next; /* of the same block */
     struct code_block *k;
     uint64_t ip;
-    uint32_t bytes;  /* hot and cold */
+    op_fn *first_fn; /* the interpreter's way in, as the first field of a struct insn */
+    uint32_t next;   /* of the same block: how far from the cache's start; 0: none */
     uint16_t n;      /* guest instructions */
     uint16_t hops;   /* dropped blocks in a row before this one that lead here */
-    op_fn *first_fn; /* the interpreter's way in, as the first field of a struct insn */
     uint8_t code[] __attribute__((aligned(16)));
 };
 static_assert(sizeof(struct jit_code) % 16 == 0, "code is aligned");
@@ -183,6 +188,7 @@ struct jit_window_site {
 
 /* The access of a site at la: where the operation is to be done. */
 void *slow_load(struct cpu *c, uint64_t la, const struct jit_site *s);
+uint64_t slow_load_apart(struct cpu *c, uint64_t la, const struct jit_site *s); /* less la */
 void *slow_store(struct cpu *c, uint64_t la, const struct jit_site *s);
 void *slow_rmw(struct cpu *c, uint64_t la, const struct jit_site *s);
 void *slow_lock(struct cpu *c, uint64_t la, const struct jit_site *s);
@@ -238,8 +244,8 @@ static inline bool tr_is_jcc(const struct tr_insn *in)
 /* lower.c: the table of lowerings for the CPU's rows (g_free). */
 struct lowering *lowerings_new(const struct cpu *c);
 
-/* report.c: the block just translated into the trace (TR_JIT). */
-void jit_trace_block(const struct tr *t, const struct jit_code *code);
+/* report.c: the block just translated, to so many bytes, into the trace (TR_JIT). */
+void jit_trace_block(const struct tr *t, const struct jit_code *code, size_t bytes);
 /* translate.c: whether a cold piece is data for another one. */
 bool cold_is_data(const struct cold *k);
 

@@ -118,6 +118,7 @@ static void x87_cold(struct tr *t, struct cold *k)
     memcpy(&o, k->arg, sizeof o);
     if (o.n && in_run(t, o.n - 1u)) {
         note_upto(t, o.n - 1u);
+        k->lost = true;
     }
     o.fn(t, k);
 }

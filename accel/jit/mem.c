@@ -126,18 +126,29 @@ static void base_plus(struct tr *t, const struct tr_place *p, int64_t disp, unsi
     }
 }
 
-/* RDX = the address that was in RAX, for slow paths. */
-static void linear_again(struct tr *t, const struct cold *k, int64_t disp)
-{
-    if (k->apart) {
-        base_plus(t, &k->place, disp, H_RDX);
-    }
-}
-
 /* ---- accesses ---- */
 
-static const uint8_t slow_thunk[] = {
-    [TR_LOAD] = TH_LOAD, [TR_STORE] = TH_STORE, [TR_RMW] = TH_RMW, [TR_LOCK] = TH_LOCK};
+/* Thunks for the linear address in RDX, and for what a look at the TLB leaves. */
+struct slow_thunks {
+    uint8_t linear, looked;
+};
+static const struct slow_thunks slow_thunks[] = {[TR_LOAD] = {TH_LOAD_APART, TH_LOAD_AT},
+                                                 [TR_STORE] = {TH_STORE, TH_STORE_AT},
+                                                 [TR_RMW] = {TH_RMW, TH_RMW_AT},
+                                                 [TR_LOCK] = {TH_LOCK, TH_LOCK_AT}};
+
+/* Flags are in memory after this, and the thunk finds the address, of `disp` from the base. */
+static enum thunk begin_slow(struct tr *t, const struct cold *k, int64_t disp,
+                             struct slow_thunks th)
+{
+    bool looked = k->apart && !k->lost && (t->flags == FL_MEM || t->flags == FL_BOTH);
+
+    tr_flags_clobber(t);
+    if (k->apart && !looked) {
+        base_plus(t, &k->place, disp, H_RDX);
+    }
+    return looked ? th.looked : th.linear;
+}
 
 uint8_t *tr_call_site(struct tr *t, enum thunk th, unsigned size, unsigned flags,
                       const uint8_t *back)
@@ -163,17 +174,10 @@ static uint8_t *call_site(struct tr *t, struct cold *k, enum thunk th)
 /* The thunk comes back to what is done with RDX; stores are done twice, since they end in C. */
 static void mem_cold(struct tr *t, struct cold *k)
 {
-    bool apart = k->apart && k->access == TR_LOAD;
+    enum thunk th = begin_slow(t, k, k->place.disp, slow_thunks[k->access]);
+    uint8_t *flags = call_site(t, k, !k->apart && k->access == TR_LOAD ? TH_LOAD : th);
 
-    tr_flags_clobber(t);
-    linear_again(t, k, k->place.disp);
-    uint8_t *flags = call_site(t, k, apart ? TH_LOAD_APART : slow_thunk[k->access]);
-
-    if (apart) {
-        base_plus(t, &k->place, k->place.disp, H_RAX);
-        emit_op(&t->e, X_W, 0x2b, H_RDX, hreg(H_RAX));
-        emit_jump(&t->e, 0xe9, k->back);
-    } else if (k->access != TR_LOAD) {
+    if (k->access != TR_LOAD) {
         k->body(t, hmem(H_RDX, 0), k->arg);
         emit_jump(&t->e, 0xe8, t->j->thunk[TH_DONE]);
         if (t->flags == FL_HOST && !t->e.full) {
@@ -371,9 +375,10 @@ static void window_cold(struct tr *t, struct cold *k)
                                    .host = is_constant(&w->key),
                                    .write = (k->access != TR_LOAD) | (unsigned)w->write << 1};
 
-    tr_flags_clobber(t);
-    linear_again(t, k, w->lo);
-    call_site(t, k, TH_WINDOW);
+    enum thunk th = begin_slow(
+        t, k, w->lo, (struct slow_thunks){TH_WINDOW, w->write ? TH_WINDOW_AT_W : TH_WINDOW_AT});
+
+    call_site(t, k, th);
     for (const uint8_t *b = &site.base; b < (const uint8_t *)(&site + 1); b++) {
         emit8(&t->e, *b);
     }

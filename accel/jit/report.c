@@ -137,23 +137,36 @@ static void guest_text(const struct tr *t, const struct tr_insn *in, char *text,
     g_snprintf(text, size, "%" PRIx64 " %s", ip, insn);
 }
 
-/* Bytes of data behind the host instruction at `at`. */
-static unsigned data_behind(const struct jit *j, const uint8_t *at)
+/* Bytes of data behind a call of thunk th. */
+static unsigned data_of(enum thunk th)
 {
-    static const uint8_t with[] = {TH_LOAD, TH_LOAD_APART, TH_STORE, TH_RMW,
-                                   TH_LOCK, TH_GO,         TH_WINDOW};
-    int32_t to;
-
-    if (*at != 0xe8) {
+    switch (th) {
+    case TH_GO:
+    case TH_LOAD ... TH_LOCK:
+    case TH_LOAD_AT ... TH_LOCK_AT:
+        return sizeof(struct jit_site);
+    case TH_WINDOW:
+    case TH_WINDOW_AT:
+    case TH_WINDOW_AT_W:
+        return sizeof(struct jit_window_site);
+    case TH_EDGE:
+        return sizeof(int16_t);
+    default:
         return 0;
     }
-    memcpy(&to, at + 1, sizeof to);
-    if (at + 5 + to == j->thunk[TH_EDGE]) {
-        return sizeof(int16_t);
-    }
-    for (unsigned n = 0; n < ARRAY_LEN(with); n++) {
-        if (at + 5 + to == j->thunk[with[n]]) {
-            return with[n] == TH_WINDOW ? sizeof(struct jit_window_site) : sizeof(struct jit_site);
+}
+
+/* The same of the host instruction at `at`. */
+static unsigned data_behind(const struct jit *j, const uint8_t *at)
+{
+    int32_t to;
+
+    if (*at == 0xe8) {
+        memcpy(&to, at + 1, sizeof to);
+        for (unsigned th = 0; th < TH_COUNT; th++) {
+            if (at + 5 + to == j->thunk[th]) {
+                return data_of((enum thunk)th);
+            }
         }
     }
     return 0;
@@ -184,11 +197,11 @@ static void show_code(const struct tr *t, const char *guest, const uint8_t *from
     }
 }
 
-void jit_trace_block(const struct tr *t, const struct jit_code *code)
+void jit_trace_block(const struct tr *t, const struct jit_code *code, size_t bytes)
 {
     char text[160];
 
-    g_snprintf(text, sizeof text, "block of %u instructions, %u bytes of code", t->n, code->bytes);
+    g_snprintf(text, sizeof text, "block of %u instructions, %zu bytes of code", t->n, bytes);
     line(t, text, "");
     if (code->code < t->insn[0].host) {
         show_code(t, "(entry)", code->code, t->insn[0].host);

@@ -119,6 +119,11 @@ void *slow_load(struct cpu *c, uint64_t la, const struct jit_site *s)
     return scratch(c);
 }
 
+uint64_t slow_load_apart(struct cpu *c, uint64_t la, const struct jit_site *s)
+{
+    return (uintptr_t)slow_load(c, la, s) - la;
+}
+
 /* Nothing is read from where a store goes: it may be a device's register. */
 void *slow_store(struct cpu *c, uint64_t la, const struct jit_site *s)
 {

@@ -28,8 +28,10 @@
  *   TH_SYSTEM     RDX = instruction, of those that end a block: its handler, which goes on
  *   TH_LOAD, TH_WINDOW (called, a struct jit_site behind the call) RDX = linear address: goes back
  *                 to the site's hot code with RDX = host address
- *   TH_LOAD_APART, TH_STORE, TH_RMW, TH_LOCK (likewise) RDX = where to do it; come back behind the
- *                 site
+ *   TH_LOAD_APART (likewise) with RDX = what is to be added to have the host address
+ *   TH_STORE, TH_RMW, TH_LOCK (likewise) RDX = where to do it; come back behind the site
+ *   TH_*_AT       those with the linear address as a look at the TLB leaves it in RAX and RCX; of a
+ *                 window: at the tag for reads, or (TH_WINDOW_AT_W) for writes
  *   TH_DONE       (called) after the operation: goes back to the site's hot code; keeps flags
  *   TH_VEC_STORE, TH_VEC_LOAD (called) vector registers between host and c->fpu.ymm; keep flags and
  *                 every other register
@@ -610,12 +612,33 @@ static void emit_slow(struct emit *e, struct jit *j, enum thunk th, const void *
 {
     ask_site(e, j, th, fn);
     vec_as_site(e, j);
-    if (th == TH_LOAD) {
+    if (th == TH_LOAD || th == TH_LOAD_APART) {
         go_back(e);
     } else { /* over the site */
         emit_alu_imm(e, true, 0, hmem(H_RSP, 0), sizeof(struct jit_site));
         ret(e);
     }
+}
+
+/* RAX is how far from the tag of the TLB's entry at RCX. */
+static void emit_at(struct emit *e, struct jit *j, enum thunk th, enum thunk as, bool write)
+{
+    size_t tag = write ? offsetof(struct tlb_entry, tag_w) : offsetof(struct tlb_entry, tag_r);
+
+    begin(e, j, th);
+    emit_mov_rr(e, true, H_RDX, H_RAX);
+    emit_op(e, X_W, 0x03, H_RDX, hmem_index(H_R15, H_RCX, 0, (int32_t)tag)); /* add */
+    go(e, j, as);
+}
+
+static void emit_all_at(struct emit *e, struct jit *j)
+{
+    emit_at(e, j, TH_LOAD_AT, TH_LOAD_APART, false);
+    emit_at(e, j, TH_STORE_AT, TH_STORE, true);
+    emit_at(e, j, TH_RMW_AT, TH_RMW, true);
+    emit_at(e, j, TH_LOCK_AT, TH_LOCK, true);
+    emit_at(e, j, TH_WINDOW_AT, TH_WINDOW, false);
+    emit_at(e, j, TH_WINDOW_AT_W, TH_WINDOW, true);
 }
 
 /* As j->slow says. */
@@ -757,11 +780,12 @@ void thunks_emit(struct jit *j)
     emit_handler(&e, j);
     emit_system(&e, j);
     emit_slow(&e, j, TH_LOAD, (const void *)(uintptr_t)slow_load);
-    emit_slow(&e, j, TH_LOAD_APART, (const void *)(uintptr_t)slow_load);
+    emit_slow(&e, j, TH_LOAD_APART, (const void *)(uintptr_t)slow_load_apart);
     emit_slow(&e, j, TH_STORE, (const void *)(uintptr_t)slow_store);
     emit_slow(&e, j, TH_RMW, (const void *)(uintptr_t)slow_rmw);
     emit_slow(&e, j, TH_LOCK, (const void *)(uintptr_t)slow_lock);
     emit_window(&e, j);
+    emit_all_at(&e, j);
     emit_done(&e, j);
     emit_x87(&e, j);
     g_assert(!e.full);

@@ -116,6 +116,7 @@ struct cold {
     struct tr_place place;        /* `apart`; windows: the access that opens it */
     struct window window;
     bool apart; /* accesses: the linear address is not in RDX yet, nor is the host's wanted there */
+    bool lost;  /* RAX and RCX are not as the look left them */
     bool last;  /* of a branch: the block is not gone on with whatever a store did */
     uint8_t *more[TR_BAILS_MAX - 1]; /* as from, or NULL */
 };

@@ -95,7 +95,7 @@ struct cold *tr_cold(struct tr *t, cold_fn *fn, uint8_t *from)
     k->made = t->made;
     k->in = t->in;
     k->back = NULL;
-    k->last = k->apart = false;
+    k->last = k->apart = k->lost = false;
     return k;
 }
 
@@ -766,11 +766,10 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     code->ip = ip;
     code->n = (uint16_t)t->n;
     code->hops = 0;
-    code->bytes = (uint32_t)(hot_end - code->code + t->e.p - (j->rw + j->cold));
     if (unlikely(j->c->v->m->trace_mask & TR_JIT)) {
-        jit_trace_block(t, code);
+        jit_trace_block(t, code, (size_t)(hot_end - code->code + t->e.p - (j->rw + j->cold)));
     }
     j->used = align_up((size_t)(hot_end - j->rw), 16);
-    j->cold = align_up((size_t)(t->e.p - j->rw), 16);
+    j->cold = (size_t)(t->e.p - j->rw);
     return code;
 }

@@ -25,11 +25,11 @@ enum {
     PAGE_HASH_SIZE = 1 << 13,
     HEAT_SIZE = 1 << 16,
     PIECE_SHIFT = 6,
-    BLOCKS_MAX = 96 * 1024,
+    BLOCKS_MAX = 112 * 1024,
     PAGES_MAX = 32 * 1024,
 };
 /* With the translator's cache: what an engine may take (tests/accel/test_memory.c). */
-#define ARENA_BYTES (13 * MiB)
+#define ARENA_BYTES (8 * MiB)
 #define ARENA_SPARE (64 * KiB)
 
 struct page_code {

@@ -29,10 +29,32 @@ static void tlb_clear_slot(struct tlb *t, unsigned slot)
     t->e[slot].tag_r = t->e[slot].tag_w = TLB_NO_TAG(slot);
 }
 
-static void tlb_drop_page(struct tlb *t, unsigned slot, uint64_t page)
+static void tlb_drop_page(struct cpu *c, struct tlb *t, unsigned slot, uint64_t page)
 {
     if (t->e[slot].tag_r == page) {
+        if (unlikely(c->watch)) {
+            c->watch->tlb(c, &t->e[slot], sizeof t->e[slot]);
+        }
         tlb_clear_slot(t, slot);
+    }
+}
+
+/* The page of 4 KiB, in both kinds of TLB; `check` can take it back. */
+static void ctx_drop_page(struct cpu *c, struct mmu_ctx *x, uint64_t la)
+{
+    uint64_t page = la & ~PAGE_OFFSET_MASK;
+    unsigned slot = tlb_own(la);
+    struct itlb_entry *e = &x->itlb[la >> PAGE_SHIFT & (ITLB_SIZE - 1)];
+
+    for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
+        tlb_drop_page(c, &x->tlbs[cls], slot, page);
+        tlb_drop_page(c, &x->tlbs[cls], tlb_other(slot), page);
+    }
+    if ((e->tag & ~PAGE_OFFSET_MASK) == page) {
+        if (unlikely(c->watch)) {
+            c->watch->tlb(c, e, sizeof *e);
+        }
+        e->tag = 0;
     }
 }
 
@@ -245,9 +267,6 @@ static void ctx_drop_region(struct cpu *c, struct mmu_ctx *x, uint64_t la, unsig
 
 static void ctx_invlpg(struct cpu *c, struct mmu_ctx *x, uint64_t la)
 {
-    uint64_t page = la & ~PAGE_OFFSET_MASK;
-    unsigned slot = tlb_own(la);
-
     if (filter_has(x->large_1g, FILTER_WORDS, la >> 30)) {
         ctx_drop_region(c, x, la, 30);
         return;
@@ -256,14 +275,7 @@ static void ctx_invlpg(struct cpu *c, struct mmu_ctx *x, uint64_t la)
         ctx_drop_region(c, x, la, 22);
         return;
     }
-    for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
-        tlb_drop_page(&x->tlbs[cls], slot, page);
-        tlb_drop_page(&x->tlbs[cls], tlb_other(slot), page);
-    }
-    struct itlb_entry *e = &x->itlb[la >> PAGE_SHIFT & (ITLB_SIZE - 1)];
-    if ((e->tag & ~PAGE_OFFSET_MASK) == page) {
-        e->tag = 0;
-    }
+    ctx_drop_page(c, x, la);
     if (pageset_has(&x->fetched, la >> PAGE_SHIFT)) {
         ctx_new_gen(c, x);
     }
@@ -286,29 +298,15 @@ void mmu_invlpg(struct cpu *c, uint64_t la)
     ctx_update_key(c);
 }
 
-static void forget_slot(struct cpu *c, struct tlb *t, unsigned slot, uint64_t page)
-{
-    if (t->e[slot].tag_r == page) {
-        if (unlikely(c->watch)) {
-            c->watch->tlb(c, &t->e[slot], sizeof t->e[slot]);
-        }
-        tlb_clear_slot(t, slot);
-    }
-}
-
 void mmu_faulted(struct cpu *c, uint64_t la)
 {
     struct mmu_ctx *x = mmu_now(c);
-    uint64_t page = la & ~PAGE_OFFSET_MASK;
 
     if (unlikely(pageset_has(&x->fetched, la >> PAGE_SHIFT) ||
                  pageset_has(&c->mmu->global_fetched, la >> PAGE_SHIFT))) {
         mmu_invlpg(c, la);
-        return;
-    }
-    for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
-        forget_slot(c, &x->tlbs[cls], tlb_own(la), page);
-        forget_slot(c, &x->tlbs[cls], tlb_other(tlb_own(la)), page);
+    } else {
+        ctx_drop_page(c, x, la);
     }
 }
 

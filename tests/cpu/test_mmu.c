@@ -301,6 +301,15 @@ Test(mmu, a_page_fault_leaves_no_translation)
     cr_assert_eq(access(&g, LA + 0x1000, ACC_WRITE, 3), 14);
     cr_assert_neq(g.c->jkey, key);
     cr_assert_eq(access(&g, LA + 0x1000, ACC_FETCH, 0), 14);
+    /* What was fetched before the jump cache began anew is only in the TLB of code. */
+    set_pte(&g, LA + 0x1000, P | W | U);
+    set_pte(&g, LA + 0x2000, P | W | U);
+    cr_assert_eq(access(&g, LA + 0x1000, ACC_FETCH, 0), -1);
+    cr_assert_eq(access(&g, LA + 0x2000, ACC_FETCH, 0), -1);
+    mmu_invlpg(g.c, LA + 0x2000);
+    guest_put64(&g, guest_pte_at(LA + 0x1000), 0);
+    cr_assert_eq(access(&g, LA + 0x1000, ACC_WRITE, 3), 14);
+    cr_assert_eq(access(&g, LA + 0x1000, ACC_FETCH, 0), 14);
     guest_free(&g);
 }
 

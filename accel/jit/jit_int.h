@@ -219,6 +219,14 @@ const void *slow_moved(struct cpu *c, const uint8_t *piece);
 void slow_after(struct cpu *c, const struct insn *i);
 op_fn slow_went_on;
 
+/* The tag that a look at the TLB is made against, of the entry RCX. */
+static inline struct hrm tr_tlb_tag(bool write)
+{
+    return hmem_index(H_R15, H_RCX, 0,
+                      write ? offsetof(struct tlb_entry, tag_w)
+                            : offsetof(struct tlb_entry, tag_r));
+}
+
 /* mem.c: call thunk th, with a struct jit_site behind the call; gives where its `at` and flags are.
  */
 uint8_t *tr_call_site(struct tr *t, enum thunk th, unsigned size, unsigned flags,

@@ -128,26 +128,36 @@ static void base_plus(struct tr *t, const struct tr_place *p, int64_t disp, unsi
 
 /* ---- accesses ---- */
 
-/* Thunks for the linear address in RDX, and for what a look at the TLB leaves. */
+/* Thunks for the linear address in RDX; for an access that is apart, likewise, and for what its
+ * look at the TLB has left. */
 struct slow_thunks {
-    uint8_t linear, looked;
+    uint8_t linear, apart, looked;
 };
-static const struct slow_thunks slow_thunks[] = {[TR_LOAD] = {TH_LOAD_APART, TH_LOAD_AT},
-                                                 [TR_STORE] = {TH_STORE, TH_STORE_AT},
-                                                 [TR_RMW] = {TH_RMW, TH_RMW_AT},
-                                                 [TR_LOCK] = {TH_LOCK, TH_LOCK_AT}};
+static const struct slow_thunks slow_accesses[] = {
+    [TR_LOAD] = {TH_LOAD, TH_LOAD_APART, TH_LOAD_AT},
+    [TR_STORE] = {TH_STORE, TH_STORE, TH_STORE_AT},
+    [TR_RMW] = {TH_RMW, TH_RMW, TH_RMW_AT},
+    [TR_LOCK] = {TH_LOCK, TH_LOCK, TH_LOCK_AT},
+};
+/* By whether it is for writes. */
+static const struct slow_thunks slow_windows[] = {{TH_WINDOW, TH_WINDOW, TH_WINDOW_AT},
+                                                  {TH_WINDOW, TH_WINDOW, TH_WINDOW_AT_W}};
 
 /* Flags are in memory after this, and the thunk finds the address, of `disp` from the base. */
 static enum thunk begin_slow(struct tr *t, const struct cold *k, int64_t disp,
-                             struct slow_thunks th)
+                             const struct slow_thunks *th)
 {
-    bool looked = k->apart && !k->lost && (t->flags == FL_MEM || t->flags == FL_BOTH);
+    bool looked = !k->lost && (t->flags == FL_MEM || t->flags == FL_BOTH);
 
     tr_flags_clobber(t);
-    if (k->apart && !looked) {
-        base_plus(t, &k->place, disp, H_RDX);
+    if (!k->apart) {
+        return th->linear;
     }
-    return looked ? th.looked : th.linear;
+    if (looked) {
+        return th->looked;
+    }
+    base_plus(t, &k->place, disp, H_RDX);
+    return th->apart;
 }
 
 uint8_t *tr_call_site(struct tr *t, enum thunk th, unsigned size, unsigned flags,
@@ -174,8 +184,8 @@ static uint8_t *call_site(struct tr *t, struct cold *k, enum thunk th)
 /* The thunk comes back to what is done with RDX; stores are done twice, since they end in C. */
 static void mem_cold(struct tr *t, struct cold *k)
 {
-    enum thunk th = begin_slow(t, k, k->place.disp, slow_thunks[k->access]);
-    uint8_t *flags = call_site(t, k, !k->apart && k->access == TR_LOAD ? TH_LOAD : th);
+    enum thunk th = begin_slow(t, k, k->place.disp, &slow_accesses[k->access]);
+    uint8_t *flags = call_site(t, k, th);
 
     if (k->access != TR_LOAD) {
         k->body(t, hmem(H_RDX, 0), k->arg);
@@ -203,7 +213,6 @@ static void compare_fit(struct emit *e, unsigned size)
 static void look(struct tr *t, unsigned la, bool write)
 {
     struct emit *e = &t->e;
-    size_t tag = write ? offsetof(struct tlb_entry, tag_w) : offsetof(struct tlb_entry, tag_r);
 
     static_assert(sizeof(struct tlb_entry) == 32 && PAGE_SHIFT == 12, "shift by 7");
     if (t->j->has_bmi2) {
@@ -218,7 +227,7 @@ static void look(struct tr *t, unsigned la, bool write)
     if (la != H_RAX) {
         emit_mov_rr(e, true, H_RAX, la);
     }
-    emit_op(e, X_W, 0x2b, H_RAX, hmem_index(H_R15, H_RCX, 0, (int32_t)tag));
+    emit_op(e, X_W, 0x2b, H_RAX, tr_tlb_tag(write));
 }
 
 /* What is to be added to a linear address, of the place RCX. */
@@ -375,10 +384,7 @@ static void window_cold(struct tr *t, struct cold *k)
                                    .host = is_constant(&w->key),
                                    .write = (k->access != TR_LOAD) | (unsigned)w->write << 1};
 
-    enum thunk th = begin_slow(
-        t, k, w->lo, (struct slow_thunks){TH_WINDOW, w->write ? TH_WINDOW_AT_W : TH_WINDOW_AT});
-
-    call_site(t, k, th);
+    call_site(t, k, begin_slow(t, k, w->lo, &slow_windows[w->write]));
     for (const uint8_t *b = &site.base; b < (const uint8_t *)(&site + 1); b++) {
         emit8(&t->e, *b);
     }

@@ -623,11 +623,9 @@ static void emit_slow(struct emit *e, struct jit *j, enum thunk th, const void *
 /* RAX is how far from the tag of the TLB's entry at RCX. */
 static void emit_at(struct emit *e, struct jit *j, enum thunk th, enum thunk as, bool write)
 {
-    size_t tag = write ? offsetof(struct tlb_entry, tag_w) : offsetof(struct tlb_entry, tag_r);
-
     begin(e, j, th);
     emit_mov_rr(e, true, H_RDX, H_RAX);
-    emit_op(e, X_W, 0x03, H_RDX, hmem_index(H_R15, H_RCX, 0, (int32_t)tag)); /* add */
+    emit_op(e, X_W, 0x03, H_RDX, tr_tlb_tag(write)); /* add */
     go(e, j, as);
 }
 

@@ -8,15 +8,18 @@
  * Not modelled: bus masters with views of their own, cacheability, bus errors (nothing there reads
  * as ones).
  */
+#define _GNU_SOURCE /* memfd_create */
 #include "hw/core/code.h"
 #include "hw/core/machine.h"
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Physical addresses have at most 52 bits on this architecture. */
 #define PA_LAST         (BIT64(52) - 1)
 #define RAM_BYTES_MAX   BIT64(46)
 #define HUGE_PAGES_FROM (64 * MiB)
+#define SHARED_FROM     (256 * KiB)
 
 /* RAM blocks -------------------------------------------------------------------------------- */
 
@@ -28,12 +31,35 @@ static void *ram_map(uint64_t bytes)
     return p == MAP_FAILED ? NULL : p;
 }
 
+/* Memory that can be mapped at other places too (cpu/view.h). */
+static bool ram_map_shared(struct ram *ram)
+{
+    int fd = memfd_create("candela-ram", MFD_CLOEXEC);
+    void *p = MAP_FAILED;
+
+    if (fd >= 0 && !ftruncate(fd, (off_t)ram->size)) {
+        p = mmap(NULL, ram->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    }
+    if (p == MAP_FAILED) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return false;
+    }
+    ram->host = p;
+    ram->fd = fd;
+    return true;
+}
+
 static void ram_free(void *ptr)
 {
     struct ram *ram = ptr;
 
     if (ram->host) {
         munmap(ram->host, ram->size);
+    }
+    if (ram->fd >= 0) {
+        close(ram->fd);
     }
     if (ram->page_flags) {
         munmap(ram->page_flags, ram->size / PAGE_BYTES);
@@ -55,7 +81,10 @@ struct ram *ram_new(struct machine *m, const char *name, uint64_t size, GError *
     ram->m = m;
     ram->name = g_strdup(name);
     ram->size = align_up(size, PAGE_BYTES);
-    ram->host = ram_map(ram->size);
+    ram->fd = -1;
+    if (ram->size < SHARED_FROM || !ram_map_shared(ram)) {
+        ram->host = ram_map(ram->size);
+    }
     if (ram->host) {
         ram->page_flags = ram_map(ram->size / PAGE_BYTES);
     }

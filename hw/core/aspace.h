@@ -33,6 +33,7 @@ struct ram {
     char *name;
     uint8_t *host; /* mmap'd without reservation: untouched pages cost nothing */
     uint64_t size; /* multiple of 4 KiB */
+    int fd;        /* of the same memory, where it can be mapped once more; -1: it cannot */
     uint8_t *page_flags;
     bool log_dirty; /* keep RAM_PAGE_DIRTY: stores to clean pages take the slow path once */
     bool readonly;  /* firmware image */

@@ -25,11 +25,11 @@ enum {
     PAGE_HASH_SIZE = 1 << 13,
     HEAT_SIZE = 1 << 16,
     PIECE_SHIFT = 6,
-    BLOCKS_MAX = 112 * 1024,
+    BLOCKS_MAX = 128 * 1024,
     PAGES_MAX = 32 * 1024,
 };
 /* With the translator's cache: what an engine may take (tests/accel/test_memory.c). */
-#define ARENA_BYTES (8 * MiB)
+#define ARENA_BYTES (6 * MiB)
 #define ARENA_SPARE (64 * KiB)
 
 struct page_code {
@@ -100,6 +100,11 @@ void blocks_watch(struct blocks *b, op_fn *enter, void (*drop)(void *to, struct 
     b->enter = enter;
     b->drop = drop;
     b->to = to;
+}
+
+struct code_block *blocks_array(const struct blocks *b)
+{
+    return b->block;
 }
 
 static void unmap_some(void *at, size_t bytes)

@@ -34,13 +34,20 @@ struct code_block {
     struct block_body *body;      /* NULL: forgotten */
     uint8_t n;                    /* instructions */
     bool stale;
-    bool compiled;         /* at some time: `jit`, or what is left of it, may refer to the block */
-    uint8_t window_fails;  /* see window_fail (accel/jit/slow.c) */
-    uint32_t window_when;  /* the same */
-    uint32_t no_window_of; /* base registers of which there are to be none (accel/jit/window.c) */
+    bool compiled : 1;    /* at some time: `jit`, or what is left of it, may refer to the block */
+    bool guessed : 1;     /* low_of and high_of were */
+    uint8_t window_fails; /* see slow_fails_often (accel/jit/slow.c) */
+    uint32_t window_when; /* the same */
+    /* By base register (BLOCK_KEY): of which there are to be no windows (accel/jit/window.c).
+     * Of views (accel/jit/view.c): addresses are low ones, high ones; are to be looked up. */
+    uint16_t no_window_of, low_of, high_of, soft_of;
     struct code_block *page_next[2]; /* in the list of the page(s) it lies on */
     struct page_code *page[2];       /* [1]: of a first instruction that crosses */
 };
+
+static_assert(sizeof(struct code_block) == 96, "of many");
+/* The bit of a base register; what has none shares that of the stack pointer. */
+#define BLOCK_KEY(reg) ((reg) < 16 ? (unsigned)(reg) : (unsigned)R_RSP)
 
 struct block_body {
     struct code_block *k;
@@ -58,6 +65,8 @@ struct blocks *blocks_new(void);
 void blocks_watch(struct blocks *b, op_fn *enter, void (*drop)(void *to, struct code_block *k),
                   void *to);
 void blocks_free(struct blocks *b);
+/* Where all its blocks stand, one behind the other. */
+struct code_block *blocks_array(const struct blocks *b);
 /* Drop everything; no instruction of a block may be under way.  `c` gets empty jump caches. */
 void blocks_flush(struct blocks *b, struct cpu *c);
 /* Whether there is little room: sweep at the next safe place. */

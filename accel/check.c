@@ -136,7 +136,7 @@ static void open_stretch(struct check *k, struct cpu *c)
     machine_lock(c->v->m);
     k->requests = vcpu_pending(c->v);
     take_copy(c, k->before);
-    check_memory_open(k);
+    check_memory_open(k, c);
     k->npath = 0;
     k->swapped = k->give_up = false;
 }

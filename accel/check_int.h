@@ -74,7 +74,7 @@ extern const struct cpu_watch check_watch;
 bool check_memory_init(struct check *k, GError **err);
 void check_memory_fini(struct check *k);
 /* From now on stores and TLB entries are remembered.  Lock held, until check_memory_close. */
-void check_memory_open(struct check *k);
+void check_memory_open(struct check *k, struct cpu *c);
 void check_memory_close(struct check *k);
 /* Everything as it was when the stretch began; what is remembered of pages stays. */
 void check_memory_undo(struct check *k, struct cpu *c);

@@ -224,8 +224,9 @@ const struct cpu_watch check_watch = {
 
 /* ---- a stretch ---- */
 
-void check_memory_open(struct check *k)
+void check_memory_open(struct check *k, struct cpu *c)
 {
+    view_write_protect_all(c);
     drop_tags(k); /* of what ran unchecked */
     check_memory_forget(k);
     k->open = true;

@@ -159,7 +159,10 @@ static void op_enter_hot(struct cpu *c, const struct insn *i)
         c->ip = c->r[R_BASE];
         return;
     }
-    const void *code = c->slow ? NULL : code_of(e, k, c->r[R_BASE], 1);
+    /* Another mode: an instruction behind which the block was gone on with has changed it (POPF).
+     */
+    bool apart = c->slow || k->mode != c->mode;
+    const void *code = apart ? NULL : code_of(e, k, c->r[R_BASE], 1);
     if (code) {
         uint64_t ip = c->r[R_BASE];
         struct jcache_entry *j = jcache_slot(c, ip + c->cs_base);
@@ -214,8 +217,9 @@ bool interp_start_jit(struct cpu *c, struct interp *e, GError **err)
     static const struct jit_hooks hooks = {.find = find_code, .body = body_of};
 
     e->hot = c->v->m->config.jit_hot ? c->v->m->config.jit_hot : HOT;
-    e->jit = jit_new(c, err);
+    e->jit = jit_new(c, blocks_array(e->blocks), err);
     if (e->jit) {
+        c->view = c->view ? c->view : view_new(c);
         jit_set_hooks(e->jit, &hooks, e->unlinked, e->other);
         blocks_watch(e->blocks, op_enter_hot, drop_code, e->jit);
         c->v->look = &c->look;
@@ -543,6 +547,7 @@ enum vcpu_exit interp_run(struct vcpu *v)
     struct interp *e = c->engine;
 
     exits_go(&v->exits, EXITS_GUEST);
+    fault_attach(c->view ? c : NULL);
     fpu_enter(c);
     enum vcpu_exit exit = run_loop(c, e);
     fpu_leave(c);
@@ -599,6 +604,10 @@ void interp_use(struct cpu *c, struct interp *e)
 
 void interp_vcpu_detach(struct vcpu *v)
 {
+    struct cpu *c = v->cpu;
+
+    view_free(c->view);
+    c->view = NULL;
     interp_free(v->engine);
     v->engine = NULL;
 }

@@ -190,7 +190,8 @@ enum {
         BIT(11), /* FCW unmasks an exception or one is pending: x87 rows take the checked path */
     MODE_SSE_CHECK = BIT(12), /* MXCSR unmasks an exception: SSE FP rows take the checked path */
     MODE_USER = BIT(13), /* CPL 3: in the key so that user jumps never find kernel translations */
-    MODE_BITS = 14,
+    MODE_VIEW = BIT(14), /* memory is reached by a view (view.h) */
+    MODE_BITS = 15,
     KEY_GEN_SHIFT = 16, /* of the keys of code: mode below, generation above */
 };
 
@@ -337,10 +338,14 @@ struct cpu {
     bool vec_live;      /* the guest's vector registers stand in the host's, not in fpu.ymm */
     uint32_t tlb_mask;  /* of what is the offset of a TLB entry but for that */
     uint64_t window[4]; /* host address less linear address, of the block's windows */
-    uint64_t page_fit[4]; /* the last offset in a page for an access of 1, 2, 4, 8 bytes */
-    void *host_base;      /* compiled code's frame on the host's stack: below it, guest calls */
-    void *host_limit;     /* no more of them */
-    int32_t relink;       /* jumps across pages that miss until one is linked anew */
+    uint64_t page_fit[4];       /* the last offset in a page for an access of 1, 2, 4, 8 bytes */
+    uint64_t low_max, high_max; /* of addresses, for views */
+    void *host_base;  /* compiled code's frame on the host's stack: below it, guest calls */
+    void *host_limit; /* no more of them */
+    void *r15; /* what compiled code has there: tlb, or with a view where low addresses begin */
+    uint64_t sp_max;          /* of the stack pointer in compiled code */
+    uint64_t view_slots[128]; /* VIEW_SLOTS: what is to be added to have the host address */
+    int32_t relink;           /* jumps across pages that miss until one is linked anew */
     struct seg seg[SEG_COUNT];
     /* Outside 64-bit code, by segment, for reading and for writing: an access of n bytes at an
      * offset is allowed when offset + n <= span; 0: look at the segment (cpu_update_mode). */
@@ -429,6 +434,8 @@ struct cpu {
     unsigned pauses; /* PAUSEs since this vCPU last gave its host processor away */
     bool trace_excp;
     struct mmu *mmu;     /* cpu/mmu.c: one TLB set per PCID in use */
+    struct view *view;   /* cpu/view.c; NULL: none */
+    const char *no_view; /* why there is none */
     uint8_t random[256]; /* RDRAND: bytes got from the host in one go */
     unsigned random_left;
 };

@@ -248,6 +248,9 @@ static void enter_long(struct cpu *c, const struct event *ev)
 
 void excp_enter(struct cpu *c, const struct event *ev)
 {
+    if (ev->kind == EVENT_EXT && c->cpl == 3 && c->view) {
+        view_sample(c);
+    }
     if (cpu_is_long(c)) {
         enter_long(c, ev);
     } else if (c->mode & MODE_PE) {

@@ -565,15 +565,67 @@ static bool tlb_find(struct cpu *c, uint64_t la, unsigned cls, bool write, struc
     return false;
 }
 
+/* The same of a page that had to make room too. */
+static bool tlb_known(struct cpu *c, uint64_t la, unsigned cls, bool write, struct mmu_ref *r)
+{
+    return likely(tlb_find(c, la, cls, write, r)) ||
+           (tlb_change_places(c, la & ~PAGE_OFFSET_MASK, cls) && tlb_find(c, la, cls, write, r));
+}
+
+/* ---- views ---- */
+
+static bool view_entry(struct cpu *c, const struct walk *w, bool write, bool marked,
+                       struct view_entry *e)
+{
+    uint8_t *host = mmu_host(c, w->pa & ~PAGE_OFFSET_MASK, false);
+
+    if (!host) {
+        return false;
+    }
+    e->ram = c->mmu->last[0].ram;
+    e->ram_page = (uint64_t)(host - e->ram->host) >> PAGE_SHIFT;
+    e->writable = w->writable && (write || !(marked || c->watch)) &&
+                  page_takes_stores(c, w->pa & ~PAGE_OFFSET_MASK, host, write && !marked);
+    return true;
+}
+
+/* A page that the TLB knows, r. */
+static bool view_of_tlb(struct cpu *c, uint64_t la, const struct mmu_ref *r, struct view_entry *e)
+{
+    if (!r->host || mmu_host(c, r->pa, false) != r->host) {
+        return false;
+    }
+    e->ram = c->mmu->last[0].ram;
+    e->ram_page = (uint64_t)(r->host - e->ram->host) >> PAGE_SHIFT;
+    e->writable = c->tlbs[TLB_USER].e[tlb_own(la)].tag_w == (la & ~PAGE_OFFSET_MASK);
+    return true;
+}
+
+bool mmu_view_walk(struct cpu *c, uint64_t la, bool write, struct view_entry *e)
+{
+    struct mmu_ref r;
+
+    if (tlb_known(c, la, TLB_USER, write, &r)) { /* as good as a walk */
+        return view_of_tlb(c, la, &r, e);
+    }
+    struct walk w = {.la = la, .access = WALK_USER | (write ? WALK_WRITE : 0)};
+
+    return mmu_walk(c, &w) && view_entry(c, &w, write, false, e) && (e->writable || !write);
+}
+
+bool mmu_view_peek(struct cpu *c, uint64_t la, bool write, struct view_entry *e)
+{
+    struct walk w = {.la = la, .access = WALK_USER | WALK_DEBUG};
+
+    return !c->watch && mmu_walk(c, &w) && w.rights & PTE_A && walk_permitted(c, &w) &&
+           view_entry(c, &w, write, true, e);
+}
+
 struct mmu_ref mmu_ref(struct cpu *c, uint64_t la, unsigned cls, bool write)
 {
     struct mmu_ref r;
 
-    if (likely(tlb_find(c, la, cls, write, &r)) ||
-        (tlb_change_places(c, la & ~PAGE_OFFSET_MASK, cls) && tlb_find(c, la, cls, write, &r))) {
-        return r;
-    }
-    return mmu_fill(c, la, cls, write);
+    return likely(tlb_known(c, la, cls, write, &r)) ? r : mmu_fill(c, la, cls, write);
 }
 
 static void itlb_fill(struct cpu *c, struct itlb_entry *e, uint64_t la, uint64_t tag)

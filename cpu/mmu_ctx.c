@@ -22,6 +22,7 @@ void mmu_update_class(struct cpu *c)
 
     c->tlb_class = check ? TLB_CHECKED : mmu_class(c, c->cpl);
     c->tlb = check ? c->mmu->checked : c->tlbs[c->tlb_class].e;
+    c->r15 = c->mode & MODE_VIEW ? (void *)(uintptr_t)view_low(c->view) : (void *)c->tlb;
 }
 
 static void tlb_clear_slot(struct tlb *t, unsigned slot)
@@ -44,6 +45,7 @@ static void ctx_drop_page(struct cpu *c, struct mmu_ctx *x, uint64_t la)
 {
     uint64_t page = la & ~PAGE_OFFSET_MASK;
     unsigned slot = tlb_own(la);
+    view_drop_page(c, x, la);
     struct itlb_entry *e = &x->itlb[la >> PAGE_SHIFT & (ITLB_SIZE - 1)];
 
     for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
@@ -100,6 +102,7 @@ static void global_new_gen(struct cpu *c)
 
 static void ctx_flush(struct cpu *c, struct mmu_ctx *x, bool global)
 {
+    view_flush(c, x);
     for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
         tlb_flush_list(&x->tlbs[cls], 0, global);
         if (global) {
@@ -195,6 +198,9 @@ void mmu_flush(struct cpu *c, bool global)
             }
         }
     }
+    if (c->mode & MODE_VIEW) {
+        cpu_update_mode(c); /* looks at what is left of it */
+    }
     ctx_update_key(c);
 }
 
@@ -234,8 +240,15 @@ void mmu_switch_pcid(struct cpu *c, bool keep)
     cpu_outside(c, OUTSIDE_TLB);
     unsigned n = ctx_find(c, pcid, &found);
 
+    struct mmu_ctx *x = c->mmu->ctx[n];
     if (found && !keep) {
-        ctx_flush(c, c->mmu->ctx[n], false);
+        ctx_flush(c, x, false);
+    }
+    if (!found || x->table != (c->cr3 & ~PAGE_OFFSET_MASK)) {
+        view_forget(c, x);
+        x->samples = 0;
+        x->no_view = false;
+        x->table = c->cr3 & ~PAGE_OFFSET_MASK;
     }
     ctx_use(c, n);
 }
@@ -243,6 +256,7 @@ void mmu_switch_pcid(struct cpu *c, bool keep)
 /* Drop everything of a region that holds large pages, and `la` is in. */
 static void ctx_drop_region(struct cpu *c, struct mmu_ctx *x, uint64_t la, unsigned shift)
 {
+    view_flush(c, x);
     for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
         struct tlb *t = &x->tlbs[cls];
 

@@ -40,8 +40,9 @@ static inline void level_changed(struct cpu *c)
         cpu_update_mode(c);
         return;
     }
-    c->mode = (uint16_t)((c->mode & ~MODE_USER) | (c->cpl == 3 ? MODE_USER : 0));
+    c->mode = (uint16_t)((c->mode & ~(MODE_USER | MODE_VIEW)) | (c->cpl == 3 ? MODE_USER : 0));
     mmu_update_class(c);
+    view_update_mode(c);
     cpu_update_keys(c);
 }
 

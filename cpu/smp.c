@@ -12,6 +12,7 @@
 
 void mmu_write_protect(struct cpu *c, const uint8_t *host)
 {
+    view_write_protect(c, host);
     for (unsigned k = 0; k < MMU_CONTEXTS; k++) {
         struct mmu_ctx *x = c->mmu->ctx[k];
 

@@ -199,6 +199,7 @@ void cpu_free(struct cpu *c)
     if (c) {
         decoder_free((struct decoder *)c->decoder);
         native_free(c);
+        view_free(c->view);
         mmu_fini(c);
         g_free(c->jcache);
         g_free(c->host);
@@ -315,6 +316,7 @@ void cpu_update_mode(struct cpu *c)
     }
     c->slow = c->eflags & FLAG_TF || c->dr[7] & 0xff || c->v->m->trace_mask & TR_INSN;
     mmu_update_class(c);
+    view_update_mode(c);
     cpu_update_keys(c);
 }
 

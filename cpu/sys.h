@@ -10,6 +10,7 @@
 
 #include "cpu/mem.h"
 #include "cpu/pageset.h"
+#include "cpu/view.h"
 
 /* ---- TLB contexts (mmu_ctx.c) ---- */
 
@@ -28,9 +29,11 @@ struct mmu_ctx {
     uint64_t map_gen;
     struct pageset fetched;
     uint64_t large_4m[FILTER_WORDS], large_1g[FILTER_WORDS];
-    uint64_t used; /* for the choice of a victim */
+    uint64_t used;    /* for the choice of a victim */
+    uint64_t table;   /* of CR3 */
+    unsigned samples; /* view.c */
     uint16_t pcid;
-    bool valid;
+    bool valid, no_view;
 };
 
 struct mmu_range { /* copy of the flat range of RAM that was used last, dropped by every full flush
@@ -111,6 +114,17 @@ struct mmu_ref mmu_ref(struct cpu *c, uint64_t la, unsigned cls, bool write);
 /* Host address of la where the TLB has its page, but not in its own slot (tlb_other); NULL: it has
  * not.  Only while c->tlb_class is not TLB_CHECKED. */
 uint8_t *mmu_find_again(struct cpu *c, uint64_t la, bool write);
+/* A page as a view maps it. */
+struct view_entry {
+    const struct ram *ram;
+    uint64_t ram_page;
+    bool writable;
+};
+/* Translate for CPL 3, as an access would that faults if this gives false; the TLB is looked at and
+ * not filled.  False also: not RAM, or not for stores. */
+bool mmu_view_walk(struct cpu *c, uint64_t la, bool write, struct view_entry *e);
+/* The same without setting a bit in the tables: a page that an access has marked already. */
+bool mmu_view_peek(struct cpu *c, uint64_t la, bool write, struct view_entry *e);
 /* Physical accesses within a page, 1 to 8 bytes. */
 uint64_t mmu_phys_load(struct cpu *c, uint64_t pa, unsigned size);
 void mmu_phys_store(struct cpu *c, uint64_t pa, uint64_t val, unsigned size);

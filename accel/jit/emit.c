@@ -62,6 +62,9 @@ void emit_op(struct emit *e, unsigned flags, unsigned op, unsigned reg, struct h
         return;
     }
     uint8_t *p = e->p; /* not through e each time */
+    if (rm.gs) {
+        *p++ = 0x65;
+    }
     if (flags & X_LOCK) {
         *p++ = 0xf0;
     }
@@ -93,6 +96,9 @@ void emit_vex(struct emit *e, unsigned op, unsigned pp, bool w, bool l, unsigned
         return;
     }
     uint8_t *p = e->p;
+    if (rm.gs) {
+        *p++ = 0x65;
+    }
     *p++ = 0xc4;
     *p++ = (uint8_t)(rxb << 5 | op >> 8);
     *p++ = (uint8_t)((w ? 0x80u : 0) | (vvvv ^ 15) << 3 | (l ? 4 : 0) | pp);

@@ -56,6 +56,7 @@ struct hrm {
     bool mem;
     uint8_t reg; /* the register, or the base; H_NONE: disp32 alone */
     uint8_t index, scale;
+    bool gs; /* relative to the base of the host's GS */
     int32_t disp;
 };
 
@@ -137,6 +138,24 @@ static inline void emit_store(struct emit *e, bool w, struct hrm to, unsigned fr
 static inline void emit_lea(struct emit *e, bool w, unsigned to, struct hrm from)
 {
     emit_op(e, x_w(w), 0x8d, to, from);
+}
+static inline void emit_push(struct emit *e, unsigned reg)
+{
+    if (reg & 8) {
+        emit8(e, 0x41);
+    }
+    emit8(e, 0x50 + (reg & 7));
+}
+static inline void emit_pop(struct emit *e, unsigned reg)
+{
+    if (reg & 8) {
+        emit8(e, 0x41);
+    }
+    emit8(e, 0x58 + (reg & 7));
+}
+static inline void emit_ret(struct emit *e)
+{
+    emit8(e, 0xc3);
 }
 /* The address of a place in the same buffer's memory. */
 void emit_lea_rip(struct emit *e, unsigned to, const uint8_t *place);

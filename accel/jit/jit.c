@@ -37,7 +37,7 @@ bool jit_available(GError **err)
     return good;
 }
 
-struct jit *jit_new(struct cpu *c, GError **err)
+struct jit *jit_new(struct cpu *c, struct code_block *blocks, GError **err)
 {
     struct jit *j = g_new0(struct jit, 1);
 
@@ -48,6 +48,7 @@ struct jit *jit_new(struct cpu *c, GError **err)
     j->rw = j->code.rw;
     j->rx = j->code.rx;
     j->c = c;
+    j->blocks = blocks;
     j->stats.size = CODE_BYTES;
     j->starts = g_new0(uint64_t, (CODE_BYTES >> 10) + 1);
     j->cold = j->cold_end = j->cold_low = CODE_BYTES;
@@ -97,6 +98,7 @@ void jit_flush(struct jit *j)
     j->shed = taken(j);
     j->fresh = j->start;
     memset(j->seen, 0, sizeof j->seen);
+    memset(j->pieces, 0, sizeof j->pieces);
     j->stats.flushes++;
 }
 
@@ -272,7 +274,7 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
         return NULL;
     }
     code->next = k->jit ? (uint32_t)((const uint8_t *)k->jit - j->rx) : 0;
-    code->k = k;
+    code->block = (uint32_t)(k - j->blocks);
     code->first_fn = first_fn(j);
     k->compiled = true;
     size_t at = (size_t)((uint8_t *)code - j->rw);

@@ -18,7 +18,7 @@ enum { JIT_QUANTUM = 4096 };
 /* Whether the host lets us have executable memory; HOST error.  Any thread. */
 bool jit_available(GError **err);
 /* NULL with a HOST error: no executable memory to be had. */
-struct jit *jit_new(struct cpu *c, GError **err);
+struct jit *jit_new(struct cpu *c, struct code_block *blocks, GError **err);
 void jit_free(struct jit *j);
 /* Forget all compiled code; none may be running.  The blocks it was made from are gone too. */
 void jit_flush(struct jit *j);
@@ -53,7 +53,7 @@ static inline void jit_settle(struct cpu *c)
 
 struct jit_stats {
     uint64_t blocks, insns; /* compiled */
-    uint64_t dropped, flushes, links;
+    uint64_t dropped, flushes, links, faults;
     uint64_t ns;       /* spent in translation */
     size_t used, size; /* bytes of the code cache */
 };
@@ -68,6 +68,10 @@ const struct jit_fallback *jit_fallbacks(const struct jit *j);
 /* Lines for people (`info jit`), and members for a JSON object, each with ", " before it. */
 void jit_print(const struct jit *j, GString *out);
 void jit_json(const struct jit *j, GString *out);
+
+/* This thread runs compiled code for c now, which has a view: its accesses may fault (fault.c).
+ * NULL: for nobody that has one. */
+void fault_attach(struct cpu *c);
 
 /* How the engine is reached from compiled code. */
 struct jit_hooks {

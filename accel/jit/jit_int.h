@@ -28,6 +28,7 @@ enum thunk {
     TH_RETURNED,
     TH_LINK,
     TH_EDGE,
+    TH_EDGE_ALONE,
     TH_CROSS,
     TH_MOVED,
     TH_HANDLER,
@@ -48,23 +49,29 @@ enum thunk {
     TH_VEC_STORE,
     TH_VEC_LOAD,
     TH_X87_LOAD,
+    TH_FAULT,
+    TH_SPARE,
     TH_COUNT
 };
+
+/* The longest piece that fault.c makes. */
+enum { JIT_SPARE_PIECE = 128 };
 
 /* Guest calls whose return addresses are kept on the host's stack when a quantum begins. */
 enum { HOST_CALLS = 4096 };
 
 /* Stands before the code of a version of a block. */
 struct jit_code {
-    struct code_block *k;
-    uint64_t ip;
     op_fn *first_fn; /* the interpreter's way in, as the first field of a struct insn */
-    uint32_t next;   /* of the same block: how far from the cache's start; 0: none */
-    uint16_t n;      /* guest instructions */
-    uint16_t hops;   /* dropped blocks in a row before this one that lead here */
+    uint64_t ip;
+    uint32_t block; /* its number (jit_block) */
+    uint32_t next;  /* of the same block: how far from the cache's start; 0: none */
+    uint32_t sites; /* of views: likewise, what view_put_sites wrote */
+    uint16_t n;     /* guest instructions */
+    uint16_t hops;  /* dropped blocks in a row before this one that lead here */
     uint8_t code[] __attribute__((aligned(16)));
 };
-static_assert(sizeof(struct jit_code) % 16 == 0, "code is aligned");
+static_assert(sizeof(struct jit_code) == 32, "code is aligned");
 
 /* An instruction of a slow path, decoded again. */
 struct jit_seen {
@@ -72,6 +79,20 @@ struct jit_seen {
     struct insn i;
 };
 enum { SEEN_BITS = 8 };
+
+/* A fault under way: of the instruction at `at`, which meant to reach `to`, if that is known. */
+struct jit_fault {
+    const uint8_t *at;
+    uint64_t to;
+    bool known, write;
+};
+
+/* Of a site that has faulted: where its way to the interpreter is (fault.c). */
+struct jit_piece {
+    const uint8_t *at, *piece;
+    unsigned how;
+};
+enum { PIECES_BITS = 8 };
 
 /* The slow access under way, from begin to done. */
 struct jit_slow {
@@ -98,6 +119,7 @@ struct jit {
     size_t large;             /* up to here code is in large pages */
     uint8_t *thunk[TH_COUNT]; /* in rw */
     struct jit_hooks hooks;
+    struct code_block *blocks; /* all that can be compiled (blocks_array) */
     struct jit_stats stats;
     struct jit_fallback *fallbacks; /* by row */
     struct tr *tr;
@@ -107,13 +129,19 @@ struct jit {
     bool every_end; /* may have to come back at every end of a block */
     struct jit_slow slow;
     struct jit_seen seen[1 << SEEN_BITS]; /* by site */
+    struct jit_fault fault;
+    struct jit_piece pieces[1 << PIECES_BITS];
 };
 
-static_assert(offsetof(struct cpu, host_base) <= STATE_BIAS + 128 &&
+static_assert(offsetof(struct cpu, high_max) <= STATE_BIAS + 128 &&
                   offsetof(struct cpu, r[8]) >= STATE_BIAS - 128,
               "short displacements");
 
 struct jit *jit_of(const struct cpu *c); /* accel/interp.c */
+static inline struct code_block *jit_block(const struct jit *j, const struct jit_code *code)
+{
+    return j->blocks + code->block;
+}
 
 /* What stands before the code at `code`. */
 const struct jit_code *jit_code_at(const void *code);
@@ -130,6 +158,14 @@ void jit_poke_branch(const struct jit *j, const uint8_t *at, unsigned op, const 
 void jit_make_cold_room(struct jit *j);
 
 void thunks_emit(struct jit *j);
+void thunks_emit_vec(struct emit *e, struct jit *j);
+static inline void thunk_begin(struct emit *e, struct jit *j, enum thunk th)
+{
+    while ((uintptr_t)e->p & 15) {
+        emit8(e, 0x90); /* some pieces go on into the next */
+    }
+    j->thunk[th] = e->p;
+}
 /* Emit a jump-cache look-up of the IP in RAX; RCX is the entry then, or one of the two jumps at
  * miss[] is taken (RAX is kept).  `flat`: CS has no base.  `global`: which of the two keys is
  * looked for; TH_DISPATCH knows both. */
@@ -170,13 +206,14 @@ enum {
     SITE_LAST = BIT(2), /* of a branch: the block is not left behind it */
 };
 enum { SITE_FLAGS_SHIFT = 5, SITE_SIZE_SHIFT = 9, SITE_SIZE_MAX = 127 };
-/* Of an edge, from the place behind its call of TH_EDGE: its jump, and that one's rel32. */
-enum { EDGE_JUMP = -10, EDGE_REL = -9 };
+/* Of an edge, from the place behind its call of TH_EDGE: its jump; and of TH_EDGE_ALONE, which is
+ * its own. */
+enum { EDGE_JUMP = -10, EDGE_ALONE_JUMP = -5 };
 /* Of a jump or call across pages, from the place behind it: the displacement of what it compares,
  * what with (a generation; CROSS_NO_GEN: it is not linked), and its own rel32. */
 enum { CROSS_PLACE = -12, CROSS_GEN = -11, CROSS_REL = -4, CROSS_NO_GEN = 0 };
 /* Of TH_GO, in the place of the size. */
-enum { GO_HANDLER, GO_REFUSED, GO_GP0 };
+enum { GO_HANDLER, GO_REFUSED, GO_GP0, GO_KIND = 32, GO_FAULT = 64 };
 /* Of a window: also its length, where in it the access is, whether the host's address is wanted or
  * what is to be added to a linear one, and its base register. */
 struct jit_window_site {
@@ -201,6 +238,8 @@ void *slow_window(struct cpu *c, uint64_t la, const struct jit_site *s);
 /* The interpreter goes on with a site's instruction: jit->slow.i by jit->slow.fn, or, when that is
  * NULL, from the run loop. */
 void slow_go(struct cpu *c, uint64_t unused, const struct jit_site *s);
+/* The stack pointer is too far for compiled code of a view: the interpreter does the block. */
+void slow_far_sp(struct cpu *c, const void *code);
 /* After the operation on what slow_store, slow_rmw or slow_lock gave.  True: blocks were dropped,
  * leave (c->ip, c->left and c->fl, of the host's `flags`, are right). */
 uint64_t slow_done(struct cpu *c, uint64_t flags);
@@ -210,6 +249,7 @@ const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece);
 /* A jump in the page is taken that has not been linked; where its target stands is at `behind`:
  * int16, from the block's IP.  And only c->ip = that target. */
 const void *slow_edge(struct cpu *c, const uint8_t *behind);
+const void *slow_edge_alone(struct cpu *c, const uint8_t *behind);
 void slow_edge_ip(struct cpu *c, const uint8_t *behind);
 /* A jump across pages to c->ip does not know its target; `behind` it as of CROSS_*. */
 const void *slow_cross(struct cpu *c, const uint8_t *behind);
@@ -217,16 +257,45 @@ const void *slow_cross(struct cpu *c, const uint8_t *behind);
 const void *slow_moved(struct cpu *c, const uint8_t *piece);
 /* Blocks were dropped under the handler of i: leave behind it. */
 void slow_after(struct cpu *c, const struct insn *i);
+/* jit->fault: where to go on (fault.c). */
+const void *slow_fault(struct cpu *c);
 op_fn slow_went_on;
 
-/* The tag that a look at the TLB is made against, of the entry RCX. */
-static inline struct hrm tr_tlb_tag(bool write)
+/* The tag that a look at the TLB is made against, of the entry RCX; with a view RCX is its address.
+ */
+static inline struct hrm tr_tlb_field(bool view, unsigned field)
 {
-    return hmem_index(H_R15, H_RCX, 0,
-                      write ? offsetof(struct tlb_entry, tag_w)
-                            : offsetof(struct tlb_entry, tag_r));
+    return view ? hmem(H_RCX, (int32_t)field) : hmem_index(H_R15, H_RCX, 0, (int32_t)field);
+}
+static inline struct hrm tr_tlb_tag(bool view, bool write)
+{
+    return tr_tlb_field(view, write ? offsetof(struct tlb_entry, tag_w)
+                                    : offsetof(struct tlb_entry, tag_r));
 }
 
+/* ---- view.c ---- */
+
+/* An access to place p by a view; false: it is not for that, nothing was emitted. */
+bool view_access(struct tr *t, const struct tr_place *p, enum tr_access access, tr_body *body,
+                 const void *arg);
+/* The instruction just emitted may have put anything into the stack pointer. */
+void view_check_sp(struct tr *t);
+/* What is in a block's registers now says of what kind addresses are. */
+void view_guess(struct tr *t);
+/* Behind a block's hot code: where comparisons lead that have failed. */
+void view_put_traps(struct tr *t);
+/* In the cold part: the block's sites. */
+void view_put_sites(struct tr *t, struct jit_code *code);
+/* The site of an instruction at `at` that faulted; false: there is none. */
+bool view_find_site(const struct jit *j, const struct jit_code *code, const uint8_t *at,
+                    struct fault_site *s);
+/* Addresses by the key (a bit of low_of) were of another kind. */
+void view_missed(struct cpu *c, struct code_block *k, unsigned key, bool fault);
+
+/* mem.c: RDX = the linear address of the place at displacement disp.  Uses RCX. */
+void tr_place_linear(struct tr *t, const struct tr_place *p, int64_t disp);
+/* slow.c: whether to translate again what this happens to. */
+bool slow_fails_often(struct cpu *c, struct code_block *k);
 /* mem.c: call thunk th, with a struct jit_site behind the call; gives where its `at` and flags are.
  */
 uint8_t *tr_call_site(struct tr *t, enum thunk th, unsigned size, unsigned flags,
@@ -238,6 +307,12 @@ uint8_t *tr_call_site(struct tr *t, enum thunk th, unsigned size, unsigned flags
 struct window *window_find(struct tr *t, const struct tr_place *p);
 /* One to be opened for p and what follows; NULL: nothing would share it. */
 struct window *window_plan(struct tr *t, const struct tr_place *p);
+/* Will other accesses share a look at p? */
+bool window_is_shared(struct tr *t, const struct tr_place *p);
+/* A place for a window that is known already. */
+struct window *window_take(struct tr *t, const struct window *plan);
+/* The same as window_find for views. */
+struct window *window_find_view(struct tr *t, const struct tr_place *p);
 /* t->in was emitted: what it changed. */
 void windows_after(struct tr *t);
 void windows_close(struct tr *t);
@@ -257,6 +332,10 @@ void jit_trace_block(const struct tr *t, const struct jit_code *code, size_t byt
 /* translate.c: whether a cold piece is data for another one. */
 bool cold_is_data(const struct cold *k);
 
+/* The block's bytes again; false: not what was decoded then (or cannot have been). */
+bool tr_decode_block(struct tr *t);
+/* The interpreter goes on with the present instruction (GO_*). */
+void tr_go_to(struct tr *t, unsigned how);
 /* translate.c: emit block k for IP `ip` at the cache's end; NULL: no room. */
 struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip);
 

@@ -182,6 +182,9 @@ static bool lower_xadd(struct tr *t)
         if (!tr_ea_ok(t)) {
             return false;
         }
+        if (tr_is_view(t)) { /* the store may fault */
+            tr_flags_clobber(t);
+        }
         tr_mem_shared(t, TR_RMW, tr_bytes(t), xadd_body, NULL, 0);
         return true;
     }

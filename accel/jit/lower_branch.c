@@ -74,7 +74,8 @@ static void load_body(struct tr *t, struct hrm m, const void *arg)
 static void load_target(struct tr *t)
 {
     if (t->in->d.has_mem) {
-        tr_mem(t, TR_LOAD, tr_bytes(t), load_body, NULL, 0);
+        tr_flags_clobber(t);
+        tr_mem_shared(t, TR_LOAD, tr_bytes(t), load_body, NULL, 0);
     } else {
         tr_flags_clobber(t);
         tr_load_sized(t, t->in->d.size, H_RAX, tr_gpr(t->in->i.r2));

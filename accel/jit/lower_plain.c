@@ -318,9 +318,13 @@ static void mem_body(struct tr *t, struct hrm m, const void *arg)
     if (reg == H_NONE || high) {
         /* RCX may hold a count */
         reg = H_RAX;
-        if (high && m.index != H_NONE) { /* no REX goes with AH */
+        if (high && (m.index != H_NONE || m.reg > H_RDI)) { /* no REX goes with AH */
+            bool gs = m.gs;
+
+            m.gs = false;
             emit_lea(&t->e, true, H_RDX, m);
             m = hmem(H_RDX, 0);
+            m.gs = gs;
             t->rdx = -1;
         }
         if (p->reg & P_R || f.size < 2) {
@@ -345,6 +349,9 @@ static bool plain_mem(struct tr *t, const struct plain *p, const struct shape *f
 
     if (!tr_ea_ok(t) || p->flags & F_REG_ONLY) {
         return false;
+    }
+    if (tr_is_view(t) && p->flags & F_XOR) { /* destroys them before the access */
+        tr_flags_put_off(t);
     }
     tr_mem_shared(t, access, 1u << f->rmsize, mem_body, &p, sizeof p);
     return true;

@@ -119,6 +119,16 @@ static void pop_body(struct tr *t, struct hrm m, const void *arg)
 {
     unsigned g = *(const uint8_t *)arg, h = tr_host(g), size = t->in->d.size;
 
+    if (tr_is_view(t)) { /* the load may fault */
+        unsigned to = h == H_NONE || g == R_RSP ? H_RAX : h;
+
+        emit_op(&t->e, tr_x_size(t), 0x8b, to, m);
+        tr_sp_set(t, R_RSP, (int32_t)tr_bytes(t));
+        if (to == H_RAX) {
+            tr_gpr_put_sized(t, g, H_RAX, size);
+        }
+        return;
+    }
     tr_sp_set(t, R_RSP, (int32_t)tr_bytes(t));
     emit_op(&t->e, tr_x_size(t), 0x8b, h == H_NONE ? H_RAX : h, m);
     if (h == H_NONE) {

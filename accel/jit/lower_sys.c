@@ -58,6 +58,7 @@ static void set_class(struct tr *t, enum tlb_class from, enum tlb_class to)
     emit8(&t->e, to);
     emit_alu_imm(&t->e, true, 0, hreg(H_R15), ((int)to - (int)from) * (int)sizeof(struct tlb));
     emit_store(&t->e, true, tr_state(tlb), H_R15);
+    emit_store(&t->e, true, tr_state(r15), H_R15);
 }
 
 /* Class TLB_KERNEL: there is SMAP, and AC is clear. */

@@ -132,8 +132,10 @@ static void lower_memory(struct tr *t, unsigned n)
 
     native_describe(d->row, 0, 0, &desc);
     unsigned slow = t->ncold;
+    t->no_view = true;
     tr_mem_shared(t, desc.rm_access & NA_W ? TR_STORE : TR_LOAD, desc.mem_bytes, x87_body, &o,
                   sizeof o);
+    t->no_view = false;
     if (t->ncold > slow) {
         struct cold *k = &t->cold[slow];
         o.note = true;

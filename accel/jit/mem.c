@@ -75,7 +75,7 @@ static void place_offset(struct tr *t, const struct tr_place *p, int64_t disp, u
 }
 
 /* RDX = its linear address. */
-static void place_linear(struct tr *t, const struct tr_place *p, int64_t disp)
+void tr_place_linear(struct tr *t, const struct tr_place *p, int64_t disp)
 {
     t->rdx = -1;
     place_offset(t, p, disp, H_RDX, p->wide);
@@ -109,10 +109,10 @@ void tr_ea(struct tr *t, enum tr_access access, unsigned size)
  * A register of the host's and a displacement: the address can be in RAX alone while it is looked
  * up, and what is to be added in RDX then.
  */
-static bool can_be_apart(const struct tr_place *p)
+static bool can_be_apart(const struct tr *t, const struct tr_place *p)
 {
-    return p->wide && p->seg == 0xff && p->index == R_ZERO && p->base != R_ZERO && !p->fixed &&
-           tr_host(p->base) != H_NONE;
+    return !tr_is_view(t) && p->wide && p->seg == 0xff && p->index == R_ZERO && p->base != R_ZERO &&
+           !p->fixed && tr_host(p->base) != H_NONE;
 }
 
 static void base_plus(struct tr *t, const struct tr_place *p, int64_t disp, unsigned to)
@@ -224,16 +224,19 @@ static void look(struct tr *t, unsigned la, bool write)
         emit8(e, 7);
     }
     emit_op(e, 0, 0x23, H_RCX, tr_state(tlb_mask));
+    if (tr_is_view(t)) {
+        emit_op(e, X_W, 0x03, H_RCX, tr_state(tlb));
+    }
     if (la != H_RAX) {
         emit_mov_rr(e, true, H_RAX, la);
     }
-    emit_op(e, X_W, 0x2b, H_RAX, tr_tlb_tag(write));
+    emit_op(e, X_W, 0x2b, H_RAX, tr_tlb_tag(tr_is_view(t), write));
 }
 
 /* What is to be added to a linear address, of the place RCX. */
-static struct hrm addend(void)
+static struct hrm addend(const struct tr *t)
 {
-    return hmem_index(H_R15, H_RCX, 0, offsetof(struct tlb_entry, addend));
+    return tr_tlb_field(tr_is_view(t), offsetof(struct tlb_entry, addend));
 }
 
 /* A linear address in RAX or RDX: to the slow path unless the TLB has it; RCX = the entry's offset.
@@ -250,7 +253,7 @@ static uint8_t *check(struct tr *t, unsigned size, bool write)
 {
     uint8_t *miss = look_at(t, H_RDX, size, write);
 
-    emit_op(&t->e, X_W, 0x03, H_RDX, addend());
+    emit_op(&t->e, X_W, 0x03, H_RDX, addend(t));
     return miss;
 }
 
@@ -259,7 +262,7 @@ void tr_mem_run(struct tr *t, enum tr_access access, unsigned la)
     look(t, la, access != TR_LOAD);
     emit_op(&t->e, X_W, 0x3b, H_RAX, hreg(H_RDX));
     tr_bail(t, 7);
-    emit_load(&t->e, true, H_RAX, addend());
+    emit_load(&t->e, true, H_RAX, addend(t));
 }
 
 static struct cold *mem_cold_for(struct tr *t, uint8_t *miss, enum tr_access access, unsigned size,
@@ -398,7 +401,7 @@ static void window_cold(struct tr *t, struct cold *k)
  */
 static void window_fill(struct tr *t, const struct window *w, struct cold *k)
 {
-    emit_op(&t->e, X_W, is_constant(&w->key) ? 0x03 : 0x8b, H_RDX, addend()); /* add, mov */
+    emit_op(&t->e, X_W, is_constant(&w->key) ? 0x03 : 0x8b, H_RDX, addend(t)); /* add, mov */
     k->back = t->e.p;
     if (!is_constant(&w->key) && w->key.seg != 0xff) {
         tr_seg_base(t, w->key.seg);
@@ -425,7 +428,7 @@ static struct cold *access_apart(struct tr *t, const struct tr_place *p, enum tr
                                   body, arg, arg_len);
     k->apart = true;
     k->place = *p;
-    emit_load(&t->e, true, H_RDX, addend());
+    emit_load(&t->e, true, H_RDX, addend(t));
     do_at(t, k, hmem_index(H_RDX, tr_host(p->base), 0, (int32_t)p->disp));
     return k;
 }
@@ -437,6 +440,9 @@ struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access a
     struct window *w;
 
     p.write = access != TR_LOAD;
+    if (view_access(t, &p, access, body, arg)) {
+        return NULL;
+    }
     w = window_find(t, &p);
     if (w) {
         in_window(t, w, &p, body, arg);
@@ -445,19 +451,19 @@ struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access a
     tr_sp_settle(t);
     tr_flags_put_off(t);
     w = window_plan(t, &p);
-    bool apart = can_be_apart(&p);
+    bool apart = can_be_apart(t, &p);
     if (!w && apart) {
         return access_apart(t, &p, access, body, arg, arg_len);
     }
     if (!w) {
-        place_linear(t, &p, p.disp);
+        tr_place_linear(t, &p, p.disp);
         tr_mem_at(t, access, p.size, body, arg, arg_len);
         return &t->cold[t->ncold - 1];
     }
     if (apart) {
         base_plus(t, &p, w->lo, H_RAX);
     } else {
-        place_linear(t, &p, w->lo);
+        tr_place_linear(t, &p, w->lo);
     }
     uint8_t *miss = look_at(t, apart ? H_RAX : H_RDX, (unsigned)(w->hi - w->lo), w->write);
     struct cold *k = tr_cold(t, window_cold, miss);

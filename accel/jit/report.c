@@ -7,6 +7,7 @@
  * Not modelled: code of the thunks.
  */
 #include "accel/jit/jit_int.h"
+#include "cpu/view.h"
 #include <inttypes.h>
 
 enum { FALLBACKS_SHOWN = 20, GUEST_COLUMNS = 52 };
@@ -73,6 +74,19 @@ void jit_print(const struct jit *j, GString *out)
                            "code: %zu of %zu KiB; %" PRIu64 " links, %" PRIu64
                            " blocks dropped, %" PRIu64 " flushes\n",
                            s.used >> 10, s.size >> 10, s.links, s.dropped, s.flushes);
+    if (j->c->view) {
+        struct view_stats v;
+
+        view_get_stats(j->c->view, &v);
+        g_string_append_printf(out,
+                               "view: %" PRIu64 " pages; taken %" PRIu64 " times, %" PRIu64
+                               " fills, %" PRIu64 " denied, %" PRIu64 " other faults, %" PRIu64
+                               " flushes, %" PRIu64 " drops, %" PRIu64 " refused\n",
+                               v.pages, v.taken, v.fills, v.denied, s.faults, v.flushes, v.drops,
+                               v.refused);
+    } else {
+        g_string_append_printf(out, "no view: %s\n", j->c->no_view);
+    }
     if (places->len) {
         g_string_append(out, "not translated, most called first:\n"
                              "       calls    places  instruction\n");
@@ -150,6 +164,7 @@ static unsigned data_of(enum thunk th)
     case TH_WINDOW_AT_W:
         return sizeof(struct jit_window_site);
     case TH_EDGE:
+    case TH_EDGE_ALONE:
         return sizeof(int16_t);
     default:
         return 0;

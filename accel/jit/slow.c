@@ -48,10 +48,11 @@ static const struct insn *decode_again(struct cpu *c, const struct code_block *k
 static const struct insn *enter_site(struct cpu *c, const struct jit_site *s)
 {
     const struct jit_code *code = code_of_site(c, s);
-    const struct insn *i = in_body(code->k, s);
+    const struct code_block *k = jit_block(jit_of(c), code);
+    const struct insn *i = in_body(k, s);
 
     c->r[R_BASE] = code->ip;
-    return c->cur = i ? i : decode_again(c, code->k, s);
+    return c->cur = i ? i : decode_again(c, k, s);
 }
 
 static const struct insn *begin(struct cpu *c, uint64_t la, const struct jit_site *s,
@@ -172,24 +173,44 @@ void *slow_lock(struct cpu *c, uint64_t la, const struct jit_site *s)
 
 /* ---- to the interpreter ---- */
 
-/* The interpreter does the site's instruction, and the rest of the block. */
-static void go_on(struct cpu *c, const struct jit_site *s)
+/* The interpreter does instruction `at` of a block, `ofs` bytes from its start, and the rest. */
+static void go_on_at(struct cpu *c, const struct jit_code *code, unsigned at, unsigned ofs)
 {
     struct jit *j = jit_of(c);
-    const struct jit_code *code = code_of_site(c, s);
-    struct block_body *body = j->hooks.body(c, code->k);
-    const struct insn *i = in_body(code->k, s);
+    struct code_block *k = jit_block(j, code);
+    struct block_body *body = j->hooks.body(c, k);
+    const struct insn *i = body ? &body->insn[at] : NULL;
 
     c->r[R_BASE] = code->ip;
-    j->slow.i = i;
+    j->slow.i = i = i && i->ofs == ofs ? i : NULL;
     if (!i) {
         j->slow.fn = NULL;
-        c->ip = (code->ip + s->ofs) & cpu_ip_mask(c);
-        c->left -= s->at;
-    } else if (s->at || code->k->stale) {
+        c->ip = (code->ip + ofs) & cpu_ip_mask(c);
+        c->left -= (int32_t)at;
+    } else if (at || k->stale) {
         j->slow.fn = i->fn;
     } else { /* the first one's own may be the engine's */
         j->slow.fn = body->first_fn;
+    }
+}
+
+static void go_on(struct cpu *c, const struct jit_site *s)
+{
+    go_on_at(c, code_of_site(c, s), s->at, s->ofs);
+}
+
+void slow_far_sp(struct cpu *c, const void *code)
+{
+    const struct jit_code *from = jit_code_at(code);
+    struct jit *j = jit_of(c);
+
+    view_far_sp(c);
+    if (jit_block(j, from)->stale) { /* what is in its place is to be found */
+        c->ip = from->ip;
+        jcache_slot(c, c->ip + c->cs_base)->key = 0;
+        j->slow.fn = NULL;
+    } else {
+        go_on_at(c, from, 0, 0);
     }
 }
 
@@ -204,6 +225,9 @@ void slow_go(struct cpu *c, uint64_t unused, const struct jit_site *s)
         return;
     }
     go_on(c, s);
+    if (s->size >= GO_KIND) {
+        view_missed(c, jit_block(jit_of(c), code_of_site(c, s)), s->size & 15, s->size >= GO_FAULT);
+    }
     if (s->size == GO_HANDLER && j->slow.fn) {
         j->fallbacks[j->slow.i->row].calls++;
     }
@@ -217,7 +241,7 @@ void slow_go(struct cpu *c, uint64_t unused, const struct jit_site *s)
  */
 enum { WINDOW_FAILS_MAX = 32, WINDOW_FORGIVEN = 20000 };
 
-static bool fails_often(struct cpu *c, struct code_block *k)
+bool slow_fails_often(struct cpu *c, struct code_block *k)
 {
     uint32_t now = (uint32_t)c->icount, forgiven = (now - k->window_when) / WINDOW_FORGIVEN;
 
@@ -230,12 +254,12 @@ static bool fails_often(struct cpu *c, struct code_block *k)
 
 static void *window_fail(struct cpu *c, const struct jit_window_site *w)
 {
-    struct code_block *k = code_of_site(c, &w->s)->k;
+    struct code_block *k = jit_block(jit_of(c), code_of_site(c, &w->s));
 
     go_on(c, &w->s);
-    if (!k->stale && fails_often(c, k)) {
+    if (!k->stale && slow_fails_often(c, k)) {
         k->window_fails = 0;
-        k->no_window_of |= BIT(w->base);
+        k->no_window_of |= (uint16_t)BIT(BLOCK_KEY(w->base));
         jit_drop(jit_of(c), k);
     }
     return NULL;
@@ -334,9 +358,9 @@ const void *slow_find(struct cpu *c)
 }
 
 /* Whether the block's instruction goes on in another page. */
-static bool crosses(const uint8_t *code)
+static bool crosses(const struct jit *j, const uint8_t *code)
 {
-    return jit_code_at(code)->k->host2;
+    return jit_block(j, jit_code_at(code))->host2;
 }
 
 /* Dropped blocks in a row that a jump may go through before it is looked up. */
@@ -383,9 +407,9 @@ static void link_moved(struct jit *j, const uint8_t *entry, const uint8_t *code)
     const struct jit_code *old = jit_code_at(entry), *new = jit_code_at(code);
     const uint8_t *to = NULL;
 
-    if (crosses(code)) {
+    if (crosses(j, code)) {
         to = piece_to_ip(j);
-    } else if (old->hops < HOPS_MAX && old->k->host == new->k->host) {
+    } else if (old->hops < HOPS_MAX && jit_block(j, old)->host == jit_block(j, new)->host) {
         set_hops(j, code, MAX(new->hops, old->hops + 1u));
         to = code;
     }
@@ -395,14 +419,10 @@ static void link_moved(struct jit *j, const uint8_t *entry, const uint8_t *code)
     }
 }
 
-/* A jump whose rel32 stands at `at` leads to what was found, unless that is of another page (see
- * interp_link). */
-static void link_jump(struct jit *j, uint32_t at, const uint8_t *code)
+/* May a jump at `from` lead to code for good (see interp_link)? */
+static bool same_page(const struct jit *j, const uint8_t *from, const uint8_t *code)
 {
-    if (block_same_page(jit_code_around(j, j->rx + at)->k, jit_code_at(code)->k)) {
-        jit_poke_rel(j, j->rx + at, code);
-        j->stats.links++;
-    }
+    return block_same_page(jit_block(j, jit_code_around(j, from)), jit_block(j, jit_code_at(code)));
 }
 
 const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece)
@@ -411,8 +431,11 @@ const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece)
     uint64_t key;
     const uint8_t *code = find(c, &key);
 
-    if (code && !crosses(code)) {
-        link_jump(j, at, code);
+    if (code && !crosses(j, code)) {
+        if (same_page(j, j->rx + at, code)) {
+            jit_poke_rel(j, j->rx + at, code);
+            j->stats.links++;
+        }
     } else if (code) { /* not through here again: the call becomes a jump */
         jit_poke_branch(j, piece - 5, 0xe9, jit_rx(j, j->thunk[TH_DISPATCH]));
     }
@@ -476,23 +499,30 @@ const void *slow_cross(struct cpu *c, const uint8_t *behind)
     return code;
 }
 
-const void *slow_edge(struct cpu *c, const uint8_t *behind)
+/* Jump to what is found where the edge of `behind` leads: in five bytes, from `jump` on. */
+static const void *edge(struct cpu *c, const uint8_t *behind, const uint8_t *jump)
 {
     struct jit *j = jit_of(c);
     uint64_t key;
 
     slow_edge_ip(c, behind);
     const uint8_t *code = find(c, &key);
-    if (code && crosses(code)) {
-        const uint8_t *piece = piece_to_ip(j);
-
-        if (piece) {
-            jit_poke_rel(j, behind + EDGE_REL, piece);
-        }
-    } else if (code) {
-        link_jump(j, (uint32_t)(behind + EDGE_REL - j->rx), code);
+    const uint8_t *to = code && crosses(j, code) ? piece_to_ip(j) : code;
+    if (to && (to != code || same_page(j, jump, code))) {
+        jit_poke_branch(j, jump, 0xe9, to);
+        j->stats.links++;
     }
     return code;
+}
+
+const void *slow_edge(struct cpu *c, const uint8_t *behind)
+{
+    return edge(c, behind, behind + EDGE_JUMP);
+}
+
+const void *slow_edge_alone(struct cpu *c, const uint8_t *behind)
+{
+    return edge(c, behind, behind + EDGE_ALONE_JUMP);
 }
 
 const void *slow_moved(struct cpu *c, const uint8_t *piece)

@@ -21,6 +21,7 @@
  *                 jump's rel32 stands
  *   TH_EDGE       (called, by an edge; translate.c) its jump is not linked, or the quantum is used
  *                 up, or there may be requests
+ *   TH_EDGE_ALONE (likewise) becomes the jump when that is linked
  *   TH_CROSS      RAX = guest IP, RDX = behind a jump or call across pages (CROSS_*), which is not
  *                 linked, or for other mappings; or as TH_EDGE
  *   TH_MOVED      (called by the entry of a dropped block) go to what is in its place
@@ -35,45 +36,18 @@
  *   TH_DONE       (called) after the operation: goes back to the site's hot code; keeps flags
  *   TH_VEC_STORE, TH_VEC_LOAD (called) vector registers between host and c->fpu.ymm; keep flags and
  *                 every other register
- *   TH_X87_LOAD   (called) the x87 registers into the host's; vector registers are stored
+ *   TH_FAULT      (called, by a signal's handler) an instruction faulted in the host; keeps
+ * everything TH_SPARE      room for code that finds none in the cache (fault.c) TH_X87_LOAD
+ * (called) the x87 registers into the host's; vector registers are stored
  *
  * Not modelled: unwinding information; exceptions leave by longjmp.
  */
 #include "accel/jit/jit_int.h"
 #include "cpu/fpu.h"
 
-static void begin(struct emit *e, struct jit *j, enum thunk th)
-{
-    while ((uintptr_t)e->p & 15) {
-        emit8(e, 0x90); /* some pieces go on into the next */
-    }
-    j->thunk[th] = e->p;
-}
-
 static void go(struct emit *e, const struct jit *j, enum thunk th)
 {
     emit_jump(e, 0xe9, j->thunk[th]);
-}
-
-static void push(struct emit *e, unsigned reg)
-{
-    if (reg & 8) {
-        emit8(e, 0x41);
-    }
-    emit8(e, 0x50 + (reg & 7));
-}
-
-static void pop(struct emit *e, unsigned reg)
-{
-    if (reg & 8) {
-        emit8(e, 0x41);
-    }
-    emit8(e, 0x58 + (reg & 7));
-}
-
-static void ret(struct emit *e)
-{
-    emit8(e, 0xc3);
 }
 
 /* Call the C function at RAX; guest registers are stored, RBX is lost. */
@@ -111,7 +85,7 @@ static void load_regs(struct emit *e, bool all)
         }
     }
     if (all) {
-        emit_load(e, true, H_R15, tr_state(tlb));
+        emit_load(e, true, H_R15, tr_state(r15));
     }
 }
 
@@ -158,7 +132,7 @@ static void frame_pop(struct emit *e)
     emit_load(e, true, H_RSP, tr_state(host_base));
     emit_op(e, 0, 0x8f, 0, tr_state(host_base));
     for (unsigned n = ARRAY_LEN(saved); n-- > 0;) {
-        pop(e, saved[n]);
+        emit_pop(e, saved[n]);
     }
 }
 
@@ -169,18 +143,36 @@ void emit_forget_calls(struct emit *e)
     emit_alu_imm(e, true, 5, hreg(H_RSP), 8);
 }
 
+/* As j->slow says. */
+static void go_slow(struct emit *e, const struct jit *j)
+{
+    emit_mov_imm(e, H_RCX, (uint64_t)(uintptr_t)&j->slow);
+    emit_load(e, true, H_RDX, hmem(H_RCX, offsetof(struct jit_slow, i)));
+    emit_load(e, true, H_RAX, hmem(H_RCX, offsetof(struct jit_slow, fn)));
+    emit_op(e, X_W, 0x85, H_RAX, hreg(H_RAX));
+    emit_jump(e, O_0F | 0x84, j->thunk[TH_EXIT]);
+    go(e, j, TH_TAIL);
+}
+
+/* A jump for when the stack pointer is not where a view can have it. */
+static uint8_t *far_sp(struct emit *e, unsigned sp)
+{
+    emit_op(e, X_W, 0x3b, sp, tr_state(sp_max));
+    return emit_jump(e, O_0F | 0x87, NULL);
+}
+
 static void emit_enter(struct emit *e, struct jit *j)
 {
-    begin(e, j, TH_ENTER_FIRST);
+    thunk_begin(e, j, TH_ENTER_FIRST);
     /* A handler that compiled code called went elsewhere: back to it. */
     emit_op(e, 0, 0x83, 7, hmem(H_RDI, offsetof(struct cpu, left)));
     emit8(e, 0);
     uint8_t *called = emit_jump(e, O_0F | 0x85, NULL);
     emit_alu_imm(e, true, 0, hreg(H_RSI),
                  offsetof(struct jit_code, code) - offsetof(struct jit_code, first_fn));
-    begin(e, j, TH_ENTER);
+    thunk_begin(e, j, TH_ENTER);
     for (unsigned n = 0; n < ARRAY_LEN(saved); n++) {
-        push(e, saved[n]);
+        emit_push(e, saved[n]);
     }
     emit_lea(e, true, H_RBP, hmem(H_RDI, STATE_BIAS));
     emit_mov_rr(e, true, H_RAX, H_RSI);
@@ -189,16 +181,23 @@ static void emit_enter(struct emit *e, struct jit *j)
     emit_lea(e, true, H_RCX, hmem(H_RSP, -HOST_CALLS * 8));
     emit_store(e, true, tr_state(host_limit), H_RCX);
     emit_mov_imm(e, H_RCX, (uint64_t)(uintptr_t)(j->rx + (j->thunk[TH_BASE] - j->rw)));
-    push(e, H_RCX);
+    emit_push(e, H_RCX);
     refill(e);
     emit_op(e, 0, 0xc6, 0, tr_state(code_dropped));
     emit8(e, 0);
     load_regs(e, true);
+    uint8_t *far = far_sp(e, tr_host(R_RSP));
     emit_op(e, 0, 0xff, 4, hreg(H_RAX));
+    emit_patch(far, e->p);
+    lea_cpu(e, H_RDI);
+    emit_mov_rr(e, true, H_RSI, H_RAX);
+    call_c(e, (const void *)(uintptr_t)slow_far_sp);
+    load_regs(e, true);
+    go_slow(e, j);
     emit_patch(called, e->p);
     emit_load(e, true, H_RAX, hmem(H_RDI, offsetof(struct cpu, r[R_BASE])));
     emit_store(e, true, hmem(H_RDI, offsetof(struct cpu, ip)), H_RAX);
-    ret(e);
+    emit_ret(e);
 }
 
 /* A handler is called for the instruction at RDX.  Uses RAX and RCX. */
@@ -214,21 +213,21 @@ static void count_call(struct emit *e, const struct jit *j)
 
 static void emit_exits(struct emit *e, struct jit *j)
 {
-    begin(e, j, TH_EXIT);
+    thunk_begin(e, j, TH_EXIT);
     settle(e);
     frame_pop(e);
-    ret(e);
+    emit_ret(e);
 
-    begin(e, j, TH_LEAVE);
+    thunk_begin(e, j, TH_LEAVE);
     emit_store(e, true, tr_state(ip), H_RAX);
     store_state(e, j);
     go(e, j, TH_EXIT);
 
-    begin(e, j, TH_TO_INTERP);
+    thunk_begin(e, j, TH_TO_INTERP);
     emit_load(e, true, H_RDX, hmem(H_RCX, offsetof(struct jcache_entry, first)));
     emit_store(e, true, tr_state(r[R_BASE]), H_RAX);
     emit_load(e, true, H_RAX, hmem(H_RDX, offsetof(struct insn, fn)));
-    begin(e, j, TH_TAIL);
+    thunk_begin(e, j, TH_TAIL);
     store_state(e, j);
     emit_mov_rr(e, true, H_RSI, H_RDX);
     lea_cpu(e, H_RDI);
@@ -327,7 +326,7 @@ static void check_depth(struct emit *e)
 
 /* The quantum is used up: to leave[] when somebody wants something, else begin a new one.  Uses
  * RCX. */
-static void poll(struct emit *e, uint8_t *leave[2])
+static void poll(struct emit *e, uint8_t *leave[3])
 {
     emit_op(e, 0, 0x80, 7, tr_state(look)); /* mostly there was none: a lock takes its time */
     emit8(e, 0);
@@ -342,18 +341,20 @@ static void poll(struct emit *e, uint8_t *leave[2])
     emit_op(e, 0, 0x81, 7, tr_state(quantum)); /* less: its instructions are counted (check.c) */
     emit32(e, JIT_QUANTUM);
     leave[1] = emit_jump(e, O_0F | 0x82, NULL);
+    leave[2] = far_sp(e, tr_host(R_RSP));
     check_depth(e);
 }
 
 /* For RAX.  Uses RDX too. */
 static void poll_for_rax(struct emit *e, const struct jit *j)
 {
-    uint8_t *leave[2];
+    uint8_t *leave[3];
 
     poll(e, leave);
     refill(e);
-    emit_patch(leave[0], j->thunk[TH_LEAVE]);
-    emit_patch(leave[1], j->thunk[TH_LEAVE]);
+    for (unsigned n = 0; n < ARRAY_LEN(leave); n++) {
+        emit_patch(leave[n], j->thunk[TH_LEAVE]);
+    }
 }
 
 /* Jumps for when the run loop is due: the quantum is used up, or there may be requests. */
@@ -386,23 +387,24 @@ static void ask_behind(struct emit *e, const struct jit *j, const void *fn)
     call_c(e, fn);
 }
 
-static void emit_edge(struct emit *e, struct jit *j)
+static void emit_edge(struct emit *e, struct jit *j, enum thunk th, int jump, const void *fn)
 {
-    uint8_t *due[2], *leave[2];
+    uint8_t *due[2], *leave[3];
 
-    begin(e, j, TH_EDGE);
-    pop(e, H_RDX);
+    thunk_begin(e, j, th);
+    emit_pop(e, H_RDX);
     if_due(e, due);
-    ask_behind(e, j, (const void *)(uintptr_t)slow_edge);
+    ask_behind(e, j, fn);
     go_to_found(e, j);
     emit_patch(due[0], e->p);
     emit_patch(due[1], e->p);
     poll(e, leave);
-    emit_lea(e, true, H_RAX, hmem(H_RDX, EDGE_JUMP));
+    emit_lea(e, true, H_RAX, hmem(H_RDX, jump));
     refill(e);
     emit_op(e, 0, 0xff, 4, hreg(H_RAX));
     emit_patch(leave[0], e->p);
     emit_patch(leave[1], e->p);
+    emit_patch(leave[2], e->p);
     ask_behind(e, j, (const void *)(uintptr_t)slow_edge_ip);
     go(e, j, TH_EXIT);
 }
@@ -410,10 +412,10 @@ static void emit_edge(struct emit *e, struct jit *j)
 /* Jump unless the entry at RCX leads to the interpreter; keeps RAX. */
 static uint8_t *jump_unless_interp(struct emit *e, const struct jit *j)
 {
-    push(e, H_RAX);
+    emit_push(e, H_RAX);
     emit_lea_rip(e, H_RAX, j->thunk[TH_TO_INTERP]);
     emit_op(e, X_W, 0x3b, H_RAX, hmem(H_RCX, offsetof(struct jcache_entry, code)));
-    pop(e, H_RAX);
+    emit_pop(e, H_RAX);
     return emit_jump(e, O_0F | 0x85, NULL);
 }
 
@@ -423,12 +425,12 @@ static void emit_to_cross(struct emit *e, struct jit *j)
 {
     uint8_t *miss[2], *ask[2];
 
-    begin(e, j, TH_CROSS);
+    thunk_begin(e, j, TH_CROSS);
     poll_if_due(e, j);
-    push(e, H_RDX);
+    emit_push(e, H_RDX);
     emit_lookup(e, true, false, miss);
     const uint8_t *found = e->p;
-    pop(e, H_RDX);
+    emit_pop(e, H_RDX);
     emit_op(e, 0, 0x83, 7, hmem(H_RDX, CROSS_GEN));
     emit8(e, CROSS_NO_GEN);
     uint8_t *linked = emit_jump(e, O_0F | 0x85, NULL);
@@ -443,7 +445,7 @@ static void emit_to_cross(struct emit *e, struct jit *j)
     compare_key(e, true);
     emit_jump(e, O_0F | 0x84, found);
     emit_patch(miss[0], e->p);
-    pop(e, H_RDX);
+    emit_pop(e, H_RDX);
     emit_patch(ask[0], e->p);
     emit_patch(ask[1], e->p);
     emit_store(e, true, tr_state(ip), H_RAX);
@@ -471,15 +473,15 @@ static void check_returned(struct emit *e)
 
 static void emit_finds(struct emit *e, struct jit *j)
 {
-    begin(e, j, TH_FIND);
+    thunk_begin(e, j, TH_FIND);
     emit_store(e, true, tr_state(ip), H_RAX);
     store_state(e, j);
     lea_cpu(e, H_RDI);
     call_c(e, (const void *)(uintptr_t)slow_find);
     go_to_found(e, j);
 
-    begin(e, j, TH_LINK);
-    pop(e, H_RDX);
+    thunk_begin(e, j, TH_LINK);
+    emit_pop(e, H_RDX);
     emit_store(e, true, tr_state(ip), H_RAX);
     store_state(e, j);
     lea_cpu(e, H_RDI);
@@ -487,16 +489,17 @@ static void emit_finds(struct emit *e, struct jit *j)
     call_c(e, (const void *)(uintptr_t)slow_link);
     go_to_found(e, j);
 
-    emit_edge(e, j);
+    emit_edge(e, j, TH_EDGE, EDGE_JUMP, (const void *)(uintptr_t)slow_edge);
+    emit_edge(e, j, TH_EDGE_ALONE, EDGE_ALONE_JUMP, (const void *)(uintptr_t)slow_edge_alone);
 
-    begin(e, j, TH_MOVED);
-    pop(e, H_RDX);
+    thunk_begin(e, j, TH_MOVED);
+    emit_pop(e, H_RDX);
     ask_behind(e, j, (const void *)(uintptr_t)slow_moved);
     go_to_found(e, j);
 
-    begin(e, j, TH_POLL);
+    thunk_begin(e, j, TH_POLL);
     poll_for_rax(e, j);
-    begin(e, j, TH_DISPATCH);
+    thunk_begin(e, j, TH_DISPATCH);
     uint8_t *miss[2];
     emit_lookup(e, false, false, miss);
     emit_jump_entry(e, 4);
@@ -506,40 +509,40 @@ static void emit_finds(struct emit *e, struct jit *j)
     emit_jump(e, O_0F | 0x85, j->thunk[TH_FIND]);
     emit_jump_entry(e, 4);
 
-    begin(e, j, TH_COUNTED);
+    thunk_begin(e, j, TH_COUNTED);
     poll_if_due(e, j);
     go(e, j, TH_DISPATCH);
 
-    begin(e, j, TH_POLL_RET);
+    thunk_begin(e, j, TH_POLL_RET);
     check_returned(e);
-    push(e, H_RDX);
+    emit_push(e, H_RDX);
     poll_for_rax(e, j);
-    pop(e, H_RDX);
-    ret(e);
+    emit_pop(e, H_RDX);
+    emit_ret(e);
 
     emit_to_cross(e, j);
 
     /* The return address below all others. */
-    begin(e, j, TH_BASE);
+    thunk_begin(e, j, TH_BASE);
     emit_mov_imm(e, H_RCX, (uint64_t)(uintptr_t)(j->rx + (j->thunk[TH_BASE] - j->rw)));
-    push(e, H_RCX);
-    begin(e, j, TH_RETURNED);
+    emit_push(e, H_RCX);
+    thunk_begin(e, j, TH_RETURNED);
     check_returned(e);
     go(e, j, TH_DISPATCH);
 }
 
 static void emit_handler(struct emit *e, struct jit *j)
 {
-    begin(e, j, TH_HANDLER);
+    thunk_begin(e, j, TH_HANDLER);
     emit_op(e, 0, 0xff, 6, tr_state(jkey)); /* push */
-    push(e, H_RDX);
+    emit_push(e, H_RDX);
     count_call(e, j);
     store_state(e, j);
     emit_mov_rr(e, true, H_RSI, H_RDX);
     lea_cpu(e, H_RDI);
     emit_load(e, true, H_RAX, hmem(H_RSI, offsetof(struct insn, fn)));
     call_rax(e);
-    pop(e, H_RSI);
+    emit_pop(e, H_RSI);
     emit_op(e, 0, 0x80, 7, tr_state(went_on));
     emit8(e, 0);
     emit_jump(e, O_0F | 0x84, j->thunk[TH_EXIT]);
@@ -548,17 +551,25 @@ static void emit_handler(struct emit *e, struct jit *j)
     emit_op(e, 0, 0x80, 7, tr_state(code_dropped));
     emit8(e, 0);
     uint8_t *dropped = emit_jump(e, O_0F | 0x85, NULL);
+    emit_load(e, true, H_RAX, tr_state_at(R_RSP * 8));
+    uint8_t *far = far_sp(e, H_RAX);
+    emit_load(e, false, H_RCX, hmem(H_RSP, 0)); /* of the key, the mode */
+    emit_op(e, 0, 0x33, H_RCX, tr_state(jkey));
+    emit_op(e, X_66, 0x85, H_RCX, hreg(H_RCX));
+    uint8_t *mode = emit_jump(e, O_0F | 0x85, NULL);
     load_regs(e, true);
-    pop(e, H_RCX);
+    emit_pop(e, H_RCX);
     emit_op(e, X_W, 0x3b, H_RCX, tr_state(jkey));
     uint8_t *changed = emit_jump(e, O_0F | 0x85, NULL);
-    ret(e);
+    emit_ret(e);
     /* Callers may be mapped otherwise now: their calls are forgotten. */
     emit_patch(changed, e->p);
-    pop(e, H_RCX);
+    emit_pop(e, H_RCX);
     emit_forget_calls(e);
     emit_op(e, 0, 0xff, 4, hreg(H_RCX));
     emit_patch(dropped, e->p);
+    emit_patch(far, e->p);
+    emit_patch(mode, e->p);
     lea_cpu(e, H_RDI);
     call_c(e, (const void *)(uintptr_t)slow_after);
     go(e, j, TH_EXIT);
@@ -566,7 +577,7 @@ static void emit_handler(struct emit *e, struct jit *j)
 
 static void emit_system(struct emit *e, struct jit *j)
 {
-    begin(e, j, TH_SYSTEM);
+    thunk_begin(e, j, TH_SYSTEM);
     count_call(e, j);
     emit_load(e, true, H_RAX, hmem(H_RDX, offsetof(struct insn, fn)));
     go(e, j, TH_TAIL);
@@ -596,7 +607,7 @@ static void go_back(struct emit *e)
 /* RDX = what fn makes of the linear address there; RCX is the site again. */
 static void ask_site(struct emit *e, struct jit *j, enum thunk th, const void *fn)
 {
-    begin(e, j, th);
+    thunk_begin(e, j, th);
     emit_load(e, true, H_RCX, hmem(H_RSP, 0));
     store_state(e, j);
     emit_mov_rr(e, true, H_RSI, H_RDX);
@@ -616,16 +627,16 @@ static void emit_slow(struct emit *e, struct jit *j, enum thunk th, const void *
         go_back(e);
     } else { /* over the site */
         emit_alu_imm(e, true, 0, hmem(H_RSP, 0), sizeof(struct jit_site));
-        ret(e);
+        emit_ret(e);
     }
 }
 
 /* RAX is how far from the tag of the TLB's entry at RCX. */
 static void emit_at(struct emit *e, struct jit *j, enum thunk th, enum thunk as, bool write)
 {
-    begin(e, j, th);
+    thunk_begin(e, j, th);
     emit_mov_rr(e, true, H_RDX, H_RAX);
-    emit_op(e, X_W, 0x03, H_RDX, tr_tlb_tag(write)); /* add */
+    emit_op(e, X_W, 0x03, H_RDX, tr_tlb_tag(false, write)); /* add */
     go(e, j, as);
 }
 
@@ -637,17 +648,6 @@ static void emit_all_at(struct emit *e, struct jit *j)
     emit_at(e, j, TH_LOCK_AT, TH_LOCK, true);
     emit_at(e, j, TH_WINDOW_AT, TH_WINDOW, false);
     emit_at(e, j, TH_WINDOW_AT_W, TH_WINDOW, true);
-}
-
-/* As j->slow says. */
-static void go_slow(struct emit *e, const struct jit *j)
-{
-    emit_mov_imm(e, H_RCX, (uint64_t)(uintptr_t)&j->slow);
-    emit_load(e, true, H_RDX, hmem(H_RCX, offsetof(struct jit_slow, i)));
-    emit_load(e, true, H_RAX, hmem(H_RCX, offsetof(struct jit_slow, fn)));
-    emit_op(e, X_W, 0x85, H_RAX, hreg(H_RAX));
-    emit_jump(e, O_0F | 0x84, j->thunk[TH_EXIT]);
-    go(e, j, TH_TAIL);
 }
 
 static void emit_window(struct emit *e, struct jit *j)
@@ -667,7 +667,7 @@ static void emit_window(struct emit *e, struct jit *j)
 
 static void emit_done(struct emit *e, struct jit *j)
 {
-    begin(e, j, TH_DONE);
+    thunk_begin(e, j, TH_DONE);
     emit8(e, 0x9c); /* pushfq */
     store_state(e, j);
     lea_cpu(e, H_RDI);
@@ -683,95 +683,49 @@ static void emit_done(struct emit *e, struct jit *j)
     go_back(e);
 }
 
+static void emit_fault(struct emit *e, struct jit *j)
+{
+    static const uint8_t scratch[] = {H_RAX, H_RCX, H_RDX};
+
+    thunk_begin(e, j, TH_FAULT);
+    emit8(e, 0x9c); /* pushfq */
+    for (unsigned n = 0; n < ARRAY_LEN(scratch); n++) {
+        emit_push(e, scratch[n]);
+    }
+    emit_op(e, 0, O_0F | 0xb6, H_RAX, tr_state(vec_live));
+    emit_push(e, H_RAX);
+    store_state(e, j);
+    lea_cpu(e, H_RDI);
+    call_c(e, (const void *)(uintptr_t)slow_fault);
+    load_regs(e, false);
+    emit_store(e, true, hmem(H_RSP, 8 * (2 + (int)ARRAY_LEN(scratch))), H_RAX);
+    emit_pop(e, H_RAX);
+    emit_op(e, 0, 0x85, H_RAX, hreg(H_RAX));
+    uint8_t *no = emit_jump(e, O_0F | 0x84, NULL);
+    emit_jump(e, 0xe8, j->thunk[TH_VEC_LOAD]);
+    emit_patch(no, e->p);
+    for (unsigned n = ARRAY_LEN(scratch); n-- > 0;) {
+        emit_pop(e, scratch[n]);
+    }
+    emit8(e, 0x9d); /* popfq */
+    emit_ret(e);
+}
+
 static void emit_x87(struct emit *e, struct jit *j)
 {
-    begin(e, j, TH_X87_LOAD);
+    thunk_begin(e, j, TH_X87_LOAD);
     store_state(e, j);
     lea_cpu(e, H_RDI);
     call_c(e, (const void *)(uintptr_t)fpu_x87_load);
     load_regs(e, false);
-    ret(e);
-}
-
-/* ---- vector registers: these keep flags and general registers ---- */
-
-static struct hrm vec_state(unsigned n, unsigned offset)
-{
-    return tr_state_at(offsetof(struct cpu, fpu.ymm) + n * 32 + offset);
-}
-
-/* All of them to or from c->fpu.ymm; wide: 256 bits. */
-static void emit_vec_moves(struct emit *e, bool store, bool wide)
-{
-    unsigned op = O_0F | (store ? 0x29 : 0x28); /* movaps */
-
-    for (unsigned n = 0; n < 16; n++) {
-        if (wide) {
-            emit_vex(e, op, 0, false, true, n, 0, vec_state(n, 0));
-        } else {
-            emit_op(e, 0, op, n, vec_state(n, 0));
-        }
-    }
-    if (store && wide) {
-        emit8(e, 0xc5); /* vzeroupper */
-        emit8(e, 0xf8);
-        emit8(e, 0x77);
-    }
-    emit_op(e, 0, 0xc6, 0, tr_state(vec_live));
-    emit8(e, !store);
-}
-
-/* RCX = 0 when the upper halves of all are zero. */
-static void emit_uppers(struct emit *e)
-{
-    for (unsigned n = 0; n < 16; n++) { /* four sums, in xmm0..3: vmovdqa, vpor */
-        emit_vex(e, O_0F | (n < 4 ? 0x6f : 0xeb), 1, false, false, n & 3, n < 4 ? 0 : n & 3,
-                 vec_state(n, 16));
-    }
-    for (unsigned n = 1; n < 4; n++) {
-        emit_vex(e, O_0F | 0xeb, 1, false, false, 0, 0, hreg(n));
-    }
-    emit_vex(e, O_0F | 0x6d, 1, false, false, 1, 0, hreg(0)); /* vpunpckhqdq */
-    emit_vex(e, O_0F | 0xeb, 1, false, false, 0, 0, hreg(1));
-    emit_vex(e, O_0F | 0x7e, 1, true, false, 0, 0, hreg(H_RCX)); /* vmovq */
-}
-
-/*
- * Legacy SSE instructions are slow on some processors after the upper halves of registers were
- * written, zeros too.  So these are left as VZEROUPPER made them when the guest's are all zero.
- */
-static void emit_vec_load(struct emit *e, struct jit *j)
-{
-    begin(e, j, TH_VEC_LOAD);
-    if (j->has_avx) {
-        push(e, H_RCX);
-        emit_uppers(e);
-        emit8(e, 0xe3); /* jrcxz */
-        emit8(e, 5);
-        uint8_t *wide = emit_jump(e, 0xe9, NULL);
-        pop(e, H_RCX);
-        emit_vec_moves(e, false, false);
-        ret(e);
-        emit_patch(wide, e->p);
-        pop(e, H_RCX);
-    }
-    emit_vec_moves(e, false, j->has_avx);
-    ret(e);
-}
-
-static void emit_vec_store(struct emit *e, struct jit *j)
-{
-    begin(e, j, TH_VEC_STORE);
-    emit_vec_moves(e, true, j->has_avx);
-    ret(e);
+    emit_ret(e);
 }
 
 void thunks_emit(struct jit *j)
 {
     struct emit e = {.p = j->rw, .end = j->rw + 8192};
 
-    emit_vec_store(&e, j);
-    emit_vec_load(&e, j);
+    thunks_emit_vec(&e, j);
     emit_exits(&e, j);
     emit_finds(&e, j);
     emit_enter(&e, j);
@@ -786,6 +740,9 @@ void thunks_emit(struct jit *j)
     emit_all_at(&e, j);
     emit_done(&e, j);
     emit_x87(&e, j);
+    emit_fault(&e, j);
+    thunk_begin(&e, j, TH_SPARE);
+    e.p += JIT_SPARE_PIECE;
     g_assert(!e.full);
     j->used = j->start = align_up((size_t)(e.p - j->rw), 64);
 }

@@ -10,7 +10,9 @@
  *   RBP        the CPU state, biased (tr_state)
  *   RSP        host stack: return addresses of the guest calls under way (translate.c)
  *   RAX RCX RDX scratch within one guest instruction
- *   R15        c->tlb; loaded again after every call of a handler
+ *   R15        c->r15: c->tlb, or with a view where low addresses begin; loaded again after every
+ *              call of a handler
+ *   GS         the base of high addresses, for views (view.c)
  *   others     guest registers (tr_host); those that have none live in c->r[], where memory
  *              operands reach them (cheap: processors rename them)
  * Guest flags are in c->fl, in the host's flags, or in both (enum tr_flags).
@@ -76,6 +78,7 @@ enum { WINDOWS = 4 };
 struct window {
     struct tr_place key; /* but for disp, size and write */
     bool open, write;
+    bool view;      /* the address can be one of a view */
     uint8_t slot;   /* of c->window[] */
     int64_t lo, hi; /* displacements it is good for, from the base as it is now */
 };
@@ -123,6 +126,22 @@ struct cold {
 
 enum { TR_COLD_MAX = 8 * BLOCK_MAX };
 
+/* Where an access by a view may fault in the host, and the state there (view.c). */
+struct fault_site {
+    uint16_t off;  /* where its code begins, from the block's */
+    uint8_t at;    /* number of the instruction */
+    uint8_t key;   /* BLOCK_KEY */
+    uint8_t flags; /* enum tr_flags */
+    uint8_t made;  /* number of t->made (FL_LAZY) */
+    int8_t sp;     /* t->sp_pending / 8 */
+};
+enum { TR_SITES_MAX = 4 * BLOCK_MAX };
+static_assert(TR_SITES_MAX < 256, "counted in a byte");
+struct tr_trap {
+    uint8_t *from;
+    struct fault_site site;
+};
+
 struct tr {
     struct emit e;
     struct jit *j;
@@ -149,6 +168,11 @@ struct tr {
     int32_t sp_pending; /* RSP is so much more than its host register (see tr_sp_settle) */
     bool sp_may_wait;   /* the present instruction's body may let it wait */
     struct window window[WINDOWS];
+    bool no_view; /* the present access is not to be by a view */
+    unsigned nsites;
+    struct fault_site sites[TR_SITES_MAX];
+    unsigned ntraps;
+    struct tr_trap traps[TR_SITES_MAX];
     unsigned ncold;
     struct cold cold[TR_COLD_MAX];
     struct tr_insn insn[BLOCK_MAX];
@@ -199,6 +223,12 @@ static inline bool tr_is_64(const struct tr *t)
 static inline unsigned tr_full_size(const struct tr *t)
 {
     return tr_is_64(t) ? 3 : 2;
+}
+
+/* Is memory reached by a view? */
+static inline bool tr_is_view(const struct tr *t)
+{
+    return t->k->mode & MODE_VIEW;
 }
 
 /* Bytes of the operand size of the present instruction. */

@@ -196,15 +196,17 @@ static void short_polls(struct tr *t, const struct polls *p)
 
 /*
  * A jump in the page: until it is linked it leads to what stands behind it, and so do the polls of
- * it.
+ * it.  Without polls it is the call of the thunk itself that becomes the jump.
  */
 static void edge(struct tr *t, uint64_t ip, const struct polls *polls)
 {
-    emit_jump(&t->e, 0xe9, NULL);
-    if (polls) {
+    bool polled = polls && (polls->from[0] || polls->from[1]);
+
+    if (polled) {
+        emit_jump(&t->e, 0xe9, NULL);
         short_polls(t, polls);
     }
-    emit_jump(&t->e, 0xe8, t->j->thunk[TH_EDGE]);
+    emit_jump(&t->e, 0xe8, t->j->thunk[polled ? TH_EDGE : TH_EDGE_ALONE]);
     emit16(&t->e, (unsigned)(ip - t->ip)); /* may_link: less than a page either way */
 }
 
@@ -274,7 +276,7 @@ void tr_jcc(struct tr *t, unsigned cc, uint64_t ip)
 }
 
 /* The interpreter goes on with the present instruction (GO_*). */
-static void go_to(struct tr *t, unsigned how)
+void tr_go_to(struct tr *t, unsigned how)
 {
     tr_flags_clobber(t);
     tr_call_site(t, TH_GO, how, 0, t->start);
@@ -283,14 +285,14 @@ static void go_to(struct tr *t, unsigned how)
 
 static void end_in_handler(struct tr *t)
 {
-    go_to(t, t->in->result == DECODE_OK ? GO_HANDLER : GO_REFUSED);
+    tr_go_to(t, t->in->result == DECODE_OK ? GO_HANDLER : GO_REFUSED);
 }
 
 /* Without the handler, which would read its operand again: a CALL may have stored there. */
 static void cold_fault(struct tr *t, struct cold *k)
 {
     (void)k;
-    go_to(t, GO_GP0);
+    tr_go_to(t, GO_GP0);
 }
 
 /* An address in RAX that cannot be is the branch's own fault.  Uses RCX. */
@@ -441,7 +443,7 @@ static void cold_not_returned(struct tr *t, struct cold *k)
 {
     tr_sp_set(t, R_RSP, -(int32_t)k->size);
     emit_alu_imm(&t->e, false, 0, tr_state(left), t->in->i.n);
-    go_to(t, GO_GP0);
+    tr_go_to(t, GO_GP0);
 }
 
 /* Most return addresses are what they should be, so whether this one can be is for those who find
@@ -603,7 +605,7 @@ static void place_bails(struct tr *t)
 /* ---- the pass ---- */
 
 /* The block's bytes again; false: not what was decoded then (or cannot have been). */
-static bool decode_block(struct tr *t)
+bool tr_decode_block(struct tr *t)
 {
     const struct code_block *k = t->k;
     uint8_t crossing[16];
@@ -675,6 +677,7 @@ static void lower_all(struct tr *t)
         place_bails(t);
         windows_after(t);
         tr_flags_after(t);
+        view_check_sp(t);
     }
     tr_sp_settle(t);
     if (!t->ended) {
@@ -744,22 +747,27 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     t->rdx = -1;
     t->sp_pending = 0;
     t->base_set = t->vec = t->x87 = false;
-    t->ncold = t->nbails = 0;
+    t->ncold = t->nbails = t->nsites = t->ntraps = 0;
     windows_close(t);
-    if (!k->n || !decode_block(t)) {
+    if (!k->n || !tr_decode_block(t)) {
         return NULL;
+    }
+    if (tr_is_view(t)) {
+        view_guess(t);
     }
     t->in = &t->insn[0];
     tr_check_entry(t);
     tr_begin(t);
     lower_all(t);
     emit_cold(t, true);
+    view_put_traps(t);
     if (t->e.full) {
         return NULL;
     }
     uint8_t *hot_end = t->e.p;
     t->e = (struct emit){.p = j->rw + j->cold, .end = j->rw + j->cold_end};
     emit_cold(t, false);
+    view_put_sites(t, code);
     if (t->e.full) {
         return NULL;
     }

@@ -236,8 +236,11 @@ static void drop_changed(struct tr *t, const struct effects *f)
         if (f->barrier || f->written & regs_of(&w->key)) {
             w->open = false;
         } else {
-            w->lo -= shift_by(&w->key, f);
-            w->hi -= shift_by(&w->key, f);
+            int64_t by = shift_by(&w->key, f);
+
+            w->lo -= by;
+            w->hi -= by;
+            t->rdx = w->view && by && t->rdx == w->slot ? -1 : t->rdx;
         }
     }
 }
@@ -259,8 +262,8 @@ struct window *window_find(struct tr *t, const struct tr_place *p)
     for (unsigned n = 0; n < WINDOWS; n++) {
         struct window *w = &t->window[n];
 
-        if (w->open && same_key(&w->key, p) && p->disp >= w->lo && p->disp + p->size <= w->hi &&
-            (w->write || !p->write)) {
+        if (w->open && !w->view && same_key(&w->key, p) && p->disp >= w->lo &&
+            p->disp + p->size <= w->hi && (w->write || !p->write)) {
             return w;
         }
     }
@@ -302,20 +305,46 @@ static unsigned look_ahead(struct tr *t, const struct tr_place *p, struct window
     return count;
 }
 
-struct window *window_plan(struct tr *t, const struct tr_place *p)
+bool window_is_shared(struct tr *t, const struct tr_place *p)
 {
-    struct window plan = {.key = *p};
+    struct window plan;
 
-    if (t->k->no_window_of & BIT(p->base) || (p->write && tr_is_smp(t)) ||
-        (!p->wide && (p->seg != 0xff || tr_full_size(t) == 3)) || look_ahead(t, p, &plan) < 2) {
-        return NULL;
-    }
+    return look_ahead(t, p, &plan) > 1;
+}
+
+struct window *window_take(struct tr *t, const struct window *plan)
+{
     unsigned n = 0;
+
     while (n < WINDOWS && t->window[n].open) {
         n++;
     }
     n = n < WINDOWS ? n : t->next_window++ % WINDOWS;
-    plan.slot = n;
-    t->window[n] = plan;
+    t->window[n] = *plan;
+    t->window[n].slot = n;
+    t->rdx = t->rdx == (int)n ? -1 : t->rdx;
     return &t->window[n];
+}
+
+struct window *window_find_view(struct tr *t, const struct tr_place *p)
+{
+    for (unsigned n = 0; n < WINDOWS; n++) {
+        struct window *w = &t->window[n];
+
+        if (w->open && w->view && same_key(&w->key, p) && p->disp >= w->lo && p->disp < w->hi) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+struct window *window_plan(struct tr *t, const struct tr_place *p)
+{
+    struct window plan = {.key = *p};
+
+    if (t->k->no_window_of & BIT(BLOCK_KEY(p->base)) || (p->write && tr_is_smp(t)) ||
+        (!p->wide && (p->seg != 0xff || tr_full_size(t) == 3)) || look_ahead(t, p, &plan) < 2) {
+        return NULL;
+    }
+    return window_take(t, &plan);
 }

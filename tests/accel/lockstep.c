@@ -62,6 +62,9 @@ struct lockstep {
     GThread *watchdog;
 };
 
+/* Where 64-bit programs of CPL 3 have half of their data, and most of their stacks. */
+#define HIGH 0x7f8000000000ull
+
 static unsigned rnd(struct lockstep *l, unsigned n)
 {
     return (unsigned)hostile_below(&l->r, n);
@@ -104,6 +107,7 @@ struct lockstep *lockstep_new(const struct check_second *second,
     g_free(config.cpu_model);
     config.cpu_model = g_strdup("x86-64-v3");
     config.max_insns = 1; /* blocks come back to be counted */
+    config.jit_hot = 1;   /* and use views from the first on */
     l->m = machine_new(&config, NULL);
     vm_config_clear(&config);
     clock_set_stepped(l->m);
@@ -231,6 +235,7 @@ static void put_tables(struct lockstep *l)
     if (wide) { /* PML4 or page directory pointers, PDPT, directory, table */
         st_le64(t, (TABLES + (l->mode == M_32_PAE ? 0x2000u : 0x1000u)) |
                        (l->mode == M_32_PAE ? 1u : 7u));
+        st_le64(t + 8 * (HIGH >> 39), ld_le64(t)); /* all of it there too */
         st_le64(t + 0x1000, (TABLES + 0x2000) | 7);
         st_le64(t + 0x2000, (TABLES + 0x3000) | 7);
     } else {
@@ -276,12 +281,17 @@ static uint64_t code_address(struct lockstep *l)
     return CODE + l->maker.at[rnd(l, l->maker.count)] - l->code_base;
 }
 
+static uint64_t high_or_not(const struct lockstep *l, uint64_t la, bool high)
+{
+    return l->mode == M_LONG_USER && high ? HIGH + la : la;
+}
+
 static uint64_t data_address(struct lockstep *l)
 {
     unsigned page = rnd(l, 3) ? rnd(l, 2) * 4 : rnd(l, DATA_PAGES); /* mostly good ones */
     unsigned off = rnd(l, 4) ? rnd(l, 256) * 16 : rnd(l, 2) ? 4096 - rnd(l, 40) : rnd(l, 4096);
 
-    return DATA + page * 4096 + off - l->data_base;
+    return high_or_not(l, DATA + page * 4096 + off - l->data_base, (page + off / 16) % 2);
 }
 
 static void fill_memory(struct lockstep *l)
@@ -451,6 +461,7 @@ static void set_registers(struct lockstep *l)
                                    : some_number(l);
     }
     c->r[R_RSP] = STACK - l->stack_base + 0x800 + rnd(l, 0x2000) * (rnd(l, 8) ? 8 : 1) % 0x2000;
+    c->r[R_RSP] = high_or_not(l, c->r[R_RSP], c->r[R_RSP] / 8 % 8);
     if (rnd(l, 2)) {
         c->r[R_RCX] = rnd(l, 40);
     }

@@ -627,6 +627,8 @@ static struct code_block *make_block(struct native_rig *t, const uint8_t *code, 
 static void run_jit(struct native_rig *t, struct code_block *k)
 {
     struct jit *j = jit_of(t->c);
+
+    j->blocks = k; /* the only one, and none of the engine's */
     const void *code = jit_get(j, k, t->c->r[R_BASE]);
 
     if (!code) {

@@ -129,6 +129,9 @@ static void map_page(struct guest *g, uint32_t at, unsigned bits)
 void silicon32_guest_begin(struct guest *g)
 {
     guest_init(g, "x86-64-v3");
+    view_free(
+        g->c->view); /* its signal's handler needs the thread's FS, which the sandbox changes */
+    g->c->view = NULL;
     guest_protected(g);
     guest_put32(g, PAGE_DIR, PAGE_TABLE | PTE_USER);
     for (uint32_t at = 0; at < 0x60000; at += PAGE_BYTES) {

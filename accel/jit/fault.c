@@ -1,0 +1,156 @@
+/*
+ * Faults of the host in compiled code: accesses by a view to pages that are not in it, or not for
+ * this, and addresses that no view has (a trap, or one that is not canonical in the host).
+ *
+ * The signal's handler only lets the code go on as if it had called TH_FAULT.  Mostly the page is
+ * mapped then and the access made again.  Else the interpreter does the instruction, and raises
+ * what there is to raise: for that a piece of code is made that has the guest's state as the
+ * block's sites say it is.
+ *
+ * Not modelled: nothing left out.
+ */
+#define _GNU_SOURCE /* REG_RIP */
+#include "accel/jit/jit_int.h"
+#include "cpu/sys.h"
+#include <signal.h>
+#include <ucontext.h>
+
+/* A signal's handler has nothing but these to know by: whose code runs on this thread, and what was
+ * done with the signal before (globals.allow). */
+static _Thread_local struct cpu *running;
+static struct sigaction before;
+
+/* The code was changed under way by a device: the block is begun anew. */
+static void leave(struct tr *t)
+{
+    tr_flags_clobber(t);
+    emit_mov_imm(&t->e, H_RAX, t->ip);
+    emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
+}
+
+static void emit_piece(struct tr *t, const struct fault_site *s, unsigned how)
+{
+    t->start = t->j->rw + (t->start - t->j->rx);
+    t->ncold = t->nbails = t->nsites = t->ntraps = 0;
+    t->rdx = -1;
+    t->base_set = t->vec = t->x87 = false;
+    t->fl_known = 0;
+    t->sp_pending = s->sp * 8;
+    bool same = tr_decode_block(t) && s->at < t->n && s->made < t->n;
+    t->at = same ? s->at : 0;
+    t->in = &t->insn[t->at];
+    t->flags = same || s->flags != FL_LAZY ? s->flags : FL_MEM;
+    t->made = same ? &t->insn[s->made] : NULL;
+    tr_sp_settle(t);
+    if (same) {
+        tr_go_to(t, how);
+    } else {
+        leave(t);
+    }
+}
+
+/* Made in the cold part, or where that is full in a place kept for it. */
+static const uint8_t *make_piece(struct jit *j, const struct jit_code *code,
+                                 const struct fault_site *s, unsigned how)
+{
+    struct tr *t = j->tr;
+    uint8_t *piece;
+
+    jit_make_cold_room(j);
+    bool room = j->cold_end - j->cold >= JIT_SPARE_PIECE;
+    piece = room ? j->rw + j->cold : j->thunk[TH_SPARE];
+    t->e = (struct emit){.p = piece, .end = piece + JIT_SPARE_PIECE};
+    t->j = j;
+    t->c = j->c;
+    t->k = jit_block(j, code);
+    t->ip = code->ip;
+    t->start = code->code;
+    emit_piece(t, s, how);
+    g_assert(!t->e.full);
+    if (room) {
+        j->cold = (size_t)(t->e.p - j->rw);
+    }
+    return jit_rx(j, piece);
+}
+
+static const uint8_t *piece_for(struct jit *j, const uint8_t *at, unsigned how,
+                                const struct jit_code *code, const struct fault_site *s)
+{
+    struct jit_piece *p = &j->pieces[((uintptr_t)at ^ how) & ((1u << PIECES_BITS) - 1)];
+
+    if (p->at != at || p->how != how || p->piece == jit_rx(j, j->thunk[TH_SPARE])) {
+        *p = (struct jit_piece){.at = at, .how = how, .piece = make_piece(j, code, s, how)};
+    }
+    return p->piece;
+}
+
+const void *slow_fault(struct cpu *c)
+{
+    struct jit *j = jit_of(c);
+    const struct jit_fault f = j->fault;
+    const struct jit_code *code = jit_code_around(j, f.at);
+    struct fault_site s;
+
+    if (f.known && view_fill(c, f.to, f.write)) {
+        return f.at;
+    }
+    view_find_site(j, code, f.at, &s);
+    bool other_kind = !f.known || !view_has(c->view, f.to);
+    unsigned how = (other_kind ? GO_KIND : GO_FAULT) + s.key;
+    j->stats.faults++;
+    return piece_for(j, f.at, how, code, &s);
+}
+
+/* As if the instruction at RIP were a call of the thunk.  False: the fault is none of ours. */
+static bool divert(struct cpu *c, const siginfo_t *info, ucontext_t *u)
+{
+    greg_t *r = u->uc_mcontext.gregs;
+    const uint8_t *at = (const uint8_t *)(uintptr_t)r[REG_RIP];
+    struct jit *j = c && c->view ? jit_of(c) : NULL;
+    struct fault_site s;
+
+    if (!j || at < j->rx + j->start || at >= j->rx + j->used ||
+        !view_find_site(j, jit_code_around(j, at), at, &s)) {
+        return false;
+    }
+    j->fault = (struct jit_fault){
+        .at = at,
+        .to = (uint64_t)(uintptr_t)info->si_addr,
+        .known = info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR,
+        .write = r[REG_ERR] & 2,
+    };
+    r[REG_RSP] -= 8;
+    memcpy((void *)(uintptr_t)r[REG_RSP], &at, sizeof at);
+    r[REG_RIP] = (greg_t)(uintptr_t)jit_rx(j, j->thunk[TH_FAULT]);
+    return true;
+}
+
+static void on_segv(int sig, siginfo_t *info, void *context)
+{
+    if (!divert(running, info, context)) {
+        sigaction(sig, &before, NULL); /* it comes again, and is somebody else's */
+        if (info->si_code <= 0) {      /* somebody sent it */
+            raise(sig);
+        }
+    }
+}
+
+void fault_attach(struct cpu *c)
+{
+    struct sigaction action = {.sa_sigaction = on_segv,
+                               .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK},
+                     now;
+
+    if (running == c) {
+        return;
+    }
+    running = c;
+    if (!c) {
+        return;
+    }
+    view_use_thread();
+    if (!sigaction(SIGSEGV, NULL, &now) && now.sa_sigaction != on_segv) {
+        before = now;
+        sigaction(SIGSEGV, &action, NULL);
+    }
+}

@@ -574,30 +574,38 @@ static bool tlb_known(struct cpu *c, uint64_t la, unsigned cls, bool write, stru
 
 /* ---- views ---- */
 
+/* The page of RAM at pa, but for its rights; gives its host address, or NULL. */
+static uint8_t *view_page(struct cpu *c, uint64_t pa, struct view_entry *e)
+{
+    uint8_t *host = mmu_host(c, pa & ~PAGE_OFFSET_MASK, false);
+
+    if (host) {
+        e->ram = c->mmu->last[0].ram;
+        e->ram_page = (uint64_t)(host - e->ram->host) >> PAGE_SHIFT;
+    }
+    return host;
+}
+
 static bool view_entry(struct cpu *c, const struct walk *w, bool write, bool marked,
                        struct view_entry *e)
 {
-    uint8_t *host = mmu_host(c, w->pa & ~PAGE_OFFSET_MASK, false);
+    const uint8_t *host = view_page(c, w->pa, e);
 
     if (!host) {
         return false;
     }
-    e->ram = c->mmu->last[0].ram;
-    e->ram_page = (uint64_t)(host - e->ram->host) >> PAGE_SHIFT;
     e->writable = w->writable && (write || !(marked || c->watch)) &&
                   page_takes_stores(c, w->pa & ~PAGE_OFFSET_MASK, host, write && !marked);
     return true;
 }
 
-/* A page that the TLB knows, r. */
+/* A page that the TLB knows, r: la is where it begins. */
 static bool view_of_tlb(struct cpu *c, uint64_t la, const struct mmu_ref *r, struct view_entry *e)
 {
-    if (!r->host || mmu_host(c, r->pa, false) != r->host) {
+    if (!r->host || view_page(c, r->pa, e) != r->host) {
         return false;
     }
-    e->ram = c->mmu->last[0].ram;
-    e->ram_page = (uint64_t)(r->host - e->ram->host) >> PAGE_SHIFT;
-    e->writable = c->tlbs[TLB_USER].e[tlb_own(la)].tag_w == (la & ~PAGE_OFFSET_MASK);
+    e->writable = c->tlbs[TLB_USER].e[tlb_own(la)].tag_w == la;
     return true;
 }
 

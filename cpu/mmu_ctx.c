@@ -45,9 +45,9 @@ static void ctx_drop_page(struct cpu *c, struct mmu_ctx *x, uint64_t la)
 {
     uint64_t page = la & ~PAGE_OFFSET_MASK;
     unsigned slot = tlb_own(la);
-    view_drop_page(c, x, la);
     struct itlb_entry *e = &x->itlb[la >> PAGE_SHIFT & (ITLB_SIZE - 1)];
 
+    view_drop_page(c, x, la);
     for (unsigned cls = 0; cls < TLB_CLASSES; cls++) {
         tlb_drop_page(c, &x->tlbs[cls], slot, page);
         tlb_drop_page(c, &x->tlbs[cls], tlb_other(slot), page);

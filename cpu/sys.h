@@ -121,7 +121,7 @@ struct view_entry {
     bool writable;
 };
 /* Translate for CPL 3, as an access would that faults if this gives false; the TLB is looked at and
- * not filled.  False also: not RAM, or not for stores. */
+ * not filled.  la: of a page.  False also: not RAM, or not for stores. */
 bool mmu_view_walk(struct cpu *c, uint64_t la, bool write, struct view_entry *e);
 /* The same without setting a bit in the tables: a page that an access has marked already. */
 bool mmu_view_peek(struct cpu *c, uint64_t la, bool write, struct view_entry *e);

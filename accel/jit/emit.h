@@ -139,6 +139,16 @@ static inline void emit_lea(struct emit *e, bool w, unsigned to, struct hrm from
 {
     emit_op(e, x_w(w), 0x8d, to, from);
 }
+/* The same memory operand by its address in `to`; flags are kept. */
+static inline struct hrm emit_operand_at(struct emit *e, unsigned to, struct hrm m)
+{
+    struct hrm at = hmem(to, 0);
+
+    at.gs = m.gs;
+    m.gs = false;
+    emit_lea(e, true, to, m);
+    return at;
+}
 static inline void emit_push(struct emit *e, unsigned reg)
 {
     if (reg & 8) {

@@ -30,13 +30,9 @@ static void leave(struct tr *t)
 
 static void emit_piece(struct tr *t, const struct fault_site *s, unsigned how)
 {
-    t->start = t->j->rw + (t->start - t->j->rx);
-    t->ncold = t->nbails = t->nsites = t->ntraps = 0;
-    t->rdx = -1;
-    t->base_set = t->vec = t->x87 = false;
-    t->fl_known = 0;
-    t->sp_pending = s->sp * 8;
     bool same = tr_decode_block(t) && s->at < t->n && s->made < t->n;
+
+    t->sp_pending = s->sp * 8;
     t->at = same ? s->at : 0;
     t->in = &t->insn[t->at];
     t->flags = same || s->flags != FL_LAZY ? s->flags : FL_MEM;
@@ -54,17 +50,12 @@ static const uint8_t *make_piece(struct jit *j, const struct jit_code *code,
                                  const struct fault_site *s, unsigned how)
 {
     struct tr *t = j->tr;
-    uint8_t *piece;
 
     jit_make_cold_room(j);
     bool room = j->cold_end - j->cold >= JIT_SPARE_PIECE;
-    piece = room ? j->rw + j->cold : j->thunk[TH_SPARE];
+    uint8_t *piece = room ? j->rw + j->cold : j->thunk[TH_SPARE];
     t->e = (struct emit){.p = piece, .end = piece + JIT_SPARE_PIECE};
-    t->j = j;
-    t->c = j->c;
-    t->k = jit_block(j, code);
-    t->ip = code->ip;
-    t->start = code->code;
+    tr_reset(t, j, jit_block(j, code), code->ip, j->rw + (code->code - j->rx));
     emit_piece(t, s, how);
     g_assert(!t->e.full);
     if (room) {

@@ -17,7 +17,9 @@ enum { JIT_QUANTUM = 4096 };
 
 /* Whether the host lets us have executable memory; HOST error.  Any thread. */
 bool jit_available(GError **err);
-/* NULL with a HOST error: no executable memory to be had. */
+/* For the blocks of an array (blocks_array).  NULL with a HOST error: no executable memory to be
+ * had.
+ */
 struct jit *jit_new(struct cpu *c, struct code_block *blocks, GError **err);
 void jit_free(struct jit *j);
 /* Forget all compiled code; none may be running.  The blocks it was made from are gone too. */

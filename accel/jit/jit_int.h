@@ -276,8 +276,7 @@ static inline struct hrm tr_tlb_tag(bool view, bool write)
 /* ---- view.c ---- */
 
 /* An access to place p by a view; false: it is not for that, nothing was emitted. */
-bool view_access(struct tr *t, const struct tr_place *p, enum tr_access access, tr_body *body,
-                 const void *arg);
+bool view_access(struct tr *t, const struct tr_place *p, tr_body *body, const void *arg);
 /* The instruction just emitted may have put anything into the stack pointer. */
 void view_check_sp(struct tr *t);
 /* What is in a block's registers now says of what kind addresses are. */
@@ -294,6 +293,11 @@ void view_missed(struct cpu *c, struct code_block *k, unsigned key, bool fault);
 
 /* mem.c: RDX = the linear address of the place at displacement disp.  Uses RCX. */
 void tr_place_linear(struct tr *t, const struct tr_place *p, int64_t disp);
+/* The place in struct cpu where a window's addend is kept; RDX = that; and the operand of place p,
+ * which has 64-bit addresses, with it.  Flags are kept. */
+struct hrm tr_window_slot(const struct window *w);
+void tr_load_slot(struct tr *t, const struct window *w);
+struct hrm tr_wide_operand(struct tr *t, const struct tr_place *p);
 /* slow.c: whether to translate again what this happens to. */
 bool slow_fails_often(struct cpu *c, struct code_block *k);
 /* mem.c: call thunk th, with a struct jit_site behind the call; gives where its `at` and flags are.
@@ -332,6 +336,9 @@ void jit_trace_block(const struct tr *t, const struct jit_code *code, size_t byt
 /* translate.c: whether a cold piece is data for another one. */
 bool cold_is_data(const struct cold *k);
 
+/* Begin with block k at IP `ip`, whose code stands at `start` (in rw); the emitter is the caller's.
+ */
+void tr_reset(struct tr *t, struct jit *j, struct code_block *k, uint64_t ip, const uint8_t *start);
 /* The block's bytes again; false: not what was decoded then (or cannot have been). */
 bool tr_decode_block(struct tr *t);
 /* The interpreter goes on with the present instruction (GO_*). */

@@ -319,12 +319,7 @@ static void mem_body(struct tr *t, struct hrm m, const void *arg)
         /* RCX may hold a count */
         reg = H_RAX;
         if (high && (m.index != H_NONE || m.reg > H_RDI)) { /* no REX goes with AH */
-            bool gs = m.gs;
-
-            m.gs = false;
-            emit_lea(&t->e, true, H_RDX, m);
-            m = hmem(H_RDX, 0);
-            m.gs = gs;
+            m = emit_operand_at(&t->e, H_RDX, m);
             t->rdx = -1;
         }
         if (p->reg & P_R || f.size < 2) {

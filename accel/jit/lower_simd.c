@@ -60,12 +60,7 @@ static void vec_body(struct tr *t, struct hrm m, const void *arg)
     memcpy(&o, arg, sizeof o);
     if (o.estr) {
         if (m.mem) {
-            bool gs = m.gs;
-
-            m.gs = false;
-            emit_lea(&t->e, true, H_RCX, m);
-            m = hmem(H_RCX, 0);
-            m.gs = gs;
+            m = emit_operand_at(&t->e, H_RCX, m);
         }
         copy_gpr(t, H_RAX, R_RAX);
         copy_gpr(t, H_RDX, R_RDX);

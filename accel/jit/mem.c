@@ -316,8 +316,7 @@ static bool is_constant(const struct tr_place *p)
     return p->base == R_ZERO && p->index == R_ZERO;
 }
 
-/* Place p, which has 64-bit addresses, when what is to be added is in RDX.  Flags are kept. */
-static struct hrm wide_operand(struct tr *t, const struct tr_place *p)
+struct hrm tr_wide_operand(struct tr *t, const struct tr_place *p)
 {
     unsigned base = p->base == R_ZERO ? H_NONE : tr_host(p->base);
     unsigned index = p->index == R_ZERO ? H_NONE : tr_host(p->index);
@@ -351,9 +350,17 @@ static struct hrm narrow_operand(struct tr *t, const struct tr_place *p, struct 
     return hmem(H_RDX, 0);
 }
 
-static struct hrm slot_of(const struct window *w)
+struct hrm tr_window_slot(const struct window *w)
 {
     return tr_state_at(offsetof(struct cpu, window[w->slot]));
+}
+
+void tr_load_slot(struct tr *t, const struct window *w)
+{
+    if (t->rdx != w->slot) {
+        emit_load(&t->e, true, H_RDX, tr_window_slot(w));
+        t->rdx = w->slot;
+    }
 }
 
 /* Place p through window w.  Flags are kept. */
@@ -362,17 +369,13 @@ static struct hrm window_operand(struct tr *t, const struct window *w, const str
     struct hrm m;
 
     if (!is_constant(p) && !p->wide) {
-        m = narrow_operand(t, p, slot_of(w));
+        m = narrow_operand(t, p, tr_window_slot(w));
     } else {
-        if (t->rdx != w->slot) {
-            emit_load(&t->e, true, H_RDX, slot_of(w));
-            t->rdx = w->slot;
-        }
-        m = is_constant(p) ? hmem(H_RDX, (int32_t)(p->disp - w->lo)) : wide_operand(t, p);
+        tr_load_slot(t, w);
+        m = is_constant(p) ? hmem(H_RDX, (int32_t)(p->disp - w->lo)) : tr_wide_operand(t, p);
     }
     if (p->fixed && !t->sp_may_wait) {
-        emit_lea(&t->e, true, H_RDX, m);
-        m = hmem(H_RDX, 0);
+        m = emit_operand_at(&t->e, H_RDX, m);
         t->rdx = -1;
     }
     return m;
@@ -406,7 +409,7 @@ static void window_fill(struct tr *t, const struct window *w, struct cold *k)
     if (!is_constant(&w->key) && w->key.seg != 0xff) {
         tr_seg_base(t, w->key.seg);
     }
-    emit_store(&t->e, true, slot_of(w), H_RDX);
+    emit_store(&t->e, true, tr_window_slot(w), H_RDX);
 }
 
 /* Nothing can fault or leave between here and the next access, if that is in the window too. */
@@ -440,7 +443,7 @@ struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access a
     struct window *w;
 
     p.write = access != TR_LOAD;
-    if (view_access(t, &p, access, body, arg)) {
+    if (view_access(t, &p, body, arg)) {
         return NULL;
     }
     w = window_find(t, &p);

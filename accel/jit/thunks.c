@@ -36,9 +36,10 @@
  *   TH_DONE       (called) after the operation: goes back to the site's hot code; keeps flags
  *   TH_VEC_STORE, TH_VEC_LOAD (called) vector registers between host and c->fpu.ymm; keep flags and
  *                 every other register
- *   TH_FAULT      (called, by a signal's handler) an instruction faulted in the host; keeps
- * everything TH_SPARE      room for code that finds none in the cache (fault.c) TH_X87_LOAD
- * (called) the x87 registers into the host's; vector registers are stored
+ *   TH_X87_LOAD   (called) the x87 registers into the host's; vector registers are stored
+ *   TH_FAULT      (as if called, by a signal's handler) an instruction faulted in the host; keeps
+ *                 all that it finds
+ *   TH_SPARE      room for code that finds none in the cache (fault.c)
  *
  * Not modelled: unwinding information; exceptions leave by longjmp.
  */
@@ -402,9 +403,9 @@ static void emit_edge(struct emit *e, struct jit *j, enum thunk th, int jump, co
     emit_lea(e, true, H_RAX, hmem(H_RDX, jump));
     refill(e);
     emit_op(e, 0, 0xff, 4, hreg(H_RAX));
-    emit_patch(leave[0], e->p);
-    emit_patch(leave[1], e->p);
-    emit_patch(leave[2], e->p);
+    for (unsigned n = 0; n < ARRAY_LEN(leave); n++) {
+        emit_patch(leave[n], e->p);
+    }
     ask_behind(e, j, (const void *)(uintptr_t)slow_edge_ip);
     go(e, j, TH_EXIT);
 }

@@ -728,19 +728,13 @@ static bool is_global(const struct cpu *c, uint64_t la)
     return it->tag & 1 && !((it->tag ^ la) & ~PAGE_OFFSET_MASK) && it->global;
 }
 
-struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
+void tr_reset(struct tr *t, struct jit *j, struct code_block *k, uint64_t ip, const uint8_t *start)
 {
-    struct tr *t = j->tr;
-    struct jit_code *code = (struct jit_code *)(void *)(j->rw + j->used);
-
-    jit_make_cold_room(j);
-    t->e = (struct emit){.p = code->code, .end = j->rw + j->cold_low};
     t->j = j;
     t->c = j->c;
     t->k = k;
     t->ip = ip;
-    t->start = code->code;
-    t->global = is_global(j->c, ip + j->c->cs_base);
+    t->start = start;
     t->flags = FL_MEM;
     t->made = NULL;
     t->fl_known = 0;
@@ -749,6 +743,17 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     t->base_set = t->vec = t->x87 = false;
     t->ncold = t->nbails = t->nsites = t->ntraps = 0;
     windows_close(t);
+}
+
+struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
+{
+    struct tr *t = j->tr;
+    struct jit_code *code = (struct jit_code *)(void *)(j->rw + j->used);
+
+    jit_make_cold_room(j);
+    t->e = (struct emit){.p = code->code, .end = j->rw + j->cold_low};
+    tr_reset(t, j, k, ip, code->code);
+    t->global = is_global(j->c, ip + j->c->cs_base);
     if (!k->n || !tr_decode_block(t)) {
         return NULL;
     }

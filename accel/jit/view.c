@@ -22,6 +22,8 @@
 enum { REACH = 0x3f000000 };
 /* The stack pointer may be moved so far unnoticed by one instruction. */
 enum { SP_STEP = 16 << 20 };
+
+/* Where an address is: in no view, above, below, or to be found out as the code runs. */
 enum kind { KIND_NONE, KIND_HIGH, KIND_LOW, KIND_ANY };
 
 static bool is_stack(const struct tr_place *p)
@@ -227,10 +229,10 @@ static void add_site(struct tr *t, struct fault_site s)
     t->sites[t->nsites++] = s;
 }
 
-/* To a trap, which is told from others by where it stands, unless condition cc holds. */
-static void trap_if(struct tr *t, unsigned cc, unsigned key)
+/* To a trap, which is told from others by where it stands, when what was compared is above. */
+static void trap_if_above(struct tr *t, unsigned key)
 {
-    uint8_t *from = emit_jump(&t->e, O_0F | 0x80u | cc, NULL);
+    uint8_t *from = emit_jump(&t->e, O_0F | 0x87, NULL);
 
     if (t->ntraps == TR_SITES_MAX) {
         t->e.full = true;
@@ -264,22 +266,28 @@ static void find_slot(struct tr *t, unsigned reg, unsigned to, unsigned key)
     emit_op(e, X_W, 0xc1, 5, hreg(to)); /* shr */
     emit8(e, VIEW_SLOT_SHIFT);
     emit_alu_imm(e, false, 7, hreg(to), VIEW_SLOTS - 1);
-    trap_if(t, 7, key);
+    trap_if_above(t, key);
     emit_load(e, true, to,
               hmem_index(H_RBP, to, 3, (int)offsetof(struct cpu, view_slots) - STATE_BIAS));
+}
+
+/* A window of all that is within reach. */
+static const struct window *take_window(struct tr *t, const struct tr_place *p)
+{
+    const struct window all = {.key = *p, .open = true, .view = true, .lo = -REACH, .hi = REACH};
+
+    return window_take(t, &all);
 }
 
 /* The same is kept for the accesses that come with the same base and index, if there are any; gives
  * the window's number, or -1. */
 static int keep_slot(struct tr *t, const struct tr_place *p, unsigned reg)
 {
-    const struct window plan = {.key = *p, .open = true, .view = true, .lo = -REACH, .hi = REACH};
-
     if (!window_is_shared(t, p)) {
         return -1;
     }
-    const struct window *w = window_take(t, &plan);
-    emit_store(&t->e, true, tr_state_at(offsetof(struct cpu, window[w->slot])), reg);
+    const struct window *w = take_window(t, p);
+    emit_store(&t->e, true, tr_window_slot(w), reg);
     return w->slot;
 }
 
@@ -312,31 +320,6 @@ static void load_base(struct tr *t, const struct tr_place *p, int slot)
     }
 }
 
-/* The operand when what is to be added to the address is in RDX. */
-static struct hrm any_operand(struct tr *t, const struct tr_place *p)
-{
-    unsigned base = host_or_none(p->base), index = host_or_none(p->index);
-
-    if (p->index == R_ZERO && base != H_NONE) {
-        return hmem_index(H_RDX, base, 0, (int32_t)p->disp);
-    }
-    t->rdx = -1;
-    if (p->base != R_ZERO) {
-        unsigned reg = tr_gpr_get(t, p->base, H_RCX); /* flags are kept */
-
-        emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, reg, 0, 0));
-    }
-    if (p->index == R_ZERO) {
-        return hmem(H_RDX, (int32_t)p->disp);
-    }
-    if (index == H_NONE) {
-        emit_load(&t->e, true, H_RCX, tr_gpr(p->index));
-        emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, H_RCX, p->scale, 0));
-        return hmem(H_RDX, (int32_t)p->disp);
-    }
-    return hmem_index(H_RDX, index, p->scale, (int32_t)p->disp);
-}
-
 /* An address that was compared already. */
 static struct hrm compared(struct tr *t, enum kind kind, const struct window *w,
                            const struct tr_place *p)
@@ -345,11 +328,8 @@ static struct hrm compared(struct tr *t, enum kind kind, const struct window *w,
     int32_t disp = (int32_t)p->disp;
 
     if (kind == KIND_ANY) {
-        if (t->rdx != w->slot) {
-            emit_load(&t->e, true, H_RDX, tr_state_at(offsetof(struct cpu, window[w->slot])));
-            t->rdx = w->slot;
-        }
-        return any_operand(t, p);
+        tr_load_slot(t, w);
+        return tr_wide_operand(t, p);
     }
     if (p->index == R_ZERO) {
         if (base == H_NONE) {
@@ -370,7 +350,7 @@ static void compare(struct tr *t, enum kind kind, unsigned reg, unsigned key)
     emit_op(&t->e, X_W, 0x3b, reg,
             tr_state_at(kind == KIND_LOW ? offsetof(struct cpu, low_max)
                                          : offsetof(struct cpu, high_max)));
-    trap_if(t, 7, key);
+    trap_if_above(t, key);
 }
 
 static struct hrm first_any(struct tr *t, const struct tr_place *p)
@@ -381,7 +361,7 @@ static struct hrm first_any(struct tr *t, const struct tr_place *p)
         t->rdx = -1;
         find_slot(t, base, H_RDX, key);
         t->rdx = keep_slot(t, p, H_RDX);
-        return hmem_index(H_RDX, base, 0, (int32_t)p->disp);
+        return tr_wide_operand(t, p);
     }
     tr_place_linear(t, p, p->disp);
     find_slot(t, H_RDX, H_RCX, key);
@@ -395,7 +375,6 @@ static struct hrm first_any(struct tr *t, const struct tr_place *p)
 /* The first access with a base (and index): compare it. */
 static struct hrm first_compared(struct tr *t, enum kind kind, const struct tr_place *p)
 {
-    struct window plan = {.key = *p, .open = true, .view = true, .lo = -REACH, .hi = REACH};
     unsigned key = key_of(p), base = host_or_none(p->base);
 
     tr_sp_settle(t);
@@ -403,7 +382,7 @@ static struct hrm first_compared(struct tr *t, enum kind kind, const struct tr_p
     if (kind == KIND_ANY) {
         return first_any(t, p);
     }
-    const struct window *w = window_take(t, &plan);
+    const struct window *w = take_window(t, p);
     if (p->index != R_ZERO) {
         tr_place_linear(t, p, p->disp);
         compare(t, kind, H_RDX, key);
@@ -417,14 +396,12 @@ static struct hrm first_compared(struct tr *t, enum kind kind, const struct tr_p
     return based(kind, base, (int32_t)p->disp);
 }
 
-bool view_access(struct tr *t, const struct tr_place *at, enum tr_access access, tr_body *body,
-                 const void *arg)
+bool view_access(struct tr *t, const struct tr_place *at, tr_body *body, const void *arg)
 {
     struct tr_place p = *at;
     enum kind kind = kind_of(t, &p);
     struct hrm m;
 
-    (void)access;
     if (kind == KIND_NONE) {
         return false;
     }
@@ -459,13 +436,16 @@ static void cold_far_sp(struct tr *t, struct cold *k)
     emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
 }
 
+/* May the stack pointer be anywhere after that? */
+static bool may_go_far(const struct effects *f)
+{
+    return f->barrier || f->written & BIT(R_RSP) ||
+           (f->moved == R_RSP && (f->by > SP_STEP || f->by < -SP_STEP));
+}
+
 void view_check_sp(struct tr *t)
 {
-    const struct effects *f = &tr_notes_of(t, t->at)->effects;
-
-    if (!tr_is_view(t) || t->ended ||
-        !(f->barrier || f->written & BIT(R_RSP) ||
-          (f->moved == R_RSP && (f->by > SP_STEP || f->by < -SP_STEP)))) {
+    if (!tr_is_view(t) || t->ended || !may_go_far(&tr_notes_of(t, t->at)->effects)) {
         return;
     }
     tr_sp_settle(t);

@@ -319,15 +319,21 @@ Test(view, the_stack_pointer_cannot_walk_out)
     guest_free(&g);
 }
 
+/* RSI is not aligned, and AC is heeded. */
+static void begin_aligned(struct guest *g)
+{
+    begin(g);
+    g->c->cr0 |= CR0_AM;
+    cpu_update_mode(g->c);
+    g->c->r[R_RSI] = HIGH + PAGE + 1;
+}
+
 /* AC makes each access be looked at, from the next instruction on. */
 Test(view, alignment_checks_are_in_force_at_once)
 {
     struct guest g;
 
-    begin(&g);
-    g.c->cr0 |= CR0_AM;
-    cpu_update_mode(g.c);
-    g.c->r[R_RSI] = HIGH + PAGE + 1;
+    begin_aligned(&g);
     /* mov eax,[rsi]; pushfq; or byte [rsp+2],4; popfq; mov ebx,[rsi] */
     cr_expect_eq(RUN(&g, "\x8b\x06\x9c\x80\x4c\x24\x02\x04\x9d\x8b\x1e" END), EXCP_AC);
     cr_expect_eq(guest_get64(&g, g.c->r[R_RSP] + 8), G_CODE + 9);
@@ -339,10 +345,7 @@ Test(view, and_where_the_interpreter_has_set_them)
 {
     struct guest g;
 
-    begin(&g);
-    g.c->cr0 |= CR0_AM;
-    cpu_update_mode(g.c);
-    g.c->r[R_RSI] = HIGH + PAGE + 1;
+    begin_aligned(&g);
     g.c->r[R_RCX] = 2;
     g.c->r[R_RDI] = HIGH + G_CODE + 0x800; /* beside code: not for a view */
     /* again: mov eax,[rsi]; mov [rdi],eax; pushfq; dec ecx; jnz next; or byte [rsp+2],4;

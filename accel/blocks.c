@@ -20,23 +20,27 @@
 #include <sys/mman.h>
 
 enum {
-    HASH_BITS = 16,
+    HASH_BITS = 17,
     HASH_SIZE = 1 << HASH_BITS,
     PAGE_HASH_SIZE = 1 << 13,
-    HEAT_SIZE = 1 << 16,
+    HEAT_SIZE = 1 << 17,
     PIECE_SHIFT = 6,
-    BLOCKS_MAX = 128 * 1024,
+    BLOCKS_MAX = 160 * 1024,
     PAGES_MAX = 32 * 1024,
 };
 /* With the translator's cache: what an engine may take (tests/accel/test_memory.c). */
-#define ARENA_BYTES (6 * MiB)
+#define ARENA_BYTES (12 * MiB)
 #define ARENA_SPARE (64 * KiB)
 
 struct page_code {
     struct page_code *next; /* in the hash */
     const uint8_t *host;    /* host address of the page */
-    struct code_block *first;
-    uint64_t pieces; /* 64-byte pieces with decoded bytes */
+    uint32_t first;         /* block on it, as blocks refer to each other */
+    uint64_t pieces;        /* 64-byte pieces with decoded bytes */
+};
+
+struct heat {
+    uint8_t tag, heat;
 };
 
 struct blocks {
@@ -44,12 +48,12 @@ struct blocks {
     size_t used;
     struct code_block *block; /* BLOCKS_MAX, of which nblocks have been used since the flush */
     size_t nblocks, nfree;
-    struct code_block *unused; /* below those */
-    struct page_code *page;    /* PAGES_MAX */
+    uint32_t unused;        /* below those */
+    struct page_code *page; /* PAGES_MAX */
     size_t npages;
-    struct code_block **hash;
+    uint32_t *hash;
     struct page_code **pages; /* by hash */
-    uint8_t *heat;            /* of blocks that were forgotten */
+    struct heat *heat;        /* of blocks that were forgotten */
     uint64_t built, dropped, flushes;
     op_fn *enter;
     void (*drop)(void *to, struct code_block *k);
@@ -84,9 +88,9 @@ struct blocks *blocks_new(void)
     b->arena = map_some(ARENA_BYTES);
     b->block = map_large(BLOCKS_MAX * sizeof *b->block);
     b->page = map_some(PAGES_MAX * sizeof *b->page);
-    b->hash = g_new0(struct code_block *, HASH_SIZE);
+    b->hash = g_new0(uint32_t, HASH_SIZE);
     b->pages = g_new0(struct page_code *, PAGE_HASH_SIZE);
-    b->heat = g_new0(uint8_t, HEAT_SIZE);
+    b->heat = g_new0(struct heat, HEAT_SIZE);
     if (!b->arena || !b->block || !b->page) {
         blocks_free(b);
         return NULL;
@@ -142,22 +146,48 @@ void blocks_get_stats(const struct blocks *b, struct blocks_stats *out)
                                  .size = ARENA_BYTES};
 }
 
-static unsigned hash_of(const uint8_t *host, unsigned mode)
+static uint64_t hash_of(const uint8_t *host, unsigned mode)
 {
-    uint64_t v = (uint64_t)(uintptr_t)host * 0x9e3779b97f4a7c15ull + mode * 0x85ebca6bull;
-
-    return (unsigned)(v >> 40);
+    return (uint64_t)(uintptr_t)host * 0x9e3779b97f4a7c15ull + mode * 0x85ebca6bull;
 }
 
-static struct code_block **hash_slot(const struct blocks *b, const uint8_t *host, unsigned mode)
+static struct code_block *block_at(const struct blocks *b, uint32_t ref)
 {
-    return &b->hash[hash_of(host, mode) & (HASH_SIZE - 1)];
+    return ref ? &b->block[ref - 1] : NULL;
+}
+
+static uint32_t ref_of(const struct blocks *b, const struct code_block *k)
+{
+    return (uint32_t)(k - b->block) + 1;
+}
+
+static uint32_t *hash_slot(const struct blocks *b, const uint8_t *host, unsigned mode)
+{
+    return &b->hash[hash_of(host, mode) >> 40 & (HASH_SIZE - 1)];
 }
 
 /* Other bits than the hash's: blocks that share a slot there do not here. */
-static uint8_t *heat_slot(const struct blocks *b, const uint8_t *host, unsigned mode)
+static struct heat *heat_slot(const struct blocks *b, uint64_t hash)
 {
-    return &b->heat[hash_of(host, mode) >> 8 & (HEAT_SIZE - 1)];
+    return &b->heat[hash >> 24 & (HEAT_SIZE - 1)];
+}
+
+/* The tag keeps what many cold blocks have had, one after the other in one slot, from making the
+ * next of them a hot one. */
+static unsigned heat_of(const struct blocks *b, const struct code_block *k)
+{
+    uint64_t hash = hash_of(k->host, k->mode);
+    const struct heat *h = heat_slot(b, hash);
+
+    return h->tag == (uint8_t)(hash >> 56) ? h->heat : 0;
+}
+
+static void note_heat(struct blocks *b, const struct code_block *k)
+{
+    uint64_t hash = hash_of(k->host, k->mode);
+
+    *heat_slot(b, hash) =
+        (struct heat){.tag = (uint8_t)(hash >> 56), .heat = (uint8_t)MIN(k->heat, UINT8_MAX)};
 }
 
 static const uint8_t *page_of(const uint8_t *host)
@@ -178,7 +208,7 @@ static struct block_body *next_body(const struct blocks *b)
 
 static struct page_code **page_slot(const struct blocks *b, const uint8_t *host)
 {
-    return &b->pages[hash_of(host, 0) & (PAGE_HASH_SIZE - 1)];
+    return &b->pages[hash_of(host, 0) >> 40 & (PAGE_HASH_SIZE - 1)];
 }
 
 static struct page_code *find_page(const struct blocks *b, const uint8_t *host)
@@ -226,9 +256,8 @@ static void add_to_page(struct blocks *b, struct code_block *k, unsigned which,
     unsigned at = (unsigned)((uintptr_t)first & PAGE_OFFSET_MASK);
 
     p->pieces |= pieces_of(at, at + len - 1);
-    k->page[which] = p;
     k->page_next[which] = p->first;
-    p->first = k;
+    p->first = ref_of(b, k);
 }
 
 /*
@@ -345,10 +374,10 @@ struct block_body *blocks_body(struct blocks *b, struct cpu *c, struct code_bloc
 
 static void hash_in(struct blocks *b, struct code_block *k)
 {
-    struct code_block **slot = hash_slot(b, k->host, k->mode);
+    uint32_t *slot = hash_slot(b, k->host, k->mode);
 
     k->hash_next = *slot;
-    *slot = k;
+    *slot = ref_of(b, k);
 }
 
 static void add_to_pages(struct blocks *b, struct code_block *k)
@@ -364,7 +393,7 @@ static void add_to_pages(struct blocks *b, struct code_block *k)
 
 static struct code_block *take_block(struct blocks *b)
 {
-    struct code_block *k = b->unused;
+    struct code_block *k = block_at(b, b->unused);
 
     if (k) {
         b->unused = k->hash_next;
@@ -388,7 +417,7 @@ static struct code_block *build(struct blocks *b, struct cpu *c, const struct it
     }
     struct code_block *k = take_block(b);
     *k = new;
-    k->heat = *heat_slot(b, k->host, k->mode);
+    k->heat = heat_of(b, k);
     keep_body(b, k);
     add_to_pages(b, k);
     hash_in(b, k);
@@ -399,13 +428,26 @@ static struct code_block *build(struct blocks *b, struct cpu *c, const struct it
 static struct code_block *find(const struct blocks *b, struct cpu *c, const uint8_t *host,
                                uint64_t la)
 {
-    for (struct code_block *k = *hash_slot(b, host, c->mode); k; k = k->hash_next) {
+    struct code_block *k = block_at(b, *hash_slot(b, host, c->mode));
+
+    for (; k; k = block_at(b, k->hash_next)) {
         if (k->host == host && k->mode == c->mode &&
             (!k->host2 || mmu_fetch(c, (la | PAGE_OFFSET_MASK) + 1)->host == k->host2)) {
             return k;
         }
     }
     return NULL;
+}
+
+const struct code_block *blocks_peek(const struct blocks *b, const struct cpu *c,
+                                     const uint8_t *host)
+{
+    const struct code_block *k = block_at(b, *hash_slot(b, host, c->mode));
+
+    while (k && !(k->host == host && k->mode == c->mode && !k->host2)) {
+        k = block_at(b, k->hash_next);
+    }
+    return k;
 }
 
 /* Whether the fetch of [ip, ip + len) stays inside CS. */
@@ -501,10 +543,10 @@ static void make_stale(struct code_block *k)
 static void drop_block(struct blocks *b, struct code_block *k)
 {
     if (!k->stale) {
-        struct code_block **at = hash_slot(b, k->host, k->mode);
+        uint32_t *at = hash_slot(b, k->host, k->mode), ref = ref_of(b, k);
 
-        while (*at != k) {
-            at = &(*at)->hash_next;
+        while (*at != ref) {
+            at = &block_at(b, *at)->hash_next;
         }
         *at = k->hash_next;
         make_stale(k);
@@ -527,19 +569,23 @@ struct code_block *blocks_whole(struct blocks *b, struct cpu *c, struct code_blo
 /* ---- making room ---- */
 
 /* Where to find blocks by: nowhere. */
-static void forget_places(struct blocks *b, struct cpu *c)
+static void forget_places(struct blocks *b)
 {
     /* Page code bits stay set: a later store finds no block, and clears the bit. */
     memset(b->hash, 0, HASH_SIZE * sizeof *b->hash);
     memset(b->pages, 0, PAGE_HASH_SIZE * sizeof *b->pages);
-    memset(c->jcache, 0, JCACHE_SIZE * sizeof *c->jcache);
     b->npages = 0;
     b->used = 0;
 }
 
-static void note_heat(struct blocks *b, const struct code_block *k)
+/* The jump cache leads to no body.  (To compiled code it may, whose block stays.) */
+static void forget_jumps(const struct blocks *b, struct cpu *c)
 {
-    *heat_slot(b, k->host, k->mode) = (uint8_t)MIN(k->heat, UINT8_MAX);
+    for (unsigned n = 0; n < JCACHE_SIZE; n++) {
+        if ((uintptr_t)c->jcache[n].first - (uintptr_t)b->arena < ARENA_BYTES) {
+            c->jcache[n] = (struct jcache_entry){0};
+        }
+    }
 }
 
 /* Heat is halved: what was hot once is not compiled again at its first entry, which would fill the
@@ -554,9 +600,10 @@ void blocks_flush(struct blocks *b, struct cpu *c)
             note_heat(b, k);
         }
     }
-    forget_places(b, c);
+    forget_places(b);
+    memset(c->jcache, 0, JCACHE_SIZE * sizeof *c->jcache);
     b->nblocks = b->nfree = 0;
-    b->unused = NULL;
+    b->unused = 0;
     b->flushes++;
 }
 
@@ -582,13 +629,14 @@ static void sweep_other(struct blocks *b, struct code_block *k)
     }
     k->host = NULL;
     k->hash_next = b->unused;
-    b->unused = k;
+    b->unused = ref_of(b, k);
     b->nfree++;
 }
 
 bool blocks_sweep(struct blocks *b, struct cpu *c)
 {
-    forget_places(b, c);
+    forget_places(b);
+    forget_jumps(b, c);
     for (size_t n = 0; n < b->nblocks; n++) {
         struct code_block *k = &b->block[n];
 
@@ -609,7 +657,7 @@ static void block_range(const struct code_block *k, const struct page_code *p, u
 {
     unsigned at = (unsigned)((uintptr_t)k->host & PAGE_OFFSET_MASK), end = at + k->bytes;
 
-    if (k->page[0] == p) {
+    if (page_of(k->host) == p->host) {
         *from = at;
         *to = MIN(end, (unsigned)PAGE_BYTES) - 1;
     } else {
@@ -624,21 +672,21 @@ static void block_range(const struct code_block *k, const struct page_code *p, u
  */
 static void drop_range(struct blocks *b, struct page_code *p, uint64_t from, uint64_t to)
 {
-    struct code_block *k = p->first, *next;
+    struct code_block *k = block_at(b, p->first), *next;
 
-    p->first = NULL;
+    p->first = 0;
     p->pieces = 0;
     for (; k; k = next) {
-        unsigned which = k->page[0] == p ? 0 : 1, first, last;
+        unsigned which = page_of(k->host) == p->host ? 0 : 1, first, last;
 
-        next = k->page_next[which];
+        next = block_at(b, k->page_next[which]);
         block_range(k, p, &first, &last);
         if (first <= to && last >= from) {
             drop_block(b, k);
         }
         if (!k->stale) {
             k->page_next[which] = p->first;
-            p->first = k;
+            p->first = ref_of(b, k);
             p->pieces |= pieces_of(first, last);
         }
     }

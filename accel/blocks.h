@@ -20,32 +20,30 @@
 enum { BLOCK_MAX = 32 };
 
 struct page_code;
-struct jit_code;
 struct block_body;
+/* One line of the host's cache, as there are many.  Blocks refer to each other by what
+ * blocks_array's index is plus one; 0: none. */
 struct code_block {
-    /* What a look-up reads comes first: it should be in one line of the host's cache. */
-    struct code_block *hash_next; /* of unused ones: the next of them */
-    const uint8_t *host;          /* key: host address of the first byte; NULL: unused */
-    const uint8_t *host2;         /* key: host address of the second page, when crossing */
-    struct jit_code *jit;         /* its compiled versions */
-    uint16_t mode;                /* key */
-    uint16_t bytes;               /* length of guest code */
-    uint32_t heat;                /* times entered while not compiled */
-    struct block_body *body;      /* NULL: forgotten */
-    uint8_t n;                    /* instructions */
+    const uint8_t *host;     /* key: host address of the first byte; NULL: unused */
+    const uint8_t *host2;    /* key: host address of the second page, when crossing */
+    struct block_body *body; /* NULL: forgotten */
+    uint32_t hash_next;      /* of unused ones: the next of them */
+    uint32_t page_next[2];   /* in the list of the page(s) it lies on */
+    uint32_t jit;            /* its compiled versions (accel/jit/jit.c); 0: none */
+    uint16_t mode;           /* key */
+    uint16_t bytes;          /* length of guest code */
+    uint16_t heat;           /* times entered while not compiled */
+    uint16_t window_when;    /* see slow_fails_often (accel/jit/slow.c) */
+    uint8_t window_fails;    /* the same */
+    uint8_t n;               /* instructions */
     bool stale;
-    bool compiled : 1;    /* at some time: `jit`, or what is left of it, may refer to the block */
-    bool guessed : 1;     /* low_of and high_of were */
-    uint8_t window_fails; /* see slow_fails_often (accel/jit/slow.c) */
-    uint32_t window_when; /* the same */
+    bool compiled : 1; /* at some time: `jit`, or what is left of it, may refer to the block */
+    bool guessed : 1;  /* low_of and high_of were */
     /* By base register (BLOCK_KEY): of which there are to be no windows (accel/jit/window.c).
      * Of views (accel/jit/view.c): addresses are low ones, high ones; are to be looked up. */
     uint16_t no_window_of, low_of, high_of, soft_of;
-    struct code_block *page_next[2]; /* in the list of the page(s) it lies on */
-    struct page_code *page[2];       /* [1]: of a first instruction that crosses */
 };
-
-static_assert(sizeof(struct code_block) == 96, "of many");
+static_assert(sizeof(struct code_block) == 64, "of many");
 /* The bit of a base register; what has none shares that of the stack pointer. */
 #define BLOCK_KEY(reg) ((reg) < 16 ? (unsigned)(reg) : (unsigned)R_RSP)
 
@@ -80,6 +78,10 @@ bool blocks_sweep(struct blocks *b, struct cpu *c);
  * block: use blocks_single.
  */
 struct code_block *blocks_get(struct blocks *b, struct cpu *c, uint64_t la);
+/* A block of one page in the present mode, by the host address of its first byte; NULL: none is
+ * there yet. */
+const struct code_block *blocks_peek(const struct blocks *b, const struct cpu *c,
+                                     const uint8_t *host);
 /*
  * The body of block k, decoded again when it was forgotten.  NULL: there is no room, or other code
  * stands there by now, or the mode is another.

@@ -142,7 +142,7 @@ static const void *code_of(struct interp *e, struct code_block *k, uint64_t ip, 
 {
     const void *code = jit_find(e->jit, k, ip);
 
-    if (code || (k->heat += heat) < e->hot) {
+    if (code || (k->heat = (uint16_t)MIN(k->heat + heat, UINT16_MAX)) < e->hot) {
         return code;
     }
     return jit_get(e->jit, k, ip);
@@ -207,6 +207,11 @@ static struct block_body *body_of(struct cpu *c, struct code_block *k)
     return blocks_body(interp_of(c)->blocks, c, k);
 }
 
+static const struct code_block *peek(struct cpu *c, const uint8_t *host)
+{
+    return blocks_peek(interp_of(c)->blocks, c, host);
+}
+
 static void drop_code(void *to, struct code_block *k)
 {
     jit_drop(to, k);
@@ -214,7 +219,7 @@ static void drop_code(void *to, struct code_block *k)
 
 bool interp_start_jit(struct cpu *c, struct interp *e, GError **err)
 {
-    static const struct jit_hooks hooks = {.find = find_code, .body = body_of};
+    static const struct jit_hooks hooks = {.find = find_code, .body = body_of, .peek = peek};
 
     e->hot = c->v->m->config.jit_hot ? c->v->m->config.jit_hot : HOT;
     e->jit = jit_new(c, blocks_array(e->blocks), err);

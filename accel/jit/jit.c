@@ -14,7 +14,8 @@
 #include <time.h>
 
 /* With the arena of decoded blocks: what an engine may take (tests/accel/test_memory.c). */
-#define CODE_BYTES (38 * MiB)
+#define CODE_BYTES (34 * MiB)
+enum { BEGINS_BITS = 20, BEGINS = 1 << BEGINS_BITS };
 #define CODE_SPARE (64 * KiB)
 /* What is rarely run fills such pieces, the first at the end of the cache. */
 #define COLD_CHUNK (256 * KiB)
@@ -51,6 +52,7 @@ struct jit *jit_new(struct cpu *c, struct code_block *blocks, GError **err)
     j->blocks = blocks;
     j->stats.size = CODE_BYTES;
     j->starts = g_new0(uint64_t, (CODE_BYTES >> 10) + 1);
+    j->begins = g_new0(uint64_t, BEGINS >> 6);
     j->cold = j->cold_end = j->cold_low = CODE_BYTES;
     j->fallbacks = g_new0(struct jit_fallback, decoder_row_count(c->decoder));
     j->tr = g_new0(struct tr, 1);
@@ -73,6 +75,7 @@ void jit_free(struct jit *j)
     codemem_unmap(&j->code);
     g_free(j->fallbacks);
     g_free(j->starts);
+    g_free(j->begins);
     g_free(j->tr);
     g_free(j->lower);
     g_free(j);
@@ -93,6 +96,7 @@ static size_t taken(const struct jit *j)
 void jit_flush(struct jit *j)
 {
     memset(j->starts, 0, (j->used + 1023) >> 10 << 3);
+    memset(j->begins, 0, BEGINS >> 3);
     j->used = j->start;
     j->cold = j->cold_end = j->cold_low = CODE_BYTES;
     j->shed = taken(j);
@@ -166,17 +170,30 @@ const struct jit_code *jit_code_around(const struct jit *j, const void *place)
             *)(const void *)(j->rx + ((word << 6 | (63u - (unsigned)__builtin_clzll(left))) << 4));
 }
 
-static const struct jit_code *next_of(const struct jit *j, const struct jit_code *code)
+/* By how far they are from the cache's start. */
+static const struct jit_code *version_at(const struct jit *j, uint32_t at)
 {
-    return code->next ? (const struct jit_code *)(const void *)(j->rx + code->next) : NULL;
+    return at ? (const struct jit_code *)(const void *)(j->rx + at) : NULL;
+}
+
+static unsigned begin_of(const uint8_t *host)
+{
+    return (unsigned)((uint64_t)(uintptr_t)host * 0x9e3779b97f4a7c15ull >> (64 - BEGINS_BITS));
+}
+
+bool jit_may_begin(const struct jit *j, const uint8_t *host)
+{
+    unsigned n = begin_of(host);
+
+    return j->begins[n >> 6] & BIT64(n & 63);
 }
 
 static const struct jit_code *find(const struct jit *j, const struct code_block *k, uint64_t ip)
 {
-    const struct jit_code *code = k->jit;
+    const struct jit_code *code = version_at(j, k->jit);
 
     while (code && code->ip != ip) {
-        code = next_of(j, code);
+        code = version_at(j, code->next);
     }
     return code;
 }
@@ -212,7 +229,8 @@ static unsigned versions(const struct jit *j, const struct code_block *k)
 {
     unsigned n = 0;
 
-    for (const struct jit_code *code = k->jit; code; code = next_of(j, code)) {
+    for (const struct jit_code *code = version_at(j, k->jit); code;
+         code = version_at(j, code->next)) {
         n++;
     }
     return n;
@@ -273,13 +291,15 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
         k->heat = 0;
         return NULL;
     }
-    code->next = k->jit ? (uint32_t)((const uint8_t *)k->jit - j->rx) : 0;
+    code->next = k->jit;
     code->block = (uint32_t)(k - j->blocks);
     code->first_fn = first_fn(j);
     k->compiled = true;
     size_t at = (size_t)((uint8_t *)code - j->rw);
     j->starts[at >> 10] |= BIT64(at >> 4 & 63);
-    k->jit = (struct jit_code *)(void *)(j->rx + at);
+    unsigned begin = begin_of(k->host);
+    j->begins[begin >> 6] |= BIT64(begin & 63);
+    k->jit = (uint32_t)at;
     make_large(j);
     shed(j);
     j->stats.blocks++;
@@ -289,10 +309,10 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
 
 void jit_drop(struct jit *j, struct code_block *k)
 {
-    for (const struct jit_code *at = k->jit; at; at = next_of(j, at)) {
+    for (const struct jit_code *at = version_at(j, k->jit); at; at = version_at(j, at->next)) {
         jit_poke_branch(j, at->code, 0xe8, jit_rx(j, j->thunk[TH_MOVED]));
     }
-    k->jit = NULL;
+    k->jit = 0;
     j->stats.dropped++;
     j->c->code_dropped = true;
 }

@@ -84,6 +84,8 @@ struct jit_hooks {
     const void *(*find)(struct cpu *c, uint64_t *key);
     /* The body of a compiled block (blocks_body). */
     struct block_body *(*body)(struct cpu *c, struct code_block *k);
+    /* What is there of the block whose first byte is at `host`, in the present mode; or NULL. */
+    const struct code_block *(*peek)(struct cpu *c, const uint8_t *host);
 };
 /* `unlinked`: every jump comes back to the run loop.  `every_end`: c->quantum may be less than
  * JIT_QUANTUM (jit_enter). */

@@ -116,6 +116,7 @@ struct jit {
     size_t shed;              /* bytes in use when the writable view was given back last */
     size_t fresh;             /* from here to `used` it is there */
     uint64_t *starts;         /* bit n: a struct jit_code begins at n * 16 */
+    uint64_t *begins;         /* by a hash of their host addresses: blocks that have code */
     size_t large;             /* up to here code is in large pages */
     uint8_t *thunk[TH_COUNT]; /* in rw */
     struct jit_hooks hooks;
@@ -147,6 +148,8 @@ static inline struct code_block *jit_block(const struct jit *j, const struct jit
 const struct jit_code *jit_code_at(const void *code);
 /* The same for a place within the hot code of a block. */
 const struct jit_code *jit_code_around(const struct jit *j, const void *place);
+/* May a block whose first byte is at `host` have code?  False: it has none. */
+bool jit_may_begin(const struct jit *j, const uint8_t *host);
 /* A place in the writable mapping, in the other. */
 const uint8_t *jit_rx(const struct jit *j, const uint8_t *rw);
 /* Change what has been made: bytes, a rel32, a jump or call (op); places are in rx. */
@@ -340,7 +343,7 @@ bool cold_is_data(const struct cold *k);
  */
 void tr_reset(struct tr *t, struct jit *j, struct code_block *k, uint64_t ip, const uint8_t *start);
 /* The block's bytes again; false: not what was decoded then (or cannot have been). */
-bool tr_decode_block(struct tr *t);
+bool tr_decode_block(struct tr *t, bool tails);
 /* The interpreter goes on with the present instruction (GO_*). */
 void tr_go_to(struct tr *t, unsigned how);
 /* translate.c: emit block k for IP `ip` at the cache's end; NULL: no room. */

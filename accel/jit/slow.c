@@ -243,7 +243,8 @@ enum { WINDOW_FAILS_MAX = 32, WINDOW_FORGIVEN = 20000 };
 
 bool slow_fails_often(struct cpu *c, struct code_block *k)
 {
-    uint32_t now = (uint32_t)c->icount, forgiven = (now - k->window_when) / WINDOW_FORGIVEN;
+    uint16_t now = (uint16_t)(c->icount / WINDOW_FORGIVEN);
+    unsigned forgiven = (uint16_t)(now - k->window_when);
 
     if (forgiven) {
         k->window_fails -= MIN(k->window_fails, forgiven);

@@ -30,7 +30,7 @@ static void leave(struct tr *t)
 
 static void emit_piece(struct tr *t, const struct fault_site *s, unsigned how)
 {
-    bool same = tr_decode_block(t) && s->at < t->n && s->made < t->n;
+    bool same = tr_decode_block(t, false) && s->at < t->n && s->made < t->n;
 
     t->sp_pending = s->sp * 8;
     t->at = same ? s->at : 0;

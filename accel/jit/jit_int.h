@@ -342,8 +342,12 @@ bool cold_is_data(const struct cold *k);
 /* Begin with block k at IP `ip`, whose code stands at `start` (in rw); the emitter is the caller's.
  */
 void tr_reset(struct tr *t, struct jit *j, struct code_block *k, uint64_t ip, const uint8_t *start);
-/* The block's bytes again; false: not what was decoded then (or cannot have been). */
+/* decode.c: the block's bytes again; false: not what was decoded then (or cannot have been).
+ * `tails`: only up to where there is code already. */
 bool tr_decode_block(struct tr *t, bool tails);
+/* The code of the block at ip, in the page of t's, where jumps of t's may lead for good; or NULL.
+ */
+const uint8_t *tr_code_at(const struct tr *t, uint64_t ip);
 /* The interpreter goes on with the present instruction (GO_*). */
 void tr_go_to(struct tr *t, unsigned how);
 /* translate.c: emit block k for IP `ip` at the cache's end; NULL: no room. */

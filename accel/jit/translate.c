@@ -201,6 +201,18 @@ static void short_polls(struct tr *t, const struct polls *p)
 static void edge(struct tr *t, uint64_t ip, const struct polls *polls)
 {
     bool polled = polls && (polls->from[0] || polls->from[1]);
+    const uint8_t *code = tr_code_at(t, ip);
+
+    if (code) {
+        emit_jump(&t->e, 0xe9, code);
+        t->j->stats.links++;
+        if (polled) {
+            short_polls(t, polls);
+            emit_jump(&t->e, 0xe8, t->j->thunk[TH_EDGE]);
+            emit16(&t->e, (unsigned)(ip - t->ip));
+        }
+        return;
+    }
 
     if (polled) {
         emit_jump(&t->e, 0xe9, NULL);
@@ -604,35 +616,6 @@ static void place_bails(struct tr *t)
 
 /* ---- the pass ---- */
 
-/* The block's bytes again; false: not what was decoded then (or cannot have been). */
-bool tr_decode_block(struct tr *t)
-{
-    const struct code_block *k = t->k;
-    uint8_t crossing[16];
-    unsigned avail = PAGE_BYTES - ((uintptr_t)k->host & PAGE_OFFSET_MASK), at = 0;
-    bool end = false;
-
-    if (k->host2) {
-        memcpy(crossing, k->host, avail);
-        memcpy(crossing + avail, k->host2, 15 - avail);
-    }
-    for (t->n = 0; t->n < k->n; t->n++) {
-        struct tr_insn *in = &t->insn[t->n];
-
-        in->host = NULL;
-        t->notes[t->n].made = false;
-        in->i.ofs = (uint16_t)at;
-        in->i.n = (uint8_t)(t->n + 1);
-        in->result = cpu_decode(t->c, k->host2 ? crossing : k->host + at,
-                                k->host2 ? 15 : avail - at, &in->i, &end, &in->d);
-        if (in->result == DECODE_TRUNCATED) {
-            return false;
-        }
-        at += block_bytes_seen(in->result, &in->i, k->host2 ? 15 : avail - at);
-    }
-    return at == k->bytes;
-}
-
 /* Unless the present instruction knows of what is in RDX. */
 static void forget_rdx(struct tr *t, const struct lowering *l)
 {
@@ -754,7 +737,9 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     t->e = (struct emit){.p = code->code, .end = j->rw + j->cold_low};
     tr_reset(t, j, k, ip, code->code);
     t->global = is_global(j->c, ip + j->c->cs_base);
-    if (!k->n || !tr_decode_block(t)) {
+    /* Every end: it is to be one of the interpreter's blocks too. */
+    bool tails = !k->host2 && !j->unlinked && !j->every_end;
+    if (!k->n || !tr_decode_block(t, tails)) {
         return NULL;
     }
     if (tr_is_view(t)) {

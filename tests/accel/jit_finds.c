@@ -17,7 +17,10 @@ void jit_finds_begin(const struct cpu *c)
 
     engine_find = j->hooks.find;
     finds = 0;
-    jit_set_hooks(j, &(struct jit_hooks){.find = count_find, .body = j->hooks.body}, false, false);
+    struct jit_hooks hooks = j->hooks;
+
+    hooks.find = count_find;
+    jit_set_hooks(j, &hooks, false, false);
 }
 
 unsigned jit_finds(void)

@@ -46,6 +46,7 @@ struct view_page {
 struct view {
     uint8_t *low_room;
     uint64_t low;           /* host address of guest address 0 */
+    uint64_t gs;            /* what the host's GS leads to */
     const struct ram *ram;  /* whose pages are mapped: the first that any is of */
     uint64_t *writable;     /* pages of it that are mapped for writes: a bit each */
     struct view_page *page; /* PAGES_MAX */
@@ -140,9 +141,9 @@ uint64_t view_low(const struct view *v)
     return v->low;
 }
 
-void view_use_thread(void)
+void view_use_thread(const struct view *v)
 {
-    __asm__ volatile("wrgsbase %0" ::"r"(VIEW_HIGH_BY));
+    __asm__ volatile("wrgsbase %0" ::"r"(v->gs));
 }
 
 static uint64_t host_of(const struct view *v, uint64_t la)
@@ -305,10 +306,10 @@ static bool goes_with(struct cpu *c, struct view *v, uint64_t la, unsigned n,
     uint64_t next = la + n * PAGE_BYTES;
     struct view_entry e;
 
-    return n < AROUND && host_of(v, next) == host_of(v, la) + n * PAGE_BYTES &&
-           !page_find(v, next) && mmu_view_peek(c, next, first->writable, &e) &&
-           e.ram == first->ram && e.ram_page == first->ram_page + n &&
-           e.writable == first->writable;
+    return n < AROUND && next != VIEW_NARROW_END &&
+           host_of(v, next) == host_of(v, la) + n * PAGE_BYTES && !page_find(v, next) &&
+           mmu_view_peek(c, next, first->writable, &e) && e.ram == first->ram &&
+           e.ram_page == first->ram_page + n && e.writable == first->writable;
 }
 
 static void map_run(struct cpu *c, struct view *v, uint64_t la, const struct view_entry *first)
@@ -351,7 +352,7 @@ static bool may_fill(struct cpu *c, struct view *v)
 /* Map the page at la, which is as e says, if that can be. */
 static bool fill_page(struct cpu *c, struct view *v, uint64_t la, const struct view_entry *e)
 {
-    if (!is_mappable(v, e->ram) || !may_fill(c, v)) {
+    if (la == VIEW_NARROW_END || !is_mappable(v, e->ram) || !may_fill(c, v)) {
         return false;
     }
     if (v->count > PAGES_MAX - AROUND) {
@@ -445,10 +446,27 @@ static void give_up(struct view *v)
     v->owner = NULL;
 }
 
+/* 64-bit code, or 32-bit code without segments. */
+static bool can_have(const struct cpu *c)
+{
+    enum { NARROW = MODE_FLAT | MODE_STACK32 };
+
+    return cpu_is_64(c) || ((c->mode & MODE_CODE) == MODE_CODE32 && (c->mode & NARROW) == NARROW);
+}
+
 static bool fits(const struct cpu *c, const struct view *v)
 {
-    return v->owner == mmu_now(c) && !v->dead && c->cpl == 3 && cpu_is_64(c) &&
+    return v->owner == mmu_now(c) && !v->dead && c->cpl == 3 && can_have(c) &&
            c->tlb_class == TLB_USER;
+}
+
+/* Where the host's GS leads. */
+static void lead_gs(struct view *v, uint64_t to)
+{
+    if (v->gs != to) {
+        v->gs = to;
+        view_use_thread(v);
+    }
 }
 
 void view_update_mode(struct cpu *c)
@@ -459,7 +477,7 @@ void view_update_mode(struct cpu *c)
     if (!v || c->cpl != 3) {
         return;
     }
-    if (v->eager && cpu_is_64(c)) {
+    if (v->eager && can_have(c)) {
         take(v, mmu_now(c));
     }
     if (fits(c, v)) {
@@ -470,7 +488,10 @@ void view_update_mode(struct cpu *c)
             fill_wanted(c, v);
         }
         c->mode |= MODE_VIEW;
-        c->sp_max = VIEW_HIGH_MAX;
+        if (cpu_is_64(c)) {
+            c->sp_max = VIEW_HIGH_MAX;
+        }
+        lead_gs(v, cpu_is_64(c) ? VIEW_HIGH_BY : v->low);
         c->r15 = (void *)(uintptr_t)v->low;
     }
 }
@@ -600,6 +621,7 @@ struct view *view_new(struct cpu *c)
         return NULL;
     }
     v->fills_left = FILLS_AT_ONCE;
+    v->gs = VIEW_HIGH_BY;
     v->hash = g_new0(uint32_t, HASH_SIZE);
     v->page = g_new0(struct view_page, PAGES_MAX);
     set_slots(c, v);

@@ -25,6 +25,8 @@ struct ram;
 #define VIEW_LOW_END  0x10000000000ull
 #define VIEW_HIGH     0x2c0000010000ull
 #define VIEW_HIGH_MAX 0x7fffffffffffull
+/* 32-bit addresses end here; the page is in no view, as what lies across would reach it. */
+#define VIEW_NARROW_END (1ull << 32)
 /* Host address = guest address + this, modulo 2^64. */
 #define VIEW_HIGH_BY (0ull - 0x2c0000000000ull)
 /* The guest's stack pointer may be this far above the last address unnoticed (accel/jit). */
@@ -52,11 +54,11 @@ struct view *view_new(struct cpu *c);
 void view_free(struct view *v);
 /* The host address of guest address 0 below VIEW_LOW_END. */
 uint64_t view_low(const struct view *v);
-/* On the vCPU's thread, before compiled code is run there. */
-void view_use_thread(void);
+/* On the vCPU's thread, before compiled code is run there: the host's GS. */
+void view_use_thread(const struct view *v);
 
 /* c->mode is new but for MODE_VIEW, and the TLB's class too: is a view in force (CPL 3, 64-bit
- * code, the view's context)?  cpu_update_keys is the caller's. */
+ * code or flat 32-bit code, the view's context)?  cpu_update_keys is the caller's. */
 void view_update_mode(struct cpu *c);
 /* An interrupt came while context x ran at CPL 3. */
 void view_sample(struct cpu *c);

@@ -65,6 +65,9 @@ void emit_op(struct emit *e, unsigned flags, unsigned op, unsigned reg, struct h
     if (rm.gs) {
         *p++ = 0x65;
     }
+    if (rm.narrow) {
+        *p++ = 0x67;
+    }
     if (flags & X_LOCK) {
         *p++ = 0xf0;
     }
@@ -98,6 +101,9 @@ void emit_vex(struct emit *e, unsigned op, unsigned pp, bool w, bool l, unsigned
     uint8_t *p = e->p;
     if (rm.gs) {
         *p++ = 0x65;
+    }
+    if (rm.narrow) {
+        *p++ = 0x67;
     }
     *p++ = 0xc4;
     *p++ = (uint8_t)(rxb << 5 | op >> 8);

@@ -56,7 +56,8 @@ struct hrm {
     bool mem;
     uint8_t reg; /* the register, or the base; H_NONE: disp32 alone */
     uint8_t index, scale;
-    bool gs; /* relative to the base of the host's GS */
+    bool gs;     /* relative to the base of the host's GS */
+    bool narrow; /* and with a 32-bit address */
     int32_t disp;
 };
 

@@ -139,7 +139,9 @@ void fault_attach(struct cpu *c)
     if (!c) {
         return;
     }
-    view_use_thread();
+    if (c->view) {
+        view_use_thread(c->view);
+    }
     if (!sigaction(SIGSEGV, NULL, &now) && now.sa_sigaction != on_segv) {
         before = now;
         sigaction(SIGSEGV, &action, NULL);

@@ -8,6 +8,7 @@
  * Not modelled: eviction of single blocks.
  */
 #include "accel/jit/jit_int.h"
+#include "cpu/view.h"
 #include "cpu/codemem.h"
 #include "cpu/native.h"
 #include <sys/mman.h>
@@ -319,6 +320,9 @@ void jit_drop(struct jit *j, struct code_block *k)
 
 void jit_enter(const struct jit *j, const void *code)
 {
+    if (j->c->mode & MODE_VIEW) { /* another thread may have set the mode */
+        view_use_thread(j->c->view);
+    }
     void (*enter)(struct cpu * c, const void *code);
     const void *at = jit_rx(j, j->thunk[TH_ENTER]);
 

@@ -11,7 +11,9 @@
  *
  * Where an access may fault the guest's state stands in the block's sites (fault.c).
  *
- * Not modelled: x87 operands, 32-bit addresses.
+ * In 32-bit code GS leads to where low addresses begin.
+ *
+ * Not modelled: x87 operands, 32-bit addresses in 64-bit code, segments with a base in 32-bit code.
  */
 #include "accel/jit/jit_int.h"
 #include "cpu/ops.h"
@@ -23,8 +25,9 @@ enum { REACH = 0x3f000000 };
 /* The stack pointer may be moved so far unnoticed by one instruction. */
 enum { SP_STEP = 16 << 20 };
 
-/* Where an address is: in no view, above, below, or to be found out as the code runs. */
-enum kind { KIND_NONE, KIND_HIGH, KIND_LOW, KIND_ANY };
+/* Where an address is: in no view, above, below, or to be found out as the code runs; or it has 32
+ * bits. */
+enum kind { KIND_NONE, KIND_HIGH, KIND_LOW, KIND_ANY, KIND_NARROW };
 
 static bool is_stack(const struct tr_place *p)
 {
@@ -52,7 +55,13 @@ static enum kind kind_of(const struct tr *t, const struct tr_place *p)
 {
     unsigned key = key_of(p);
 
-    if (!tr_is_view(t) || t->no_view || !p->wide || t->k->soft_of & BIT(key)) {
+    if (!tr_is_view(t) || t->no_view || t->k->soft_of & BIT(key)) {
+        return KIND_NONE;
+    }
+    if (!tr_is_64(t)) {
+        return p->seg == 0xff ? KIND_NARROW : KIND_NONE;
+    }
+    if (!p->wide) {
         return KIND_NONE;
     }
     if (is_constant(p)) {
@@ -167,7 +176,7 @@ void view_guess(struct tr *t)
     const struct cpu *c = t->c;
     struct known w = {.regs = 0xffff};
 
-    if (k->guessed) {
+    if (k->guessed || !tr_is_64(t)) {
         return;
     }
     k->guessed = true;
@@ -396,6 +405,23 @@ static struct hrm first_compared(struct tr *t, enum kind kind, const struct tr_p
     return based(kind, base, (int32_t)p->disp);
 }
 
+/*
+ * The host wraps at 4 GiB as the guest does, so nothing needs to be compared, and the flags stay.
+ * Leaves RCX alone when it is done, as bodies use it.
+ */
+static struct hrm narrow(struct tr *t, const struct tr_place *p)
+{
+    unsigned base = host_or_none(p->base), index = host_or_none(p->index);
+    struct hrm m = hmem_index(base, index, index == H_NONE ? 0 : p->scale, (int32_t)p->disp);
+
+    if ((p->base != R_ZERO && base == H_NONE) || (p->index != R_ZERO && index == H_NONE)) {
+        tr_place_linear(t, p, p->disp);
+        m = hmem(H_RDX, 0);
+    }
+    m.gs = m.narrow = true;
+    return m;
+}
+
 bool view_access(struct tr *t, const struct tr_place *at, tr_body *body, const void *arg)
 {
     struct tr_place p = *at;
@@ -405,7 +431,7 @@ bool view_access(struct tr *t, const struct tr_place *at, tr_body *body, const v
     if (kind == KIND_NONE) {
         return false;
     }
-    if (is_constant(&p)) {
+    if (is_constant(&p) && kind != KIND_NARROW) {
         m = constant(t, kind, (uint64_t)p.disp);
     } else if (is_stack(&p)) {
         t->sp_may_wait = tr_sp_can_wait(t->in) && t->sp_pending > -512 && t->sp_pending < 512;
@@ -413,6 +439,12 @@ bool view_access(struct tr *t, const struct tr_place *at, tr_body *body, const v
             tr_sp_settle(t);
         }
         m = based(KIND_HIGH, tr_host(R_RSP), (int32_t)p.disp + t->sp_pending);
+        m.narrow = kind == KIND_NARROW;
+    } else if (kind == KIND_NARROW) {
+        if (p.base == R_RSP || p.index == R_RSP) {
+            tr_sp_settle(t);
+        }
+        m = narrow(t, &p);
     } else {
         if (p.base == R_RSP || p.index == R_RSP) {
             tr_sp_settle(t);
@@ -445,7 +477,8 @@ static bool may_go_far(const struct effects *f)
 
 void view_check_sp(struct tr *t)
 {
-    if (!tr_is_view(t) || t->ended || !may_go_far(&tr_notes_of(t, t->at)->effects)) {
+    if (!tr_is_view(t) || !tr_is_64(t) || t->ended ||
+        !may_go_far(&tr_notes_of(t, t->at)->effects)) {
         return;
     }
     tr_sp_settle(t);

@@ -92,6 +92,50 @@ Test(view, memory_is_reached_at_both_ends)
     guest_free(&g);
 }
 
+/* The same in 32-bit code. */
+static int run32(struct guest *g, const char *code, size_t len)
+{
+    struct seg *cs = &g->c->seg[SEG_CS];
+
+    memcpy(g->ram + G_CODE, code, len);
+    g->c->code_written(g->c, g->rig->ram, G_CODE, len);
+    g->c->ip = G_CODE;
+    g->c->halted = false;
+    guest_user(g);
+    cs->attr = (uint16_t)((cs->attr & ~SEG_L) | SEG_DB);
+    cpu_update_mode(g->c);
+    guest_run(g);
+    return guest_vector(g);
+}
+
+/* Addresses of 32-bit code wrap at 4 GiB, whatever is in the upper halves of registers. */
+Test(view, addresses_of_32_bits_wrap)
+{
+    static const char code[] = "\x8b\x86\x00\x00\x00\x80" /* mov eax,[esi+0x80000000] */
+                               "\x8b\x1c\xcf"             /* mov ebx,[edi+ecx*8] */
+                               "\x01\x05\x0c\x00\x05\x00" /* add [PAGE+12],eax */
+                               "\x50\x5d"                 /* push eax; pop ebp */
+                               "\x8b\x52\x08" END;        /* mov edx,[edx+8] */
+    struct guest g;
+
+    begin(&g);
+    guest_put64(&g, PAGE, 0x11111111);
+    guest_put64(&g, PAGE + 8, 0x2222222233333333);
+    g.c->r[R_RSI] = 0xdeadbeef80000000 + PAGE;
+    g.c->r[R_RDI] = 0xdeadbeef00000000 + PAGE;
+    g.c->r[R_RCX] = 0xdeadbeef20000001;
+    g.c->r[R_RDX] = 0x1000000;
+    g.c->cr2 = 0;
+    cr_expect_eq(run32(&g, code, sizeof code - 1), EXCP_PF);
+    cr_expect(stats_of(&g).fills >= 2, "no view was taken");
+    cr_expect_eq(g.c->cr2, 0x1000008);
+    cr_expect_eq((uint32_t)g.c->r[R_RAX], 0x11111111);
+    cr_expect_eq((uint32_t)g.c->r[R_RBX], 0x33333333);
+    cr_expect_eq((uint32_t)g.c->r[R_RBP], 0x11111111);
+    cr_expect_eq(guest_get64(&g, PAGE + 8), 0x3333333333333333);
+    guest_free(&g);
+}
+
 /* A program that reaches other kinds of memory than it did at first is translated again. */
 Test(view, one_register_may_point_to_either)
 {

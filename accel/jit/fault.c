@@ -132,15 +132,15 @@ void fault_attach(struct cpu *c)
                                .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK},
                      now;
 
+    if (c) {
+        view_use_thread(c->view); /* another thread may have set the mode meanwhile */
+    }
     if (running == c) {
         return;
     }
     running = c;
     if (!c) {
         return;
-    }
-    if (c->view) {
-        view_use_thread(c->view);
     }
     if (!sigaction(SIGSEGV, NULL, &now) && now.sa_sigaction != on_segv) {
         before = now;

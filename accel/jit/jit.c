@@ -8,7 +8,6 @@
  * Not modelled: eviction of single blocks.
  */
 #include "accel/jit/jit_int.h"
-#include "cpu/view.h"
 #include "cpu/codemem.h"
 #include "cpu/native.h"
 #include <sys/mman.h>
@@ -16,8 +15,9 @@
 
 /* With the arena of decoded blocks: what an engine may take (tests/accel/test_memory.c). */
 #define CODE_BYTES (34 * MiB)
-enum { BEGINS_BITS = 20, BEGINS = 1 << BEGINS_BITS };
 #define CODE_SPARE (64 * KiB)
+/* Bits to tell by where no code begins: eight times what there are blocks of. */
+enum { BEGINS_BITS = 20, BEGINS = 1 << BEGINS_BITS };
 /* What is rarely run fills such pieces, the first at the end of the cache. */
 #define COLD_CHUNK (256 * KiB)
 /* Versions of one block for different IPs. */
@@ -177,6 +177,7 @@ static const struct jit_code *version_at(const struct jit *j, uint32_t at)
     return at ? (const struct jit_code *)(const void *)(j->rx + at) : NULL;
 }
 
+/* The bit of j->begins. */
 static unsigned begin_of(const uint8_t *host)
 {
     return (unsigned)((uint64_t)(uintptr_t)host * 0x9e3779b97f4a7c15ull >> (64 - BEGINS_BITS));
@@ -320,9 +321,6 @@ void jit_drop(struct jit *j, struct code_block *k)
 
 void jit_enter(const struct jit *j, const void *code)
 {
-    if (j->c->mode & MODE_VIEW) { /* another thread may have set the mode */
-        view_use_thread(j->c->view);
-    }
     void (*enter)(struct cpu * c, const void *code);
     const void *at = jit_rx(j, j->thunk[TH_ENTER]);
 

@@ -425,27 +425,36 @@ static struct code_block *build(struct blocks *b, struct cpu *c, const struct it
     return k;
 }
 
+/* The first block that begins there in that mode, of those in the hash from ref on. */
+static struct code_block *match(const struct blocks *b, uint32_t ref, const uint8_t *host,
+                                unsigned mode)
+{
+    struct code_block *k = block_at(b, ref);
+
+    while (k && !(k->host == host && k->mode == mode)) {
+        k = block_at(b, k->hash_next);
+    }
+    return k;
+}
+
 static struct code_block *find(const struct blocks *b, struct cpu *c, const uint8_t *host,
                                uint64_t la)
 {
-    struct code_block *k = block_at(b, *hash_slot(b, host, c->mode));
+    struct code_block *k = match(b, *hash_slot(b, host, c->mode), host, c->mode);
 
-    for (; k; k = block_at(b, k->hash_next)) {
-        if (k->host == host && k->mode == c->mode &&
-            (!k->host2 || mmu_fetch(c, (la | PAGE_OFFSET_MASK) + 1)->host == k->host2)) {
-            return k;
-        }
+    while (k && k->host2 && mmu_fetch(c, (la | PAGE_OFFSET_MASK) + 1)->host != k->host2) {
+        k = match(b, k->hash_next, host, c->mode);
     }
-    return NULL;
+    return k;
 }
 
 const struct code_block *blocks_peek(const struct blocks *b, const struct cpu *c,
                                      const uint8_t *host)
 {
-    const struct code_block *k = block_at(b, *hash_slot(b, host, c->mode));
+    const struct code_block *k = match(b, *hash_slot(b, host, c->mode), host, c->mode);
 
-    while (k && !(k->host == host && k->mode == c->mode && !k->host2)) {
-        k = block_at(b, k->hash_next);
+    while (k && k->host2) {
+        k = match(b, k->hash_next, host, c->mode);
     }
     return k;
 }
@@ -651,13 +660,12 @@ bool blocks_sweep(struct blocks *b, struct cpu *c)
 
 /* ---- stores to code ---- */
 
-/* The bytes [*from, *to] of page p that block k was decoded from. */
-static void block_range(const struct code_block *k, const struct page_code *p, unsigned *from,
-                        unsigned *to)
+/* The bytes [*from, *to] that block k was decoded from of its first page, or its second one. */
+static void block_range(const struct code_block *k, unsigned which, unsigned *from, unsigned *to)
 {
     unsigned at = (unsigned)((uintptr_t)k->host & PAGE_OFFSET_MASK), end = at + k->bytes;
 
-    if (page_of(k->host) == p->host) {
+    if (which == 0) {
         *from = at;
         *to = MIN(end, (unsigned)PAGE_BYTES) - 1;
     } else {
@@ -680,7 +688,7 @@ static void drop_range(struct blocks *b, struct page_code *p, uint64_t from, uin
         unsigned which = page_of(k->host) == p->host ? 0 : 1, first, last;
 
         next = block_at(b, k->page_next[which]);
-        block_range(k, p, &first, &last);
+        block_range(k, which, &first, &last);
         if (first <= to && last >= from) {
             drop_block(b, k);
         }

@@ -8,7 +8,8 @@
 
 const uint8_t *tr_code_at(const struct tr *t, uint64_t ip)
 {
-    const struct code_block *k = t->j->hooks.peek(t->c, t->k->host + (ip - t->ip));
+    const uint8_t *host = t->k->host + (ip - t->ip);
+    const struct code_block *k = jit_may_begin(t->j, host) ? t->j->hooks.peek(t->c, host) : NULL;
     const uint8_t *code = k ? jit_find(t->j, k, ip) : NULL;
 
     return code ? t->j->rw + (code - t->j->rx) : NULL;
@@ -21,8 +22,7 @@ const uint8_t *tr_code_at(const struct tr *t, uint64_t ip)
 enum { TAIL_MIN = 4 };
 static bool has_tail(const struct tr *t, unsigned at)
 {
-    return t->n && t->k->n - t->n >= TAIL_MIN && jit_may_begin(t->j, t->k->host + at) &&
-           tr_code_at(t, t->ip + at);
+    return t->n && t->k->n - t->n >= TAIL_MIN && tr_code_at(t, t->ip + at);
 }
 
 /* The block's bytes again; false: not what was decoded then (or cannot have been).  `tails`: up to

@@ -16,7 +16,7 @@
 /* With the arena of decoded blocks: what an engine may take (tests/accel/test_memory.c). */
 #define CODE_BYTES (34 * MiB)
 #define CODE_SPARE (64 * KiB)
-/* Bits to tell by where no code begins: eight times what there are blocks of. */
+/* Bits to tell by where no code begins: six for each block that there can be. */
 enum { BEGINS_BITS = 20, BEGINS = 1 << BEGINS_BITS };
 /* What is rarely run fills such pieces, the first at the end of the cache. */
 #define COLD_CHUNK (256 * KiB)

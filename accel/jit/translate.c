@@ -196,26 +196,22 @@ static void short_polls(struct tr *t, const struct polls *p)
 
 /*
  * A jump in the page: until it is linked it leads to what stands behind it, and so do the polls of
- * it.  Without polls it is the call of the thunk itself that becomes the jump.
+ * it.  Without polls it is the call of the thunk itself that becomes the jump.  To code that there
+ * is already it leads from the first.
  */
 static void edge(struct tr *t, uint64_t ip, const struct polls *polls)
 {
     bool polled = polls && (polls->from[0] || polls->from[1]);
     const uint8_t *code = tr_code_at(t, ip);
 
-    if (code) {
+    if (code || polled) {
         emit_jump(&t->e, 0xe9, code);
-        t->j->stats.links++;
-        if (polled) {
-            short_polls(t, polls);
-            emit_jump(&t->e, 0xe8, t->j->thunk[TH_EDGE]);
-            emit16(&t->e, (unsigned)(ip - t->ip));
-        }
+        t->j->stats.links += code ? 1 : 0;
+    }
+    if (code && !polled) {
         return;
     }
-
     if (polled) {
-        emit_jump(&t->e, 0xe9, NULL);
         short_polls(t, polls);
     }
     emit_jump(&t->e, 0xe8, t->j->thunk[polled ? TH_EDGE : TH_EDGE_ALONE]);

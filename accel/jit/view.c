@@ -302,7 +302,10 @@ static int keep_slot(struct tr *t, const struct tr_place *p, unsigned reg)
 
 static struct hrm based(enum kind kind, unsigned reg, int32_t disp)
 {
-    return kind == KIND_LOW ? hmem_index(H_R15, reg, 0, disp) : by_gs(hmem(reg, disp));
+    struct hrm m = kind == KIND_LOW ? hmem_index(H_R15, reg, 0, disp) : by_gs(hmem(reg, disp));
+
+    m.narrow = kind == KIND_NARROW;
+    return m;
 }
 
 static struct hrm constant(struct tr *t, enum kind kind, uint64_t la)
@@ -412,13 +415,14 @@ static struct hrm first_compared(struct tr *t, enum kind kind, const struct tr_p
 static struct hrm narrow(struct tr *t, const struct tr_place *p)
 {
     unsigned base = host_or_none(p->base), index = host_or_none(p->index);
-    struct hrm m = hmem_index(base, index, index == H_NONE ? 0 : p->scale, (int32_t)p->disp);
 
     if ((p->base != R_ZERO && base == H_NONE) || (p->index != R_ZERO && index == H_NONE)) {
         tr_place_linear(t, p, p->disp);
-        m = hmem(H_RDX, 0);
+        return based(KIND_NARROW, H_RDX, 0);
     }
-    m.gs = m.narrow = true;
+    struct hrm m = based(KIND_NARROW, base, (int32_t)p->disp);
+    m.index = (uint8_t)index;
+    m.scale = index == H_NONE ? 0 : p->scale;
     return m;
 }
 
@@ -438,19 +442,15 @@ bool view_access(struct tr *t, const struct tr_place *at, tr_body *body, const v
         if (!t->sp_may_wait) {
             tr_sp_settle(t);
         }
-        m = based(KIND_HIGH, tr_host(R_RSP), (int32_t)p.disp + t->sp_pending);
-        m.narrow = kind == KIND_NARROW;
-    } else if (kind == KIND_NARROW) {
-        if (p.base == R_RSP || p.index == R_RSP) {
-            tr_sp_settle(t);
-        }
-        m = narrow(t, &p);
+        m = based(kind, tr_host(R_RSP), (int32_t)p.disp + t->sp_pending);
     } else {
         if (p.base == R_RSP || p.index == R_RSP) {
             tr_sp_settle(t);
         }
-        const struct window *w = window_find_view(t, &p);
-        m = w ? compared(t, kind, w, &p) : first_compared(t, kind, &p);
+        const struct window *w = kind == KIND_NARROW ? NULL : window_find_view(t, &p);
+        m = kind == KIND_NARROW ? narrow(t, &p)
+            : w                 ? compared(t, kind, w, &p)
+                                : first_compared(t, kind, &p);
     }
     add_site(t, site_here(t, key_of(&p)));
     body(t, m, arg);

@@ -33,8 +33,9 @@ struct ram;
 #define VIEW_SLACK    0x8000000000ull
 #define VIEW_HOST_END (VIEW_HIGH_MAX + 1 + VIEW_HIGH_BY + VIEW_SLACK)
 #define VIEW_HOST_LO  0x10000ull
-/* How far from an address that was looked at compiled code may go. */
-#define VIEW_GUARD 0x80000000ull
+/* How far from an address that was looked at compiled code may go: by constants, and an index of 32
+ * bits. */
+#define VIEW_GUARD 0x1000000000ull
 
 /* Pieces of the address space, and what leads nowhere from any address in them. */
 enum { VIEW_SLOT_SHIFT = 40, VIEW_SLOTS = 128 };

@@ -282,6 +282,8 @@ static inline struct hrm tr_tlb_tag(bool view, bool write)
 bool view_access(struct tr *t, const struct tr_place *p, tr_body *body, const void *arg);
 /* The instruction just emitted may have put anything into the stack pointer. */
 void view_check_sp(struct tr *t);
+/* The instruction just emitted may have put something small into a register. */
+void view_note_small(struct tr *t);
 /* What is in a block's registers now says of what kind addresses are. */
 void view_guess(struct tr *t);
 /* Behind a block's hot code: where comparisons lead that have failed. */

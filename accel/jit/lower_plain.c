@@ -570,6 +570,17 @@ uint32_t plain_written(const void *plain, const struct tr_insn *in)
     return p->rm & P_W && !in->d.has_mem ? written | BIT(guest_of(in->i.r2, rmsize)) : written;
 }
 
+bool plain_extends(const void *plain, const struct tr_insn *in)
+{
+    const struct plain *p = plain;
+    const struct op_fns *fns = p->fns;
+
+    /* Without a count or a bit found, manuals do not say so of all of them. */
+    return p->second != S_CL && p->second != S_REG_CL &&
+           !(p->second == S_IMM && !(in->i.imm & 31)) && fns != &fns_bsf && fns != &fns_bsr &&
+           fns != &fns_shld_i && fns != &fns_shrd_i;
+}
+
 void plain_access(const void *plain, const struct tr_insn *in, struct tr_place *p)
 {
     const struct plain *row = plain;

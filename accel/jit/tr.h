@@ -168,7 +168,8 @@ struct tr {
     int32_t sp_pending; /* RSP is so much more than its host register (see tr_sp_settle) */
     bool sp_may_wait;   /* the present instruction's body may let it wait */
     struct window window[WINDOWS];
-    bool no_view; /* the present access is not to be by a view */
+    uint32_t small; /* guest registers known to hold 32 bits, extended (view.c) */
+    bool no_view;   /* the present access is not to be by a view */
     unsigned nsites;
     struct fault_site sites[TR_SITES_MAX];
     unsigned ntraps;
@@ -416,6 +417,8 @@ bool lower_plain(struct tr *t); /* lower_plain.c: the guest's instruction with o
 const void *plain_of(const struct op_fns *fns);
 /* Guest registers an instruction with row `plain` writes; its memory access (size, write). */
 uint32_t plain_written(const void *plain, const struct tr_insn *in);
+/* Does one of 32 bits extend what it writes with zeros? */
+bool plain_extends(const void *plain, const struct tr_insn *in);
 void plain_access(const void *plain, const struct tr_insn *in, struct tr_place *p);
 /* What an instruction with row `plain` does with the flags. */
 enum { FLAGS_READ = BIT(0), FLAGS_SET = BIT(1), FLAGS_UNKNOWN = BIT(2) };

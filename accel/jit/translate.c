@@ -655,6 +655,7 @@ static void lower_all(struct tr *t)
         forget_rdx(t, l);
         place_bails(t);
         windows_after(t);
+        view_note_small(t);
         tr_flags_after(t);
         view_check_sp(t);
     }
@@ -719,6 +720,7 @@ void tr_reset(struct tr *t, struct jit *j, struct code_block *k, uint64_t ip, co
     t->fl_known = 0;
     t->rdx = -1;
     t->sp_pending = 0;
+    t->small = 0;
     t->base_set = t->vec = t->x87 = false;
     t->ncold = t->nbails = t->nsites = t->ntraps = 0;
     windows_close(t);

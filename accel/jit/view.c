@@ -22,6 +22,8 @@
 /* Displacements that go together with one comparison: two of them, and an operand, are less apart
  * than VIEW_GUARD. */
 enum { REACH = 0x3f000000 };
+/* An index that has been made of 32 bits needs no comparison of its own. */
+static_assert(2ull * REACH + (8ull << 32) < VIEW_GUARD && 2 * VIEW_GUARD < VIEW_SLACK, "guarded");
 /* The stack pointer may be moved so far unnoticed by one instruction. */
 enum { SP_STEP = 16 << 20 };
 
@@ -32,6 +34,13 @@ enum kind { KIND_NONE, KIND_HIGH, KIND_LOW, KIND_ANY, KIND_NARROW };
 static bool is_stack(const struct tr_place *p)
 {
     return p->base == R_RSP && p->index == R_ZERO && p->seg == 0xff;
+}
+
+/* Does it go by its base alone?  A small index is within the guard. */
+static bool has_small_index(const struct tr *t, const struct tr_place *p)
+{
+    return p->index < 16 && p->index != p->base && t->small & BIT(p->index) && p->wide &&
+           p->seg == 0xff && tr_is_64(t);
 }
 
 static bool is_constant(const struct tr_place *p)
@@ -105,15 +114,33 @@ static bool address_of(const struct tr *t, const struct known *w, const struct i
            !(i->index < 16 && !(w->regs & BIT(i->index))) && i->seg != SEG_FS && i->seg != SEG_GS;
 }
 
-/* What stands at la, by the TLB. */
-static bool peek(const struct cpu *c, uint64_t la, uint64_t *v)
+/* The same with an index that is not known left out: it is rarely what makes the kind. */
+static bool about(const struct tr *t, const struct known *w, const struct insn *i, uint64_t *la)
+{
+    struct insn base = *i;
+
+    base.index = R_ZERO;
+    return address_of(t, w, i, la) || (i->base < 16 && address_of(t, w, &base, la));
+}
+
+/* What stands at la. */
+static bool peek(struct cpu *c, uint64_t la, uint64_t *v)
 {
     const struct tlb_entry *e = &c->tlb[tlb_own(la)];
+    const void *at = (const void *)(uintptr_t)(la + e->addend);
+    unsigned in_page = la & PAGE_OFFSET_MASK;
+    struct view_entry seen;
 
-    if (la - e->tag_r > PAGE_BYTES - 8) {
+    if (in_page > PAGE_BYTES - 8) {
         return false;
     }
-    memcpy(v, (const void *)(uintptr_t)(la + e->addend), 8);
+    if (la - e->tag_r > PAGE_BYTES - 8) { /* who has a view fills no TLB */
+        if (!mmu_view_peek(c, la - in_page, false, &seen)) {
+            return false;
+        }
+        at = seen.ram->host + (seen.ram_page << PAGE_SHIFT) + in_page;
+    }
+    memcpy(v, at, 8);
     return true;
 }
 
@@ -163,7 +190,7 @@ static void guess_key(struct code_block *k, unsigned key, uint64_t la)
     if ((k->high_of | k->low_of) & BIT(key)) {
         return; /* the first counts */
     }
-    if (la >> PAGE_SHIFT && la < VIEW_LOW_END) {
+    if (la >= 0x10000 && la < VIEW_LOW_END) {
         k->low_of |= (uint16_t)BIT(key);
     } else if (la >= VIEW_HIGH && la <= VIEW_HIGH_MAX) {
         k->high_of |= (uint16_t)BIT(key);
@@ -188,7 +215,8 @@ void view_guess(struct tr *t)
 
         if (in->result != DECODE_OK || !in->d.has_mem) {
             /* no address */
-        } else if (address_of(t, &w, &in->i, &la)) {
+        } else if (address_of(t, &w, &in->i, &la) ||
+                   (!is_table(&in->i) && about(t, &w, &in->i, &la))) {
             guess_key(k, key, la);
         } else if (is_table(&in->i)) {
             guess_key(k, key, (uint64_t)in->i.disp);
@@ -292,7 +320,7 @@ static const struct window *take_window(struct tr *t, const struct tr_place *p)
  * the window's number, or -1. */
 static int keep_slot(struct tr *t, const struct tr_place *p, unsigned reg)
 {
-    if (!window_is_shared(t, p)) {
+    if (!window_is_shared(t, p) && !t->small) { /* small: another index may come */
         return -1;
     }
     const struct window *w = take_window(t, p);
@@ -426,18 +454,54 @@ static struct hrm narrow(struct tr *t, const struct tr_place *p)
     return m;
 }
 
+/* Operand m of what p is but for its index, with that.  Uses RCX. */
+static struct hrm with_index(struct tr *t, struct hrm m, const struct tr_place *p)
+{
+    unsigned index = tr_gpr_get(t, p->index, H_RCX);
+
+    if (m.index == H_NONE && index != H_RCX) {
+        m.index = (uint8_t)index;
+        m.scale = p->scale;
+        return m;
+    }
+    if (m.index == H_NONE) {
+        emit_lea(&t->e, true, H_RDX, hmem_index(m.reg, index, p->scale, 0));
+        m.reg = H_RDX;
+    } else if (m.reg == H_RDX) { /* and a register of the host's */
+        emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, m.index, 0, 0));
+        emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, index, p->scale, 0));
+        m.index = H_NONE;
+    } else { /* R15 and one */
+        emit_lea(&t->e, true, H_RDX, hmem_index(m.index, index, p->scale, 0));
+        m.index = H_RDX;
+    }
+    t->rdx = -1;
+    return m;
+}
+
 bool view_access(struct tr *t, const struct tr_place *at, tr_body *body, const void *arg)
 {
     struct tr_place p = *at;
+    bool small = has_small_index(t, at);
+    if (small) {
+        p.index = R_ZERO;
+        p.scale = 0;
+    }
     enum kind kind = kind_of(t, &p);
     struct hrm m;
+
+    if (small && kind == KIND_NONE) { /* an index that is the address, or looked up */
+        p = *at;
+        small = false;
+        kind = kind_of(t, &p);
+    }
 
     if (kind == KIND_NONE) {
         return false;
     }
     if (is_constant(&p) && kind != KIND_NARROW) {
         m = constant(t, kind, (uint64_t)p.disp);
-    } else if (is_stack(&p)) {
+    } else if (is_stack(&p) && !small) {
         t->sp_may_wait = tr_sp_can_wait(t->in) && t->sp_pending > -512 && t->sp_pending < 512;
         if (!t->sp_may_wait) {
             tr_sp_settle(t);
@@ -452,10 +516,52 @@ bool view_access(struct tr *t, const struct tr_place *at, tr_body *body, const v
             : w                 ? compared(t, kind, w, &p)
                                 : first_compared(t, kind, &p);
     }
+    m = small ? with_index(t, m, at) : m;
     add_site(t, site_here(t, key_of(&p)));
     body(t, m, arg);
     t->sp_may_wait = false;
     return true;
+}
+
+/* ---- indices ---- */
+
+/* 64 bits made of what has fewer. */
+static bool extends(const struct tr *t, const struct tr_insn *in)
+{
+    const struct op_fns *fns = in->d.row->fns;
+    const struct insn *i = &in->i;
+
+    return fns == &fns_movzx8 || fns == &fns_movzx16 || fns == &fns_movsx8 || fns == &fns_movsx16 ||
+           fns == &fns_movsxd || fns == &fns_cbw ||
+           ((fns == &fns_and_ei || fns == &fns_and_ai || fns == &fns_mov_zi) &&
+            i->imm <= INT32_MAX) ||
+           (fns == &fns_mov_ge && !in->d.has_mem && t->small & BIT(i->r2)) ||
+           (fns == &fns_mov_eg && t->small & BIT(i->r1));
+}
+
+/* Is what it writes to registers small then? */
+static bool makes_small(const struct tr *t, const struct tr_insn *in)
+{
+    const struct lowering *l = &t->j->lower[in->i.row];
+
+    return in->d.size == 3   ? extends(t, in)
+           : in->d.size == 2 ? l->kind == LOWER_LEA || in->d.row->fns == &fns_mov_zi ||
+                                   (l->kind == LOWER_PLAIN && plain_extends(l->arg, in))
+                             : false;
+}
+
+void view_note_small(struct tr *t)
+{
+    const struct effects *f = &tr_notes_of(t, t->at)->effects;
+    uint32_t changed = f->written | (f->moved < 16 ? BIT(f->moved) : 0);
+
+    if (!tr_is_view(t) || f->barrier) {
+        t->small = 0;
+    } else if (makes_small(t, t->in)) {
+        t->small |= f->written;
+    } else {
+        t->small &= ~changed;
+    }
 }
 
 /* ---- the stack pointer ---- */

@@ -216,6 +216,123 @@ Test(view, wild_addresses_fault_as_on_a_processor)
     guest_free(&g);
 }
 
+/* Programs that load from rbx + index * 8 + 8 (the second, from PAGE + that), with an index of edi:
+ * one that is not compared by itself, but where it is more than 32 bits. */
+struct indexed {
+    const char *code;
+    size_t len;
+    uint64_t (*index)(uint64_t rdi, uint64_t rsi);
+    bool constant;
+};
+
+static uint64_t of_signed(uint64_t rdi, uint64_t rsi)
+{
+    (void)rsi;
+    return (uint64_t)(int64_t)(int32_t)rdi;
+}
+
+static uint64_t of_sum(uint64_t rdi, uint64_t rsi)
+{
+    return (uint32_t)rdi + rsi;
+}
+
+static uint64_t of_byte(uint64_t rdi, uint64_t rsi)
+{
+    (void)rsi;
+    return (uint8_t)rdi;
+}
+
+static const struct indexed indexed[] = {
+    /* movsxd rcx,edi; mov rax,[rbx+rcx*8+8] */
+    {"\x48\x63\xcf\x48\x8b\x44\xcb\x08" END, 9, of_signed, false},
+    /* movsxd rcx,edi; mov rax,[rcx*8+0x50008] */
+    {"\x48\x63\xcf\x48\x8b\x04\xcd\x08\x00\x05\x00" END, 12, of_signed, true},
+    /* mov ecx,edi; add rcx,rsi; mov rax,[rbx+rcx*8+8] */
+    {"\x89\xf9\x48\x01\xf1\x48\x8b\x44\xcb\x08" END, 11, of_sum, false},
+    /* movzx ecx,dil; mov r9,rbx; mov rax,[r9+rcx*8+8] */
+    {"\x40\x0f\xb6\xcf\x49\x89\xd9\x49\x8b\x44\xc9\x08" END, 13, of_byte, false},
+    /* movsxd r9,edi; mov rax,[rbx+r9*8+8] */
+    {"\x4c\x63\xcf\x4a\x8b\x44\xcb\x08" END, 9, of_signed, false},
+};
+
+static void run_indexed(struct guest *g, const struct indexed *x, uint64_t base, uint64_t rdi,
+                        uint64_t rsi)
+{
+    g->c->r[R_RBX] = base;
+    g->c->r[R_RDI] = rdi;
+    g->c->r[R_RSI] = rsi;
+    g->c->r[R_RAX] = 77;
+    g->c->cr2 = 0;
+    run(g, HIGH + G_USER_STACK, x->code, x->len);
+}
+
+/* The same once more, with what was compiled. */
+static void run_indexed_again(struct guest *g, uint64_t base, uint64_t rdi, uint64_t rsi)
+{
+    g->c->ip = G_CODE;
+    g->c->halted = false;
+    guest_user(g);
+    g->c->r[R_RBX] = base;
+    g->c->r[R_RDI] = rdi;
+    g->c->r[R_RSI] = rsi;
+    g->c->r[R_RAX] = 77;
+    g->c->cr2 = 0;
+    g->c->r[R_RSP] = HIGH + G_USER_STACK;
+    guest_run(g);
+}
+
+Test(view, an_index_cannot_lead_elsewhere)
+{
+    static const uint64_t bases[] = {PAGE,           HIGH + PAGE,    0,
+                                     0xffffffffff,   0x2c0000010000, 0x2c0000000000,
+                                     0x7ffffffff000, 0x815555554000, -8ull};
+    static const uint64_t rdis[] = {0x7fffffff, 0x80000000, 0xffffffff, 0x12345678};
+    static const uint64_t rsis[] = {0, 0x90aaaaaaa00, 0xe000000000000000};
+    enum { BASES = ARRAY_LEN(bases), RDIS = ARRAY_LEN(rdis), RSIS = ARRAY_LEN(rsis) };
+    struct guest g;
+
+    begin(&g);
+    for (size_t n = 0; n < ARRAY_LEN(indexed) * BASES * RDIS * RSIS; n++) {
+        const struct indexed *x = &indexed[n / (BASES * RDIS * RSIS)];
+        uint64_t base = bases[n / (RDIS * RSIS) % BASES], rdi = rdis[n / RSIS % RDIS];
+        uint64_t rsi = rsis[n % RSIS], known = n & 1 ? PAGE : HIGH + PAGE;
+        uint64_t la = (x->constant ? PAGE : base) + x->index(rdi, rsi) * 8 + 8;
+
+        guest_put64(&g, PAGE + 16, n);
+        run_indexed(&g, x, known, 1, 0);
+        cr_assert_eq(g.c->r[R_RAX], n, "%zu: %#lx", n, g.c->r[R_RAX]);
+        run_indexed_again(&g, base, rdi, rsi);
+        bool there = la < 0x200000 || la - HIGH < 0x200000;
+        if (!there) {
+            bool canonical = (uint64_t)((int64_t)la >> 47) + 1 <= 1;
+
+            cr_expect_eq(guest_vector(&g), canonical ? EXCP_PF : EXCP_GP, "%zu: %#lx", n, la);
+            cr_expect_eq(g.c->cr2, canonical ? la : 0, "%zu: %#lx, not %#lx", n, g.c->cr2, la);
+            cr_expect_eq(g.c->r[R_RAX], 77);
+        }
+    }
+    guest_free(&g);
+}
+
+/* Nor to what the host has, by an index of 64 bits. */
+Test(view, an_index_is_compared_where_it_may_be_anything)
+{
+    static const uint64_t secret = 0x5ec2e7;
+    struct guest g;
+
+    begin(&g);
+    for (unsigned high = 0; high < 2; high++) {
+        uint64_t base = high ? HIGH + PAGE : PAGE;
+        uint64_t host = (high ? VIEW_HIGH_BY : view_low(g.c->view)) + base + 8;
+
+        run_indexed(&g, &indexed[2], base, 1, 0);
+        run_indexed_again(&g, base, 0, ((uint64_t)(uintptr_t)&secret - host) / 8);
+        cr_expect_neq(guest_vector(&g), -1);
+        cr_expect_eq(g.c->r[R_RAX], 77, "%#lx", g.c->r[R_RAX]);
+    }
+    guest_free(&g);
+}
+
 Test(view, a_page_fault_comes_with_the_state_before)
 {
     struct guest g;

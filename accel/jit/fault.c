@@ -24,6 +24,7 @@ static struct sigaction before;
 static void leave(struct tr *t)
 {
     tr_flags_clobber(t);
+    tr_uncharge(t);
     emit_mov_imm(&t->e, H_RAX, t->ip);
     emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
 }
@@ -33,6 +34,7 @@ static void emit_piece(struct tr *t, const struct fault_site *s, unsigned how)
     bool same = tr_decode_block(t, false) && s->at < t->n && s->made < t->n;
 
     t->sp_pending = s->sp * 8;
+    t->charged = s->charged;
     t->at = same ? s->at : 0;
     t->in = &t->insn[t->at];
     t->flags = same || s->flags != FL_LAZY ? s->flags : FL_MEM;

@@ -12,6 +12,23 @@
 #include "accel/jit/jit_int.h"
 #include "cpu/ops.h"
 
+void emit_save_flags(struct emit *e)
+{
+    emit8(e, 0x9f);                             /* lahf */
+    emit_op(e, 0, O_0F | 0x90, 0, hreg(H_RAX)); /* seto al */
+    emit_op(e, X_66, 0x89, H_RAX, tr_state(fl));
+}
+
+void jit_save_bytes(uint8_t bytes[JIT_SAVE])
+{
+    uint8_t room[64]; /* the emitter wants some */
+    struct emit e = {.p = room, .end = room + sizeof room};
+
+    emit_save_flags(&e);
+    g_assert(e.p == room + JIT_SAVE);
+    memcpy(bytes, room, JIT_SAVE);
+}
+
 static void load_flags(struct tr *t)
 {
     emit_op(&t->e, 0, O_0F | 0xb7, H_RAX, tr_state(fl)); /* movzx */
@@ -49,9 +66,7 @@ void tr_flags_spill(struct tr *t)
         emit16(&t->e, t->fl_known);
         t->flags = FL_BOTH;
     } else if (t->flags == FL_HOST) {
-        emit8(&t->e, 0x9f);                             /* lahf */
-        emit_op(&t->e, 0, O_0F | 0x90, 0, hreg(H_RAX)); /* seto al */
-        emit_op(&t->e, X_66, 0x89, H_RAX, tr_state(fl));
+        emit_save_flags(&t->e);
         t->flags = FL_BOTH;
     }
 }
@@ -119,6 +134,32 @@ static bool can_wait(struct tr *t)
         again = again && !overwrites(t, n, t->made_of);
     }
     return false;
+}
+
+bool tr_flags_are_made(const struct tr *t, const struct tr_insn *in)
+{
+    return flags_of(t, in) == FLAGS_SET;
+}
+
+bool tr_flags_unwanted(struct tr *t)
+{
+    for (unsigned n = 0; n < t->n; n++) {
+        const struct tr_insn *in = &t->insn[n];
+        unsigned flags = flags_of(t, in);
+
+        if (flags & (FLAGS_UNKNOWN | FLAGS_READ) || may_fault(t, in)) {
+            return false;
+        }
+        if (flags) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool tr_may_fault(const struct tr *t, const struct tr_insn *in)
+{
+    return may_fault(t, in);
 }
 
 void tr_flags_put_off(struct tr *t)

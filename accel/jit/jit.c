@@ -39,6 +39,12 @@ bool jit_available(GError **err)
     return good;
 }
 
+/* Of j->starts, for a place in the cache. */
+static size_t starts_word(size_t at)
+{
+    return at >> (JIT_ALIGN_SHIFT + 6);
+}
+
 struct jit *jit_new(struct cpu *c, struct code_block *blocks, GError **err)
 {
     struct jit *j = g_new0(struct jit, 1);
@@ -52,7 +58,7 @@ struct jit *jit_new(struct cpu *c, struct code_block *blocks, GError **err)
     j->c = c;
     j->blocks = blocks;
     j->stats.size = CODE_BYTES;
-    j->starts = g_new0(uint64_t, (CODE_BYTES >> 10) + 1);
+    j->starts = g_new0(uint64_t, starts_word(CODE_BYTES) + 1);
     j->begins = g_new0(uint64_t, BEGINS >> 6);
     j->cold = j->cold_end = j->cold_low = CODE_BYTES;
     j->fallbacks = g_new0(struct jit_fallback, decoder_row_count(c->decoder));
@@ -96,7 +102,7 @@ static size_t taken(const struct jit *j)
 
 void jit_flush(struct jit *j)
 {
-    memset(j->starts, 0, (j->used + 1023) >> 10 << 3);
+    memset(j->starts, 0, (starts_word(j->used) + 1) * sizeof *j->starts);
     memset(j->begins, 0, BEGINS >> 3);
     j->used = j->start;
     j->cold = j->cold_end = j->cold_low = CODE_BYTES;
@@ -160,15 +166,15 @@ void jit_poke_branch(const struct jit *j, const uint8_t *at, unsigned op, const 
 
 const struct jit_code *jit_code_around(const struct jit *j, const void *place)
 {
-    size_t n = (size_t)((const uint8_t *)place - j->rx) >> 4, word = n >> 6;
+    size_t n = (size_t)((const uint8_t *)place - j->rx) >> JIT_ALIGN_SHIFT, word = n >> 6;
     uint64_t left = j->starts[word] & bits(~0ull, n & 63, 0);
 
     while (!left) {
         left = j->starts[--word];
     }
-    return (
-        const struct jit_code
-            *)(const void *)(j->rx + ((word << 6 | (63u - (unsigned)__builtin_clzll(left))) << 4));
+    return (const struct jit_code
+                *)(const void *)(j->rx + ((word << 6 | (63u - (unsigned)__builtin_clzll(left)))
+                                          << JIT_ALIGN_SHIFT));
 }
 
 /* By how far they are from the cache's start. */
@@ -298,7 +304,7 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
     code->first_fn = first_fn(j);
     k->compiled = true;
     size_t at = (size_t)((uint8_t *)code - j->rw);
-    j->starts[at >> 10] |= BIT64(at >> 4 & 63);
+    j->starts[starts_word(at)] |= BIT64(at >> JIT_ALIGN_SHIFT & 63);
     unsigned begin = begin_of(k->host);
     j->begins[begin >> 6] |= BIT64(begin & 63);
     k->jit = (uint32_t)at;
@@ -311,8 +317,13 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
 
 void jit_drop(struct jit *j, struct code_block *k)
 {
+    uint8_t bytes[JIT_SAVE + 5];
+
+    jit_save_bytes(bytes);
+    bytes[JIT_SAVE] = 0xe8;
     for (const struct jit_code *at = version_at(j, k->jit); at; at = version_at(j, at->next)) {
-        jit_poke_branch(j, at->code, 0xe8, jit_rx(j, j->thunk[TH_MOVED]));
+        emit_rel32(bytes + JIT_SAVE + 1, at->code + 5, jit_rx(j, j->thunk[TH_MOVED]));
+        jit_poke(j, at->save, bytes, sizeof bytes);
     }
     k->jit = 0;
     j->stats.dropped++;

@@ -24,11 +24,13 @@ enum thunk {
     TH_FIND,
     TH_POLL,
     TH_POLL_RET,
+    TH_POLL_HERE,
     TH_BASE,
     TH_RETURNED,
     TH_LINK,
     TH_EDGE,
     TH_EDGE_ALONE,
+    TH_STRAIGHT,
     TH_CROSS,
     TH_MOVED,
     TH_HANDLER,
@@ -60,6 +62,11 @@ enum { JIT_SPARE_PIECE = 128 };
 /* Guest calls whose return addresses are kept on the host's stack when a quantum begins. */
 enum { HOST_CALLS = 4096 };
 
+/* Bytes that save the flags (emit_save_flags). */
+enum { JIT_SAVE = 8 };
+/* Where blocks' code may begin. */
+enum { JIT_ALIGN_SHIFT = 3, JIT_ALIGN = 1 << JIT_ALIGN_SHIFT };
+
 /* Stands before the code of a version of a block. */
 struct jit_code {
     op_fn *first_fn; /* the interpreter's way in, as the first field of a struct insn */
@@ -69,9 +76,12 @@ struct jit_code {
     uint32_t sites; /* of views: likewise, what view_put_sites wrote */
     uint16_t n;     /* guest instructions */
     uint16_t hops;  /* dropped blocks in a row before this one that lead here */
-    uint8_t code[] __attribute__((aligned(16)));
+    /* Who comes with the guest's flags in the host's enters here: they are saved, or it is a NOP
+     * where code does not want them (which jit_drop makes the other). */
+    uint8_t save[JIT_SAVE];
+    uint8_t code[];
 };
-static_assert(sizeof(struct jit_code) == 32, "code is aligned");
+static_assert(sizeof(struct jit_code) == 40, "code begins where it ends");
 
 /* An instruction of a slow path, decoded again. */
 struct jit_seen {
@@ -115,7 +125,7 @@ struct jit {
     size_t cold, cold_end, cold_low;
     size_t shed;              /* bytes in use when the writable view was given back last */
     size_t fresh;             /* from here to `used` it is there */
-    uint64_t *starts;         /* bit n: a struct jit_code begins at n * 16 */
+    uint64_t *starts;         /* bit n: a struct jit_code begins at n * JIT_ALIGN */
     uint64_t *begins;         /* by a hash of their host addresses: blocks that have code */
     size_t large;             /* up to here code is in large pages */
     uint8_t *thunk[TH_COUNT]; /* in rw */
@@ -152,6 +162,9 @@ const struct jit_code *jit_code_around(const struct jit *j, const void *place);
 bool jit_may_begin(const struct jit *j, const uint8_t *host);
 /* A place in the writable mapping, in the other. */
 const uint8_t *jit_rx(const struct jit *j, const uint8_t *rw);
+/* Emit JIT_SAVE bytes: c->fl = the guest's flags, which are in the host's.  Uses RAX. */
+void emit_save_flags(struct emit *e);
+void jit_save_bytes(uint8_t bytes[JIT_SAVE]);
 /* Change what has been made: bytes, a rel32, a jump or call (op); places are in rx. */
 void jit_poke(const struct jit *j, const void *at, const void *bytes, size_t n);
 void jit_poke_rel(const struct jit *j, const uint8_t *at, const uint8_t *to);
@@ -200,8 +213,9 @@ struct jit_site {
     int32_t back; /* where the hot code goes on, or any place in it, from behind this field */
     uint8_t at : 5, flags : 3;  /* number of the instruction in its block */
     uint16_t ofs : 9, size : 7; /* of the instruction from the block's start; bytes of the access */
+    uint8_t charged;            /* t->charged */
 } __attribute__((packed));
-static_assert(sizeof(struct jit_site) == 7, "what tr_call_site writes");
+static_assert(sizeof(struct jit_site) == 8, "what tr_call_site writes");
 static_assert(BLOCK_MAX <= 32 && BLOCK_MAX * 15 < 512, "bits for it");
 enum {
     SITE_VEC = BIT(0),  /* the block has its vector registers in the host's */
@@ -212,6 +226,14 @@ enum { SITE_FLAGS_SHIFT = 5, SITE_SIZE_SHIFT = 9, SITE_SIZE_MAX = 127 };
 /* Of an edge, from the place behind its call of TH_EDGE: its jump; and of TH_EDGE_ALONE, which is
  * its own. */
 enum { EDGE_JUMP = -10, EDGE_ALONE_JUMP = -5 };
+/* Behind a call of TH_STRAIGHT: where in the cache the rel32 stands of the branch that led here,
+ * and its target, from the block's IP. */
+struct jit_straight {
+    uint32_t place;
+    int16_t by;
+} __attribute__((packed));
+/* Of TH_POLL_HERE: the length of the jump behind its call. */
+enum { POLL_JUMP = 5 };
 /* Of a jump or call across pages, from the place behind it: the displacement of what it compares,
  * what with (a generation; CROSS_NO_GEN: it is not linked), and its own rel32. */
 enum { CROSS_PLACE = -12, CROSS_GEN = -11, CROSS_REL = -4, CROSS_NO_GEN = 0 };
@@ -254,6 +276,8 @@ const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece);
 const void *slow_edge(struct cpu *c, const uint8_t *behind);
 const void *slow_edge_alone(struct cpu *c, const uint8_t *behind);
 void slow_edge_ip(struct cpu *c, const uint8_t *behind);
+/* A branch counted before is taken that has not been linked; `behind` it as of TH_STRAIGHT. */
+const void *slow_straight(struct cpu *c, const uint8_t *behind);
 /* A jump across pages to c->ip does not know its target; `behind` it as of CROSS_*. */
 const void *slow_cross(struct cpu *c, const uint8_t *behind);
 /* The block was dropped whose first instruction, a call now, ends at `piece`. */
@@ -335,6 +359,14 @@ static inline bool tr_is_jcc(const struct tr_insn *in)
 
 /* lower.c: the table of lowerings for the CPU's rows (g_free). */
 struct lowering *lowerings_new(const struct cpu *c);
+
+/* ---- jump.c ---- */
+
+/* The present instruction, of lowering l (or NULL), is about to be emitted: what is counted before
+ * it for the branch behind it. */
+void jump_charge(struct tr *t, const struct lowering *l);
+/* Is it run as often as the block itself?  The ways to other blocks. */
+bool jump_is_warm(const struct cold *k);
 
 /* report.c: the block just translated, to so many bytes, into the trace (TR_JIT). */
 void jit_trace_block(const struct tr *t, const struct jit_code *code, size_t bytes);

@@ -169,6 +169,7 @@ uint8_t *tr_call_site(struct tr *t, enum thunk th, unsigned size, unsigned flags
     emit32(&t->e, 0);
     emit8(&t->e, t->at | flags << SITE_FLAGS_SHIFT);
     emit16(&t->e, t->in->i.ofs | size << SITE_SIZE_SHIFT);
+    emit8(&t->e, t->charged);
     if (!t->e.full) { /* in the same place as the block's hot code, whichever view */
         emit_patch(to, back);
     }

@@ -166,6 +166,8 @@ static unsigned data_of(enum thunk th)
     case TH_EDGE:
     case TH_EDGE_ALONE:
         return sizeof(int16_t);
+    case TH_STRAIGHT:
+        return sizeof(struct jit_straight);
     default:
         return 0;
     }

@@ -44,7 +44,8 @@ static const struct insn *decode_again(struct cpu *c, const struct code_block *k
     return &seen->i;
 }
 
-/* The instruction of a site, which c->cur is now, as faults want it. */
+/* The instruction of a site, which c->cur is now, as faults want it: nothing of the block is
+ * counted yet, until go_back. */
 static const struct insn *enter_site(struct cpu *c, const struct jit_site *s)
 {
     const struct jit_code *code = code_of_site(c, s);
@@ -52,7 +53,13 @@ static const struct insn *enter_site(struct cpu *c, const struct jit_site *s)
     const struct insn *i = in_body(k, s);
 
     c->r[R_BASE] = code->ip;
+    c->left += s->charged;
     return c->cur = i ? i : decode_again(c, k, s);
+}
+
+static void go_back(struct cpu *c, const struct jit_site *s)
+{
+    c->left -= s->charged;
 }
 
 static const struct insn *begin(struct cpu *c, uint64_t la, const struct jit_site *s,
@@ -96,7 +103,9 @@ static void *find_again(struct cpu *c, uint64_t la, const struct jit_site *s, bo
     }
     j->slow.site = s;
     j->slow.access = TR_RMW;
-    return j->slow.at = mmu_find_again(c, la, write);
+    j->slow.at = mmu_find_again(c, la, write);
+    c->left += write && j->slow.at ? s->charged : 0; /* slow_done goes back */
+    return j->slow.at;
 }
 
 void *slow_load(struct cpu *c, uint64_t la, const struct jit_site *s)
@@ -112,12 +121,14 @@ void *slow_load(struct cpu *c, uint64_t la, const struct jit_site *s)
     if (unlikely(!is_canonical(la, size) && is_of_stack(c, i, false))) {
         cpu_raise_error(c, EXCP_SS, 0);
     }
+    void *to = size <= 8 ? (void *)c->bounce : scratch(c);
     if (size <= 8) {
         c->bounce[0] = mem_load_slow(c, i, la, size);
-        return c->bounce;
+    } else {
+        mem_load_bytes(c, i, la, to, size);
     }
-    mem_load_bytes(c, i, la, scratch(c), size);
-    return scratch(c);
+    go_back(c, s);
+    return to;
 }
 
 uint64_t slow_load_apart(struct cpu *c, uint64_t la, const struct jit_site *s)
@@ -224,6 +235,7 @@ void slow_go(struct cpu *c, uint64_t unused, const struct jit_site *s)
         j->slow.fn = op_gp0;
         return;
     }
+    c->left += s->charged;
     go_on(c, s);
     if (s->size >= GO_KIND) {
         view_missed(c, jit_block(jit_of(c), code_of_site(c, s)), s->size & 15, s->size >= GO_FAULT);
@@ -284,6 +296,7 @@ void *slow_window(struct cpu *c, uint64_t la, const struct jit_site *s)
         return window_fail(c, w);
     }
     jit_of(c)->slow.window = w->host ? la + e->addend : e->addend;
+    go_back(c, s);
     return (void *)(uintptr_t)(la + e->addend);
 }
 
@@ -339,7 +352,11 @@ uint64_t slow_done(struct cpu *c, uint64_t flags)
             mem_rmw_flush(c, j->slow.i, j->slow.la, size);
         }
     }
-    return leave_if_dropped(c, flags);
+    if (leave_if_dropped(c, flags)) {
+        return true;
+    }
+    go_back(c, j->slow.site);
+    return false;
 }
 
 /* ---- jumps ---- */
@@ -370,14 +387,17 @@ enum { HOPS_MAX = 4 };
 /*
  * A piece of code that goes to c->ip whatever is mapped there, for jumps that may not be linked:
  * the first instruction there goes on in another page, whose mapping may change.  Gives where it
- * stands, or NULL.
+ * stands, or NULL.  `save`: the guest's flags are in the host's.
  */
-static const uint8_t *piece_to_ip(struct jit *j)
+static const uint8_t *piece_to_ip(struct jit *j, bool save)
 {
     jit_make_cold_room(j);
     struct emit e = {.p = j->rw + j->cold, .end = j->rw + j->cold_end};
     const uint8_t *piece = jit_rx(j, e.p);
 
+    if (save) {
+        emit_save_flags(&e);
+    }
     if (j->c->mode & MODE_CS_FLAT) {
         struct cross x = emit_cross(&e, 0xe9);
 
@@ -409,7 +429,7 @@ static void link_moved(struct jit *j, const uint8_t *entry, const uint8_t *code)
     const uint8_t *to = NULL;
 
     if (crosses(j, code)) {
-        to = piece_to_ip(j);
+        to = piece_to_ip(j, false);
     } else if (old->hops < HOPS_MAX && jit_block(j, old)->host == jit_block(j, new)->host) {
         set_hops(j, code, MAX(new->hops, old->hops + 1u));
         to = code;
@@ -508,7 +528,7 @@ static const void *edge(struct cpu *c, const uint8_t *behind, const uint8_t *jum
 
     slow_edge_ip(c, behind);
     const uint8_t *code = find(c, &key);
-    const uint8_t *to = code && crosses(j, code) ? piece_to_ip(j) : code;
+    const uint8_t *to = code && crosses(j, code) ? piece_to_ip(j, false) : code;
     if (to && (to != code || same_page(j, jump, code))) {
         jit_poke_branch(j, jump, 0xe9, to);
         j->stats.links++;
@@ -524,6 +544,28 @@ const void *slow_edge(struct cpu *c, const uint8_t *behind)
 const void *slow_edge_alone(struct cpu *c, const uint8_t *behind)
 {
     return edge(c, behind, behind + EDGE_ALONE_JUMP);
+}
+
+const void *slow_straight(struct cpu *c, const uint8_t *behind)
+{
+    struct jit *j = jit_of(c);
+    struct jit_straight s;
+    uint64_t key;
+
+    memcpy(&s, behind, sizeof s);
+    const uint8_t *from = j->rx + s.place;
+    c->ip = jit_code_around(j, from)->ip + (uint64_t)s.by;
+    const uint8_t *code = find(c, &key), *to = NULL;
+    if (code && crosses(j, code)) {
+        to = piece_to_ip(j, true);
+    } else if (code && same_page(j, from, code)) {
+        to = code - JIT_SAVE;
+    }
+    if (to) {
+        jit_poke_rel(j, from, to);
+        j->stats.links++;
+    }
+    return code;
 }
 
 const void *slow_moved(struct cpu *c, const uint8_t *piece)

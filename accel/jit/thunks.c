@@ -15,13 +15,17 @@
  *   TH_FIND       RAX = guest IP: go there by the engine; what the jump cache knows is no good
  *   TH_POLL       RAX = guest IP: the quantum is used up, or there may be requests
  *   TH_POLL_RET   the same for a return, which goes on with RET
+ *   TH_POLL_HERE  (called) the same in the midst of a block: comes back, or behind the jump that
+ *                 stands there (POLL_JUMP) when the run loop is due
  *   TH_RETURNED   RAX = guest IP that a guest return went to, RDX = where to go if that cannot be
  *   TH_BASE       returned to by a guest return without a call under way; RAX = guest IP
  *   TH_LINK       (called, does not return there) RAX = guest IP, ECX = where in the cache the
  *                 jump's rel32 stands
- *   TH_EDGE       (called, by an edge; translate.c) its jump is not linked, or the quantum is used
+ *   TH_EDGE       (called, by an edge; jump.c) its jump is not linked, or the quantum is used
  *                 up, or there may be requests
  *   TH_EDGE_ALONE (likewise) becomes the jump when that is linked
+ *   TH_STRAIGHT   (called, a struct jit_straight behind the call, flags in the host's) a branch
+ *                 counted before is not linked
  *   TH_CROSS      RAX = guest IP, RDX = behind a jump or call across pages (CROSS_*), which is not
  *                 linked, or for other mappings; or as TH_EDGE
  *   TH_MOVED      (called by the entry of a dropped block) go to what is in its place
@@ -410,6 +414,22 @@ static void emit_edge(struct emit *e, struct jit *j, enum thunk th, int jump, co
     go(e, j, TH_EXIT);
 }
 
+static void emit_poll_here(struct emit *e, struct jit *j)
+{
+    uint8_t *leave[3];
+
+    thunk_begin(e, j, TH_POLL_HERE);
+    emit_pop(e, H_RAX);
+    poll(e, leave);
+    refill(e);
+    emit_op(e, 0, 0xff, 4, hreg(H_RAX));
+    for (unsigned n = 0; n < ARRAY_LEN(leave); n++) {
+        emit_patch(leave[n], e->p);
+    }
+    emit_alu_imm(e, true, 0, hreg(H_RAX), POLL_JUMP);
+    emit_op(e, 0, 0xff, 4, hreg(H_RAX));
+}
+
 /* Jump unless the entry at RCX leads to the interpreter; keeps RAX. */
 static uint8_t *jump_unless_interp(struct emit *e, const struct jit *j)
 {
@@ -472,15 +492,9 @@ static void check_returned(struct emit *e)
     emit_patch_short(good, e->p);
 }
 
-static void emit_finds(struct emit *e, struct jit *j)
+/* Jumps in a page that are not linked. */
+static void emit_links(struct emit *e, struct jit *j)
 {
-    thunk_begin(e, j, TH_FIND);
-    emit_store(e, true, tr_state(ip), H_RAX);
-    store_state(e, j);
-    lea_cpu(e, H_RDI);
-    call_c(e, (const void *)(uintptr_t)slow_find);
-    go_to_found(e, j);
-
     thunk_begin(e, j, TH_LINK);
     emit_pop(e, H_RDX);
     emit_store(e, true, tr_state(ip), H_RAX);
@@ -493,10 +507,28 @@ static void emit_finds(struct emit *e, struct jit *j)
     emit_edge(e, j, TH_EDGE, EDGE_JUMP, (const void *)(uintptr_t)slow_edge);
     emit_edge(e, j, TH_EDGE_ALONE, EDGE_ALONE_JUMP, (const void *)(uintptr_t)slow_edge_alone);
 
+    thunk_begin(e, j, TH_STRAIGHT);
+    emit_save_flags(e);
+    emit_pop(e, H_RDX);
+    ask_behind(e, j, (const void *)(uintptr_t)slow_straight);
+    go_to_found(e, j);
+
     thunk_begin(e, j, TH_MOVED);
     emit_pop(e, H_RDX);
     ask_behind(e, j, (const void *)(uintptr_t)slow_moved);
     go_to_found(e, j);
+}
+
+static void emit_finds(struct emit *e, struct jit *j)
+{
+    thunk_begin(e, j, TH_FIND);
+    emit_store(e, true, tr_state(ip), H_RAX);
+    store_state(e, j);
+    lea_cpu(e, H_RDI);
+    call_c(e, (const void *)(uintptr_t)slow_find);
+    go_to_found(e, j);
+
+    emit_links(e, j);
 
     thunk_begin(e, j, TH_POLL);
     poll_for_rax(e, j);
@@ -521,6 +553,7 @@ static void emit_finds(struct emit *e, struct jit *j)
     emit_pop(e, H_RDX);
     emit_ret(e);
 
+    emit_poll_here(e, j);
     emit_to_cross(e, j);
 
     /* The return address below all others. */

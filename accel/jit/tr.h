@@ -8,7 +8,7 @@
  *
  * Registers while compiled code runs:
  *   RBP        the CPU state, biased (tr_state)
- *   RSP        host stack: return addresses of the guest calls under way (translate.c)
+ *   RSP        host stack: return addresses of the guest calls under way (jump.c)
  *   RAX RCX RDX scratch within one guest instruction
  *   R15        c->r15: c->tlb, or with a view where low addresses begin; loaded again after every
  *              call of a handler
@@ -107,6 +107,7 @@ struct cold {
     const uint8_t *end;
     const uint8_t *back; /* where the hot path goes on */
     enum tr_flags flags; /* as they are at `from` */
+    uint8_t charged;     /* the same */
     const struct tr_insn *made;
     const struct tr_insn *in;
     enum tr_access access; /* memory accesses: */
@@ -133,7 +134,8 @@ struct fault_site {
     uint8_t key;   /* BLOCK_KEY */
     uint8_t flags; /* enum tr_flags */
     uint8_t made;  /* number of t->made (FL_LAZY) */
-    int8_t sp;     /* t->sp_pending / 8 */
+    uint8_t charged;
+    int8_t sp; /* t->sp_pending / 8 */
 };
 enum { TR_SITES_MAX = 4 * BLOCK_MAX };
 static_assert(TR_SITES_MAX < 256, "counted in a byte");
@@ -154,6 +156,7 @@ struct tr {
     enum tr_flags flags;
     const struct tr_insn *made; /* what set the flags, when it can give them again; or NULL */
     uint32_t made_of;           /* the guest registers it needs for that */
+    uint8_t charged;            /* guest instructions of the block counted on the way here */
     uint16_t fl_known;          /* what they are, as in c->fl, where that is known; else 0 */
     bool global;                /* the block's page is a global one */
     bool base_set;              /* c->r[R_BASE] was set on the way here */
@@ -266,6 +269,15 @@ static inline void tr_flags_clobber(struct tr *t)
 void tr_flags_put_off(struct tr *t);
 /* The present instruction was emitted: what it changed. */
 void tr_flags_after(struct tr *t);
+/* What was counted already is not: destroys the host's flags. */
+void tr_uncharge(struct tr *t);
+/* Does it make all flags that it does not leave as they are, and read none?  (Then it is one that
+ * is known here.) */
+bool tr_flags_are_made(const struct tr *t, const struct tr_insn *in);
+/* Are the flags that the block begins with overwritten before anybody can see them? */
+bool tr_flags_unwanted(struct tr *t);
+/* Does it access memory where that can fault? */
+bool tr_may_fault(const struct tr *t, const struct tr_insn *in);
 /* An instruction just emitted has set the guest's flags (those it does not set were there by
  * tr_flags_need, or all are set). */
 static inline void tr_flags_set(struct tr *t)

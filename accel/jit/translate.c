@@ -92,195 +92,12 @@ struct cold *tr_cold(struct tr *t, cold_fn *fn, uint8_t *from)
     k->from = from;
     k->more[0] = NULL;
     k->flags = t->flags;
+    k->charged = t->charged;
     k->made = t->made;
     k->in = t->in;
     k->back = NULL;
     k->last = k->apart = k->lost = false;
     return k;
-}
-
-/* A call in the page not linked yet. */
-static void cold_link(struct tr *t, struct cold *k)
-{
-    emit_mov_imm(&t->e, H_RAX, k->ip);
-    emit_mov_imm(&t->e, H_RCX, (uint64_t)(k->from - t->j->rw));
-    emit_jump(&t->e, 0xe8, t->j->thunk[TH_LINK]);
-}
-
-static bool is_flat(const struct tr *t)
-{
-    return t->k->mode & MODE_CS_FLAT;
-}
-
-/* Whatever maps this block maps the target: same page, and no page is left half-way.  (IP may wrap
- * around where the linear address does not.) */
-static bool may_link(const struct tr *t, uint64_t ip)
-{
-    uint64_t at = ((uintptr_t)t->k->host & PAGE_OFFSET_MASK) + (ip - t->ip);
-
-    return !t->k->host2 && at < PAGE_BYTES;
-}
-
-/* Are there requests?  With several processors at every branch: code that another one has changed
- * must not be run once a later store of it can have been seen. */
-static void look(struct tr *t)
-{
-    emit_op(&t->e, 0, 0x80, 7, tr_state(look));
-    emit8(&t->e, 0);
-}
-
-void tr_count(struct tr *t)
-{
-    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n);
-}
-
-/* What a transfer looks at to see whether the run loop is due. */
-enum polled { POLL_LEFT = BIT(0), POLL_LOOK = BIT(1), POLL_ALL = POLL_LEFT | POLL_LOOK };
-
-/* With one processor code is changed by devices only: who sees that it has come has more to do than
- * jump in the page or return (calls and other jumps look). */
-static unsigned polls_of(const struct tr *t)
-{
-    return tr_is_smp(t) || t->j->every_end ? POLL_ALL : POLL_LEFT;
-}
-
-/* What a jump in the page to ip has to look at.  One forward cannot be gone around with, and a page
- * has few instructions: so less than two quanta and a page come between two looks. */
-static unsigned polls_to(const struct tr *t, uint64_t ip)
-{
-    unsigned polls = polls_of(t);
-
-    return polls == POLL_LEFT && ip > tr_ip(t) ? 0 : polls;
-}
-
-/* Count, and see whether the run loop is due: then to a thunk. */
-static void count_or_thunk(struct tr *t, unsigned which, enum thunk th)
-{
-    tr_count(t);
-    emit_jump(&t->e, O_0F | 0x8e, t->j->thunk[th]);
-    if (which & POLL_LOOK) {
-        look(t);
-        emit_jump(&t->e, O_0F | 0x85, t->j->thunk[th]);
-    }
-}
-
-/*
- * Count, and see whether the run loop is due, by short jumps: to where short_polls comes later.
- */
-struct polls {
-    uint8_t *from[2]; /* or NULL */
-};
-static struct polls count_short(struct tr *t, unsigned which)
-{
-    struct polls p = {{NULL}};
-
-    tr_count(t);
-    if (which & POLL_LEFT) {
-        p.from[0] = emit_jump_short(&t->e, 0x7e); /* jle */
-    }
-    if (which & POLL_LOOK) {
-        look(t);
-        p.from[1] = emit_jump_short(&t->e, 0x75); /* jne */
-    }
-    return p;
-}
-
-static void short_polls(struct tr *t, const struct polls *p)
-{
-    for (unsigned n = 0; n < ARRAY_LEN(p->from) && !t->e.full; n++) {
-        if (p->from[n]) {
-            emit_patch_short(p->from[n], t->e.p);
-        }
-    }
-}
-
-/*
- * A jump in the page: until it is linked it leads to what stands behind it, and so do the polls of
- * it.  Without polls it is the call of the thunk itself that becomes the jump.  To code that there
- * is already it leads from the first.
- */
-static void edge(struct tr *t, uint64_t ip, const struct polls *polls)
-{
-    bool polled = polls && (polls->from[0] || polls->from[1]);
-    const uint8_t *code = tr_code_at(t, ip);
-
-    if (code || polled) {
-        emit_jump(&t->e, 0xe9, code);
-        t->j->stats.links += code ? 1 : 0;
-    }
-    if (code && !polled) {
-        return;
-    }
-    if (polled) {
-        short_polls(t, polls);
-    }
-    emit_jump(&t->e, 0xe8, t->j->thunk[polled ? TH_EDGE : TH_EDGE_ALONE]);
-    emit16(&t->e, (unsigned)(ip - t->ip)); /* may_link: less than a page either way */
-}
-
-/* Across pages, where CS is flat. */
-static void jump_cross(struct tr *t, uint64_t ip, const struct polls *polls)
-{
-    struct cross x = emit_cross(&t->e, 0xe9);
-
-    if (polls) {
-        short_polls(t, polls);
-    }
-    emit_cross_miss(&t->e, t->j, &x, 0xe9, ip);
-}
-
-void tr_goto(struct tr *t, uint64_t ip)
-{
-    tr_flags_clobber(t);
-    if (t->j->unlinked) {
-        tr_count(t);
-        emit_mov_imm(&t->e, H_RAX, ip);
-        emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
-    } else if (may_link(t, ip)) {
-        struct polls polls = count_short(t, polls_to(t, ip));
-
-        edge(t, ip, &polls);
-    } else if (is_flat(t)) {
-        struct polls polls = count_short(t, POLL_ALL);
-
-        jump_cross(t, ip, &polls);
-    } else {
-        uint8_t *miss[2];
-
-        emit_mov_imm(&t->e, H_RAX, ip);
-        count_or_thunk(t, POLL_ALL, TH_POLL);
-        emit_lookup(&t->e, false, t->global, miss);
-        emit_jump_entry(&t->e, 4);
-        if (!t->e.full) {
-            emit_patch(miss[0], t->j->thunk[TH_FIND]);
-            emit_patch(miss[1], t->j->thunk[TH_DISPATCH]);
-        }
-    }
-    t->ended = true;
-}
-
-static void cold_goto(struct tr *t, struct cold *k)
-{
-    tr_flags_clobber(t);
-    tr_check_target(t, k->ip);
-    tr_goto(t, k->ip);
-}
-
-void tr_jcc(struct tr *t, unsigned cc, uint64_t ip)
-{
-    if (may_link(t, ip) && ip <= tr_ip(t) && !t->j->unlinked) { /* a loop: in line */
-        enum tr_flags flags = t->flags;
-        uint8_t *over = emit_jump_short(&t->e, 0x70u | (cc ^ 1));
-
-        tr_goto(t, ip);
-        if (!t->e.full) {
-            emit_patch_short(over, t->e.p);
-        }
-        t->flags = flags;
-        t->ended = false;
-        return;
-    }
-    tr_cold(t, cold_goto, emit_jump(&t->e, O_0F | 0x80u | cc, NULL))->ip = ip;
 }
 
 /* The interpreter goes on with the present instruction (GO_*). */
@@ -296,193 +113,14 @@ static void end_in_handler(struct tr *t)
     tr_go_to(t, t->in->result == DECODE_OK ? GO_HANDLER : GO_REFUSED);
 }
 
-/* Without the handler, which would read its operand again: a CALL may have stored there. */
-static void cold_fault(struct tr *t, struct cold *k)
-{
-    (void)k;
-    tr_go_to(t, GO_GP0);
-}
-
-/* An address in RAX that cannot be is the branch's own fault.  Uses RCX. */
-static void check_canonical(struct tr *t)
-{
-    if (tr_is_64(t)) {
-        emit_compare_canonical(&t->e);
-        tr_cold(t, cold_fault, emit_jump(&t->e, O_0F | 0x87, NULL));
-    }
-}
-
-/* Not in the jump cache. */
-static void cold_miss(struct tr *t, struct cold *k)
-{
-    check_canonical(t);
-    if (k->commit) {
-        k->commit(t);
-    }
-    tr_count(t);
-    if (k->back) { /* a call */
-        emit_jump(&t->e, 0xe8, t->j->thunk[TH_COUNTED]);
-        emit_jump(&t->e, 0xe9, k->back);
-    } else {
-        emit_jump(&t->e, 0xe9, t->j->thunk[TH_COUNTED]);
-    }
-}
-
-void tr_goto_rax(struct tr *t, void (*commit)(struct tr *t))
-{
-    uint8_t *miss[2];
-
-    emit_lookup(&t->e, is_flat(t), t->global, miss);
-    for (unsigned n = 0; n < ARRAY_LEN(miss); n++) {
-        tr_cold(t, cold_miss, miss[n])->commit = commit;
-    }
-    if (commit) {
-        commit(t);
-    }
-    if (t->j->unlinked) {
-        tr_count(t);
-        emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
-    } else {
-        count_or_thunk(t, POLL_ALL, TH_POLL);
-        emit_jump_entry(&t->e, 4);
-    }
-    t->ended = true;
-}
-
-/* ---- calls and returns ---- */
-
-/*
- * Guest calls are host calls, so that the host's predictor of returns works for the guest: the code
- * behind the call, at `back`, compares where the guest returns to with where it should.  Nothing
- * hangs on the host's stack being right: what does not fit goes through the jump cache, and whoever
- * leaves compiled code forgets all calls under way.  So do polls where they are many; there cannot
- * be more calls than instructions between two polls.
- */
-
-/* RAX = where the guest returned to; the host is behind the call. */
-static void after_call(struct tr *t)
-{
-    uint64_t next = tr_next_ip(t);
-    bool wide = tr_is_64(t);
-
-    if (!wide || emit_fits(next)) {
-        emit_alu_imm(&t->e, wide, 7, hreg(H_RAX), (int32_t)next);
-    } else {
-        emit_mov_imm(&t->e, H_RCX, next);
-        emit_op(&t->e, X_W, 0x3b, H_RAX, hreg(H_RCX));
-    }
-    emit_jump(&t->e, O_0F | 0x85, t->j->thunk[TH_RETURNED]);
-    if (may_link(t, next)) {
-        edge(t, next, NULL);
-    } else {
-        jump_cross(t, next, NULL);
-    }
-    t->ended = true;
-}
-
-/* The polls of a call to RAX that is made before `back`. */
-static void poll_call(struct tr *t, const uint8_t *back)
-{
-    emit_jump(&t->e, 0xe8, t->j->thunk[TH_POLL]);
-    emit_jump(&t->e, 0xe9, back);
-}
-
-static void call_near(struct tr *t, uint64_t ip, const struct polls *polls)
-{
-    uint8_t *to = emit_jump(&t->e, 0xe8, NULL);
-    const uint8_t *back = t->e.p;
-
-    tr_cold(t, cold_link, to)->ip = ip;
-    after_call(t);
-    short_polls(t, polls);
-    emit_mov_imm(&t->e, H_RAX, ip);
-    poll_call(t, back);
-}
-
-static void call_cross(struct tr *t, uint64_t ip, const struct polls *polls)
-{
-    struct cross x = emit_cross(&t->e, 0xe8);
-
-    after_call(t);
-    short_polls(t, polls);
-    emit_cross_miss(&t->e, t->j, &x, 0xe8, ip);
-    emit_jump(&t->e, 0xe9, x.behind);
-}
-
-void tr_call(struct tr *t, uint64_t ip)
-{
-    if (t->j->unlinked || !is_flat(t)) {
-        tr_goto(t, ip);
-        return;
-    }
-    struct polls polls = count_short(t, POLL_ALL);
-    if (may_link(t, ip)) {
-        call_near(t, ip, &polls);
-    } else {
-        call_cross(t, ip, &polls);
-    }
-}
-
-void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
-{
-    uint8_t *miss[2];
-
-    if (t->j->unlinked || !is_flat(t)) {
-        tr_goto_rax(t, commit);
-        return;
-    }
-    emit_lookup(&t->e, true, t->global, miss);
-    struct cold *cold[] = {tr_cold(t, cold_miss, miss[0]), tr_cold(t, cold_miss, miss[1])};
-    commit(t);
-    struct polls polls = count_short(t, POLL_ALL);
-    emit_jump_entry(&t->e, 2);
-    const uint8_t *back = t->e.p;
-    for (unsigned n = 0; n < ARRAY_LEN(cold); n++) {
-        cold[n]->commit = commit;
-        cold[n]->back = back;
-    }
-    after_call(t);
-    short_polls(t, &polls);
-    poll_call(t, back);
-}
-
-/* A return went where nothing can be: as if it had not been made. */
-static void cold_not_returned(struct tr *t, struct cold *k)
-{
-    tr_sp_set(t, R_RSP, -(int32_t)k->size);
-    emit_alu_imm(&t->e, false, 0, tr_state(left), t->in->i.n);
-    tr_go_to(t, GO_GP0);
-}
-
-/* Most return addresses are what they should be, so whether this one can be is for those who find
- * that it is not: they go to RDX. */
-static void return_to_rax(struct tr *t, unsigned release)
-{
-    if (tr_is_64(t)) {
-        emit_lea_rip(&t->e, H_RDX, t->e.p);
-        tr_cold(t, cold_not_returned, t->e.p - 4)->size = release;
-    }
-    count_or_thunk(t, polls_of(t), TH_POLL_RET);
-    emit8(&t->e, 0xc3);
-}
-
-void tr_ret(struct tr *t, void (*commit)(struct tr *t), unsigned release)
-{
-    if (!is_flat(t) || t->j->unlinked) {
-        tr_goto_rax(t, commit);
-        return;
-    }
-    commit(t);
-    return_to_rax(t, release);
-    t->ended = true;
-}
-
 /* ---- handlers ---- */
 
 /* A copy of the instruction and the mark behind it, in the code cache beside the code. */
 static void emit_pair(struct tr *t, uint8_t **at)
 {
     struct insn pair[2] = {t->in->i, {.fn = slow_went_on}};
+
+    pair[0].n = (uint8_t)(pair[0].n - t->charged); /* what it counts is the rest */
 
     while ((uintptr_t)t->e.p & 31 && !t->e.full) {
         emit8(&t->e, 0xcc);
@@ -534,9 +172,18 @@ static void end_in_system(struct tr *t)
     t->ended = true;
 }
 
+/* Which counts its instruction, as what stands at `back` has done if it is charged. */
 static void cold_handler(struct tr *t, struct cold *k)
 {
+    uint8_t charged = t->charged;
+
+    tr_flags_clobber(t);
+    tr_uncharge(t);
     call_handler(t);
+    if (charged) {
+        emit_alu_imm(&t->e, false, 5, tr_state(left), charged);
+        t->charged = charged;
+    }
     if (k->after != FL_MEM) {
         tr_flags_need(t);
     }
@@ -630,6 +277,10 @@ static bool minds_sp(const struct tr *t, const struct lowering *l)
 
 static void lower_by_handler(struct tr *t)
 {
+    if (t->charged >= t->in->i.n) { /* it is not what it seemed */
+        tr_flags_clobber(t);
+        tr_uncharge(t);
+    }
     tr_sp_settle(t);
     tr_handler(t);
     windows_close(t);
@@ -649,6 +300,7 @@ static void lower_all(struct tr *t)
             tr_sp_settle(t);
         }
         forget_rdx(t, l);
+        jump_charge(t, l);
         if (!l || !l->fn || !l->fn(t)) {
             lower_by_handler(t);
         }
@@ -666,19 +318,13 @@ static void lower_all(struct tr *t)
     t->hot_end = t->e.p;
 }
 
-/* What is run as often as the block itself: the ways to other blocks. */
-static bool is_warm(const struct cold *k)
-{
-    return k->fn == cold_goto;
-}
-
 /* Those that are warm, or the others, behind the code made so far.  They may add more. */
 static void emit_cold(struct tr *t, bool warm)
 {
     for (unsigned n = 0; n < t->ncold && !t->e.full; n++) {
         struct cold *k = &t->cold[n];
 
-        if (is_warm(k) != warm) {
+        if (jump_is_warm(k) != warm) {
             continue;
         }
         if (k->from && k->fn != cold_pair) {
@@ -688,6 +334,7 @@ static void emit_cold(struct tr *t, bool warm)
             emit_patch(k->more[m], t->e.p);
         }
         t->flags = k->flags;
+        t->charged = k->charged;
         t->made = k->made;
         t->fl_known = 0;
         t->in = k->in;
@@ -716,6 +363,7 @@ void tr_reset(struct tr *t, struct jit *j, struct code_block *k, uint64_t ip, co
     t->ip = ip;
     t->start = start;
     t->flags = FL_MEM;
+    t->charged = 0;
     t->made = NULL;
     t->fl_known = 0;
     t->rdx = -1;
@@ -724,6 +372,18 @@ void tr_reset(struct tr *t, struct jit *j, struct code_block *k, uint64_t ip, co
     t->base_set = t->vec = t->x87 = false;
     t->ncold = t->nbails = t->nsites = t->ntraps = 0;
     windows_close(t);
+}
+
+/* See struct jit_code.  (Where anything stands before the first instruction, it may look.) */
+static void put_save(struct jit_code *code, bool unwanted)
+{
+    static const uint8_t nop[JIT_SAVE] = {0x0f, 0x1f, 0x84, 0};
+
+    if (unwanted) {
+        memcpy(code->save, nop, sizeof nop);
+    } else {
+        jit_save_bytes(code->save);
+    }
 }
 
 struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
@@ -746,6 +406,7 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     t->in = &t->insn[0];
     tr_check_entry(t);
     tr_begin(t);
+    put_save(code, t->e.p == code->code && tr_flags_unwanted(t));
     lower_all(t);
     emit_cold(t, true);
     view_put_traps(t);
@@ -765,7 +426,7 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     if (unlikely(j->c->v->m->trace_mask & TR_JIT)) {
         jit_trace_block(t, code, (size_t)(hot_end - code->code + t->e.p - (j->rw + j->cold)));
     }
-    j->used = align_up((size_t)(hot_end - j->rw), 16);
+    j->used = align_up((size_t)(hot_end - j->rw), JIT_ALIGN);
     j->cold = (size_t)(t->e.p - j->rw);
     return code;
 }

@@ -252,6 +252,7 @@ static struct fault_site site_here(const struct tr *t, unsigned key)
         .key = (uint8_t)key,
         .flags = (uint8_t)t->flags,
         .made = t->flags == FL_LAZY ? (uint8_t)(t->made - t->insn) : 0,
+        .charged = t->charged,
         .sp = (int8_t)(t->sp_pending / 8),
     };
 }
@@ -596,12 +597,12 @@ void view_check_sp(struct tr *t)
 /* ---- sites ---- */
 
 /* Bytes of a site: how far from the one before, 255 for each 255 bytes and the rest; SITE_* and the
- * instruction's number; key; and with SITE_MORE, made and sp. */
+ * instruction's number; key; and with SITE_MORE, made, sp and charged. */
 enum { SITE_AT = 31, SITE_MORE = 32, SITE_FLAGS_AT = 6 };
 
 static void put_site(struct emit *e, unsigned by, const struct fault_site *s)
 {
-    bool more = s->flags == FL_LAZY || s->sp;
+    bool more = s->flags == FL_LAZY || s->sp || s->charged;
 
     for (; by >= 255; by -= 255) {
         emit8(e, 255);
@@ -612,6 +613,7 @@ static void put_site(struct emit *e, unsigned by, const struct fault_site *s)
     if (more) {
         emit8(e, s->made);
         emit8(e, (uint8_t)s->sp);
+        emit8(e, s->charged);
     }
 }
 
@@ -627,6 +629,7 @@ static const uint8_t *get_site(const uint8_t *p, struct fault_site *s)
     s->key = *p++;
     s->made = more ? *p++ : 0;
     s->sp = more ? (int8_t)*p++ : 0;
+    s->charged = more ? *p++ : 0;
     return p;
 }
 

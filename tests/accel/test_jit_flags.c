@@ -19,10 +19,11 @@ struct piece {
         s, sizeof(s) - 1                                                                           \
     }
 
-/* The registers, and the flags: those an exception stored, or those of the end. */
+/* The registers, and the flags: those an exception stored, or those of the end; and the count of
+ * instructions. */
 struct outcome {
     int vector;
-    uint64_t r[16], flags;
+    uint64_t r[16], flags, icount;
 };
 
 static void run(const char *engine, const GByteArray *code, const uint64_t regs[4],
@@ -45,6 +46,7 @@ static void run(const char *engine, const GByteArray *code, const uint64_t regs[
     memcpy(out->r, g.c->r, sizeof out->r);
     out->flags =
         out->vector == EXCP_PF ? guest_get64(&g, g.c->r[R_RSP] + FRAME_FLAGS) : cpu_get_eflags(g.c);
+    out->icount = g.c->icount;
     guest_free(&g);
 }
 
@@ -64,6 +66,8 @@ static void compare(const GByteArray *code, const uint64_t regs[4], int vector)
         text = more;
     }
     cr_assert_eq(jit.flags, interp.flags, "%s: %#lx, not %#lx", text, jit.flags, interp.flags);
+    cr_assert_eq(jit.icount, interp.icount, "%s: %lu instructions, not %lu", text, jit.icount,
+                 interp.icount);
     for (unsigned n = 0; n < 16; n++) {
         cr_assert_eq(jit.r[n], interp.r[n], "%s: r%u %#lx, not %#lx", text, n, jit.r[n],
                      interp.r[n]);
@@ -169,6 +173,44 @@ Test(jit_flags, are_there_for_who_reads_them_later)
     };
 
     compare_to_the_end(whole, ARRAY_LEN(whole));
+}
+
+/* Branches lead straight to code that wants the flags, or does not (any more: the last one changes
+ * what it jumps to); the instructions are counted before them. */
+Test(jit_flags, go_with_branches)
+{
+    static const struct piece whole[] = {
+        /* cmp rax,rdx; jb 1f; nop; 1: adc r8,r9; pushf; pop rcx */
+        PIECE("\x48\x39\xd0\x72\x01\x90\x4d\x11\xc8\x9c\x59\xf4"),
+        /* mov ecx,9000; 1: lea r8,[r8+rcx]; cmp rdx,rax; ja 2f; add r9,rcx; 2: sub ecx,1; jnz 1b;
+         * pushf; pop rbx */
+        PIECE("\xb9\x28\x23\x00\x00\x4d\x8d\x04\x08\x48\x39\xc2\x77\x03\x49\x01\xc9"
+              "\x83\xe9\x01\x75\xef\x9c\x5b\xf4"),
+        /* mov ecx,5000; 1: add r8,[rsi]; cmp [rsi+64],rax; je 2f; adc r9,r10; 2: cmp r8d,edx;
+         * jb 3f; jne 3f; inc r10; 3: dec ecx; jnz 1b; pushf; pop rbx */
+        PIECE("\xb9\x88\x13\x00\x00\x4c\x03\x06\x48\x39\x46\x40\x74\x03\x4d\x11\xd1"
+              "\x41\x39\xd0\x72\x05\x75\x03\x49\xff\xc2\xff\xc9\x75\xe6\x9c\x5b\xf4"),
+        /* mov ecx,100; 1: test r9,r9; js 2f; jz 3f; add r10,1; 2: add r8,3; 3: sub ecx,1; jnz 1b;
+         * setc bl */
+        PIECE("\xb9\x64\x00\x00\x00\x4d\x85\xc9\x78\x06\x74\x08\x49\x83\xc2\x01"
+              "\x49\x83\xc0\x03\x83\xe9\x01\x75\xec\x0f\x92\xc3\xf4"),
+        /* xor edi,edi; restart: mov ecx,100; again: cmp rdx,rax; jne t; jmp t; t: test r9,r9;
+         * movzx r8d,bl; sub ecx,1; jnz again; cmp edi,1; je end; mov edi,1;
+         * mov dword [t],(adc bl,0; ...); jmp restart; end: */
+        PIECE("\x31\xff\xb9\x64\x00\x00\x00\x48\x39\xc2\x75\x02\xeb\x00\x4d\x85\xc9"
+              "\x44\x0f\xb6\xc3\x83\xe9\x01\x75\xed\x83\xff\x01\x74\x11\xbf\x01\x00\x00\x00"
+              "\xc7\x05\xe0\xff\xff\xff\x80\xd3\x00\x44\xeb\xd2\xf4"),
+    };
+    /* cmp rax,rdx; jne 1f; nop; 1: mov rbx,[rdi] */
+    static const struct piece faults = PIECE("\x48\x39\xd0\x75\x01\x90\x48\x8b\x1f\xf4");
+
+    compare_to_the_end(whole, ARRAY_LEN(whole));
+    for (size_t n = 0; n < ARRAY_LEN(values); n++) {
+        g_autoptr(GByteArray) code = g_byte_array_new();
+
+        append(code, &faults);
+        compare(code, values[n], EXCP_PF);
+    }
 }
 
 Test(jit_flags, the_stack_pointer_is_right_wherever_it_is_looked_at)

@@ -1,0 +1,482 @@
+/*
+ * The ways from block to block in compiled code: jumps and calls, linked or looked up, what they
+ * count and when they see whether the run loop is due; and branches that lead straight to their
+ * targets.
+ *
+ * Follows: docs/architecture.md, "The translator".
+ *
+ * Not modelled: see translate.c.
+ */
+#include "accel/jit/jit_int.h"
+
+/* A call in the page not linked yet. */
+static void cold_link(struct tr *t, struct cold *k)
+{
+    emit_mov_imm(&t->e, H_RAX, k->ip);
+    emit_mov_imm(&t->e, H_RCX, (uint64_t)(k->from - t->j->rw));
+    emit_jump(&t->e, 0xe8, t->j->thunk[TH_LINK]);
+}
+
+static bool is_flat(const struct tr *t)
+{
+    return t->k->mode & MODE_CS_FLAT;
+}
+
+/* Whatever maps this block maps the target: same page, and no page is left half-way.  (IP may wrap
+ * around where the linear address does not.) */
+static bool may_link(const struct tr *t, uint64_t ip)
+{
+    uint64_t at = ((uintptr_t)t->k->host & PAGE_OFFSET_MASK) + (ip - t->ip);
+
+    return !t->k->host2 && at < PAGE_BYTES;
+}
+
+/* Are there requests?  With several processors at every branch: code that another one has changed
+ * must not be run once a later store of it can have been seen. */
+static void look(struct tr *t)
+{
+    emit_op(&t->e, 0, 0x80, 7, tr_state(look));
+    emit8(&t->e, 0);
+}
+
+void tr_count(struct tr *t)
+{
+    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n - t->charged);
+}
+
+void tr_uncharge(struct tr *t)
+{
+    if (t->charged) {
+        emit_alu_imm(&t->e, false, 0, tr_state(left), t->charged);
+        t->charged = 0;
+    }
+}
+
+/* What a transfer looks at to see whether the run loop is due. */
+enum polled { POLL_LEFT = BIT(0), POLL_LOOK = BIT(1), POLL_ALL = POLL_LEFT | POLL_LOOK };
+
+/* With one processor code is changed by devices only: who sees that it has come has more to do than
+ * jump in the page or return (calls and other jumps look). */
+static unsigned polls_of(const struct tr *t)
+{
+    return tr_is_smp(t) || t->j->every_end ? POLL_ALL : POLL_LEFT;
+}
+
+/* What a jump in the page to ip has to look at.  One forward cannot be gone around with, and a page
+ * has few instructions: so less than two quanta and a page come between two looks. */
+static unsigned polls_to(const struct tr *t, uint64_t ip)
+{
+    unsigned polls = polls_of(t);
+
+    return polls == POLL_LEFT && ip > tr_ip(t) ? 0 : polls;
+}
+
+/* Count, and see whether the run loop is due: then to a thunk. */
+static void count_or_thunk(struct tr *t, unsigned which, enum thunk th)
+{
+    tr_count(t);
+    emit_jump(&t->e, O_0F | 0x8e, t->j->thunk[th]);
+    if (which & POLL_LOOK) {
+        look(t);
+        emit_jump(&t->e, O_0F | 0x85, t->j->thunk[th]);
+    }
+}
+
+/*
+ * Count, and see whether the run loop is due, by short jumps: to where short_polls comes later.
+ */
+struct polls {
+    uint8_t *from[2]; /* or NULL */
+};
+static struct polls count_short(struct tr *t, unsigned which)
+{
+    struct polls p = {{NULL}};
+
+    tr_count(t);
+    if (which & POLL_LEFT) {
+        p.from[0] = emit_jump_short(&t->e, 0x7e); /* jle */
+    }
+    if (which & POLL_LOOK) {
+        look(t);
+        p.from[1] = emit_jump_short(&t->e, 0x75); /* jne */
+    }
+    return p;
+}
+
+static void short_polls(struct tr *t, const struct polls *p)
+{
+    for (unsigned n = 0; n < ARRAY_LEN(p->from) && !t->e.full; n++) {
+        if (p->from[n]) {
+            emit_patch_short(p->from[n], t->e.p);
+        }
+    }
+}
+
+/*
+ * A jump in the page: until it is linked it leads to what stands behind it, and so do the polls of
+ * it.  Without polls it is the call of the thunk itself that becomes the jump.  To code that there
+ * is already it leads from the first.
+ */
+static void edge(struct tr *t, uint64_t ip, const struct polls *polls)
+{
+    bool polled = polls && (polls->from[0] || polls->from[1]);
+    const uint8_t *code = tr_code_at(t, ip);
+
+    if (code || polled) {
+        emit_jump(&t->e, 0xe9, code);
+        t->j->stats.links += code ? 1 : 0;
+    }
+    if (code && !polled) {
+        return;
+    }
+    if (polled) {
+        short_polls(t, polls);
+    }
+    emit_jump(&t->e, 0xe8, t->j->thunk[polled ? TH_EDGE : TH_EDGE_ALONE]);
+    emit16(&t->e, (unsigned)(ip - t->ip)); /* may_link: less than a page either way */
+}
+
+/* Across pages, where CS is flat. */
+static void jump_cross(struct tr *t, uint64_t ip, const struct polls *polls)
+{
+    struct cross x = emit_cross(&t->e, 0xe9);
+
+    if (polls) {
+        short_polls(t, polls);
+    }
+    emit_cross_miss(&t->e, t->j, &x, 0xe9, ip);
+}
+
+void tr_goto(struct tr *t, uint64_t ip)
+{
+    tr_flags_clobber(t);
+    if (t->j->unlinked) {
+        tr_count(t);
+        emit_mov_imm(&t->e, H_RAX, ip);
+        emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
+    } else if (may_link(t, ip)) {
+        struct polls polls = count_short(t, polls_to(t, ip));
+
+        edge(t, ip, &polls);
+    } else if (is_flat(t)) {
+        struct polls polls = count_short(t, POLL_ALL);
+
+        jump_cross(t, ip, &polls);
+    } else {
+        uint8_t *miss[2];
+
+        emit_mov_imm(&t->e, H_RAX, ip);
+        count_or_thunk(t, POLL_ALL, TH_POLL);
+        emit_lookup(&t->e, false, t->global, miss);
+        emit_jump_entry(&t->e, 4);
+        if (!t->e.full) {
+            emit_patch(miss[0], t->j->thunk[TH_FIND]);
+            emit_patch(miss[1], t->j->thunk[TH_DISPATCH]);
+        }
+    }
+    t->ended = true;
+}
+
+static void cold_goto(struct tr *t, struct cold *k)
+{
+    tr_flags_clobber(t);
+    tr_check_target(t, k->ip);
+    tr_goto(t, k->ip);
+}
+
+static void cold_straight(struct tr *t, struct cold *k)
+{
+    emit_jump(&t->e, 0xe8, t->j->thunk[TH_STRAIGHT]);
+    emit32(&t->e, (uint32_t)(k->from - t->j->rw));
+    emit16(&t->e, (unsigned)(k->ip - t->ip));
+}
+
+/* One counted before: straight there, where the flags are saved. */
+static void straight_jcc(struct tr *t, unsigned cc, uint64_t ip)
+{
+    const uint8_t *code = ip == t->ip ? t->start : tr_code_at(t, ip);
+    uint8_t *from = emit_jump(&t->e, O_0F | 0x80u | cc, code ? code - JIT_SAVE : NULL);
+
+    if (code) {
+        t->j->stats.links++;
+    } else {
+        tr_cold(t, cold_straight, from)->ip = ip;
+    }
+}
+
+void tr_jcc(struct tr *t, unsigned cc, uint64_t ip)
+{
+    if (t->charged == t->in->i.n) {
+        straight_jcc(t, cc, ip);
+        return;
+    }
+    if (may_link(t, ip) && ip <= tr_ip(t) && !t->j->unlinked) { /* a loop: in line */
+        enum tr_flags flags = t->flags;
+        uint8_t *over = emit_jump_short(&t->e, 0x70u | (cc ^ 1));
+
+        tr_goto(t, ip);
+        if (!t->e.full) {
+            emit_patch_short(over, t->e.p);
+        }
+        t->flags = flags;
+        t->ended = false;
+        return;
+    }
+    tr_cold(t, cold_goto, emit_jump(&t->e, O_0F | 0x80u | cc, NULL))->ip = ip;
+}
+
+/* Without the handler, which would read its operand again: a CALL may have stored there. */
+static void cold_fault(struct tr *t, struct cold *k)
+{
+    (void)k;
+    tr_go_to(t, GO_GP0);
+}
+
+/* An address in RAX that cannot be is the branch's own fault.  Uses RCX. */
+static void check_canonical(struct tr *t)
+{
+    if (tr_is_64(t)) {
+        emit_compare_canonical(&t->e);
+        tr_cold(t, cold_fault, emit_jump(&t->e, O_0F | 0x87, NULL));
+    }
+}
+
+/* Not in the jump cache. */
+static void cold_miss(struct tr *t, struct cold *k)
+{
+    check_canonical(t);
+    if (k->commit) {
+        k->commit(t);
+    }
+    tr_count(t);
+    if (k->back) { /* a call */
+        emit_jump(&t->e, 0xe8, t->j->thunk[TH_COUNTED]);
+        emit_jump(&t->e, 0xe9, k->back);
+    } else {
+        emit_jump(&t->e, 0xe9, t->j->thunk[TH_COUNTED]);
+    }
+}
+
+void tr_goto_rax(struct tr *t, void (*commit)(struct tr *t))
+{
+    uint8_t *miss[2];
+
+    emit_lookup(&t->e, is_flat(t), t->global, miss);
+    for (unsigned n = 0; n < ARRAY_LEN(miss); n++) {
+        tr_cold(t, cold_miss, miss[n])->commit = commit;
+    }
+    if (commit) {
+        commit(t);
+    }
+    if (t->j->unlinked) {
+        tr_count(t);
+        emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
+    } else {
+        count_or_thunk(t, POLL_ALL, TH_POLL);
+        emit_jump_entry(&t->e, 4);
+    }
+    t->ended = true;
+}
+
+/* ---- calls and returns ---- */
+
+/*
+ * Guest calls are host calls, so that the host's predictor of returns works for the guest: the code
+ * behind the call, at `back`, compares where the guest returns to with where it should.  Nothing
+ * hangs on the host's stack being right: what does not fit goes through the jump cache, and whoever
+ * leaves compiled code forgets all calls under way.  So do polls where they are many; there cannot
+ * be more calls than instructions between two polls.
+ */
+
+/* RAX = where the guest returned to; the host is behind the call. */
+static void after_call(struct tr *t)
+{
+    uint64_t next = tr_next_ip(t);
+    bool wide = tr_is_64(t);
+
+    if (!wide || emit_fits(next)) {
+        emit_alu_imm(&t->e, wide, 7, hreg(H_RAX), (int32_t)next);
+    } else {
+        emit_mov_imm(&t->e, H_RCX, next);
+        emit_op(&t->e, X_W, 0x3b, H_RAX, hreg(H_RCX));
+    }
+    emit_jump(&t->e, O_0F | 0x85, t->j->thunk[TH_RETURNED]);
+    if (may_link(t, next)) {
+        edge(t, next, NULL);
+    } else {
+        jump_cross(t, next, NULL);
+    }
+    t->ended = true;
+}
+
+/* The polls of a call to RAX that is made before `back`. */
+static void poll_call(struct tr *t, const uint8_t *back)
+{
+    emit_jump(&t->e, 0xe8, t->j->thunk[TH_POLL]);
+    emit_jump(&t->e, 0xe9, back);
+}
+
+static void call_near(struct tr *t, uint64_t ip, const struct polls *polls)
+{
+    uint8_t *to = emit_jump(&t->e, 0xe8, NULL);
+    const uint8_t *back = t->e.p;
+
+    tr_cold(t, cold_link, to)->ip = ip;
+    after_call(t);
+    short_polls(t, polls);
+    emit_mov_imm(&t->e, H_RAX, ip);
+    poll_call(t, back);
+}
+
+static void call_cross(struct tr *t, uint64_t ip, const struct polls *polls)
+{
+    struct cross x = emit_cross(&t->e, 0xe8);
+
+    after_call(t);
+    short_polls(t, polls);
+    emit_cross_miss(&t->e, t->j, &x, 0xe8, ip);
+    emit_jump(&t->e, 0xe9, x.behind);
+}
+
+void tr_call(struct tr *t, uint64_t ip)
+{
+    if (t->j->unlinked || !is_flat(t)) {
+        tr_goto(t, ip);
+        return;
+    }
+    struct polls polls = count_short(t, POLL_ALL);
+    if (may_link(t, ip)) {
+        call_near(t, ip, &polls);
+    } else {
+        call_cross(t, ip, &polls);
+    }
+}
+
+void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
+{
+    uint8_t *miss[2];
+
+    if (t->j->unlinked || !is_flat(t)) {
+        tr_goto_rax(t, commit);
+        return;
+    }
+    emit_lookup(&t->e, true, t->global, miss);
+    struct cold *cold[] = {tr_cold(t, cold_miss, miss[0]), tr_cold(t, cold_miss, miss[1])};
+    commit(t);
+    struct polls polls = count_short(t, POLL_ALL);
+    emit_jump_entry(&t->e, 2);
+    const uint8_t *back = t->e.p;
+    for (unsigned n = 0; n < ARRAY_LEN(cold); n++) {
+        cold[n]->commit = commit;
+        cold[n]->back = back;
+    }
+    after_call(t);
+    short_polls(t, &polls);
+    poll_call(t, back);
+}
+
+/* A return went where nothing can be: as if it had not been made. */
+static void cold_not_returned(struct tr *t, struct cold *k)
+{
+    tr_sp_set(t, R_RSP, -(int32_t)k->size);
+    emit_alu_imm(&t->e, false, 0, tr_state(left), t->in->i.n - t->charged);
+    tr_go_to(t, GO_GP0);
+}
+
+/* Most return addresses are what they should be, so whether this one can be is for those who find
+ * that it is not: they go to RDX. */
+static void return_to_rax(struct tr *t, unsigned release)
+{
+    if (tr_is_64(t)) {
+        emit_lea_rip(&t->e, H_RDX, t->e.p);
+        tr_cold(t, cold_not_returned, t->e.p - 4)->size = release;
+    }
+    count_or_thunk(t, polls_of(t), TH_POLL_RET);
+    emit8(&t->e, 0xc3);
+}
+
+void tr_ret(struct tr *t, void (*commit)(struct tr *t), unsigned release)
+{
+    if (!is_flat(t) || t->j->unlinked) {
+        tr_goto_rax(t, commit);
+        return;
+    }
+    commit(t);
+    return_to_rax(t, release);
+    t->ended = true;
+}
+
+/* ---- counting ahead ---- */
+
+/* The branch behind the present instruction, if that can lead straight to its target; and what is
+ * to be looked at before. */
+static const struct tr_insn *straight_behind(struct tr *t, unsigned *polls)
+{
+    const struct tr_insn *in = t->in, *jcc = in + 1;
+    bool good = false;
+
+    if (t->at + 1 < t->n && jcc->result == DECODE_OK && tr_is_jcc(jcc) && is_flat(t) &&
+        !t->j->unlinked && !t->j->every_end) {
+        t->in = jcc;
+        *polls = polls_to(t, tr_target(t));
+        good = may_link(t, tr_target(t)) && !(*polls && tr_may_fault(t, in));
+        t->in = in;
+    }
+    return good ? jcc : NULL;
+}
+
+/* The run loop may be due before an instruction that makes flags.  Those before it are not saved:
+ * the interpreter goes on with that very instruction. */
+static void cold_poll(struct tr *t, struct cold *k)
+{
+    emit_jump(&t->e, 0xe8, t->j->thunk[TH_POLL_HERE]);
+    emit_jump(&t->e, 0xe9, k->back);
+    tr_go_to(t, GO_REFUSED);
+}
+
+/* Behind the count. */
+static void poll_before(struct tr *t, unsigned polls)
+{
+    struct cold *k = tr_cold(t, cold_poll, emit_jump(&t->e, O_0F | 0x8e, NULL)); /* jle */
+
+    if (polls & POLL_LOOK) {
+        look(t);
+        k->more[0] = emit_jump(&t->e, O_0F | 0x85, NULL);
+        k->more[1] = NULL;
+    }
+    k->back = t->e.p;
+    t->rdx = -1; /* is lost there */
+}
+
+/*
+ * A branch behind what makes the flags: both are counted before, where the host's flags are not
+ * needed, so that the branch itself can be the jump to the target, and need not save them.
+ */
+void jump_charge(struct tr *t, const struct lowering *l)
+{
+    bool makes = l && l->kind == LOWER_PLAIN && tr_flags_are_made(t, t->in);
+    unsigned polls;
+    const struct tr_insn *jcc = makes ? straight_behind(t, &polls) : NULL;
+
+    if (!jcc) {
+        return;
+    }
+    if (tr_may_fault(t, t->in)) {
+        tr_flags_put_off(t);
+    }
+    if (polls) {
+        tr_sp_settle(t);
+    }
+    t->flags = t->flags == FL_LAZY ? FL_LAZY : FL_MEM;
+    emit_alu_imm(&t->e, false, 5, tr_state(left), jcc->i.n - t->charged);
+    t->charged = jcc->i.n;
+    if (polls) {
+        poll_before(t, polls);
+    }
+}
+
+/* What is run as often as the block itself: the ways to other blocks. */
+bool jump_is_warm(const struct cold *k)
+{
+    return k->fn == cold_goto;
+}

@@ -20,12 +20,12 @@
 #include <sys/mman.h>
 
 enum {
-    HASH_BITS = 17,
-    HASH_SIZE = 1 << HASH_BITS,
+    HASH_SIZE = 1 << 18,
     PAGE_HASH_SIZE = 1 << 13,
     HEAT_SIZE = 1 << 17,
     PIECE_SHIFT = 6,
     BLOCKS_MAX = 160 * 1024,
+    REF_BITS = 18,
     PAGES_MAX = 32 * 1024,
 };
 /* With the translator's cache: what an engine may take (tests/accel/test_memory.c). */
@@ -51,7 +51,9 @@ struct blocks {
     uint32_t unused;        /* below those */
     struct page_code *page; /* PAGES_MAX */
     size_t npages;
-    uint32_t *hash;
+    /* Heads of chains, and by block the next in its chain, or the next unused one; each beside
+     * REF_BITS of reference has a tag (tagged), so that few blocks are looked at in vain. */
+    uint32_t *hash, *next;
     struct page_code **pages; /* by hash */
     struct heat *heat;        /* of blocks that were forgotten */
     uint64_t built, dropped, flushes;
@@ -88,10 +90,11 @@ struct blocks *blocks_new(void)
     b->arena = map_some(ARENA_BYTES);
     b->block = map_large(BLOCKS_MAX * sizeof *b->block);
     b->page = map_some(PAGES_MAX * sizeof *b->page);
-    b->hash = g_new0(uint32_t, HASH_SIZE);
+    b->hash = map_large((HASH_SIZE + BLOCKS_MAX) * sizeof *b->hash);
+    b->next = b->hash + HASH_SIZE;
     b->pages = g_new0(struct page_code *, PAGE_HASH_SIZE);
     b->heat = g_new0(struct heat, HEAT_SIZE);
-    if (!b->arena || !b->block || !b->page) {
+    if (!b->arena || !b->block || !b->page || !b->hash) {
         blocks_free(b);
         return NULL;
     }
@@ -124,7 +127,7 @@ void blocks_free(struct blocks *b)
         unmap_some(b->arena, ARENA_BYTES);
         unmap_some(b->block, BLOCKS_MAX * sizeof *b->block);
         unmap_some(b->page, PAGES_MAX * sizeof *b->page);
-        g_free(b->hash);
+        unmap_some(b->hash, (HASH_SIZE + BLOCKS_MAX) * sizeof *b->hash);
         g_free(b->pages);
         g_free(b->heat);
         g_free(b);
@@ -151,9 +154,22 @@ static uint64_t hash_of(const uint8_t *host, unsigned mode)
     return (uint64_t)(uintptr_t)host * 0x9e3779b97f4a7c15ull + mode * 0x85ebca6bull;
 }
 
+static_assert(BLOCKS_MAX < 1 << REF_BITS, "a reference");
+
+/* What the upper bits of a reference to a block with that hash are. */
+static uint32_t tag_of(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32) >> REF_BITS << REF_BITS;
+}
+
+static uint32_t index_of(uint32_t ref)
+{
+    return (ref & ((1u << REF_BITS) - 1)) - 1;
+}
+
 static struct code_block *block_at(const struct blocks *b, uint32_t ref)
 {
-    return ref ? &b->block[ref - 1] : NULL;
+    return ref ? &b->block[index_of(ref)] : NULL;
 }
 
 static uint32_t ref_of(const struct blocks *b, const struct code_block *k)
@@ -161,9 +177,20 @@ static uint32_t ref_of(const struct blocks *b, const struct code_block *k)
     return (uint32_t)(k - b->block) + 1;
 }
 
-static uint32_t *hash_slot(const struct blocks *b, const uint8_t *host, unsigned mode)
+/* Of the hash of a block: as it stands in its chain. */
+static uint32_t tagged(const struct blocks *b, const struct code_block *k)
 {
-    return &b->hash[hash_of(host, mode) >> 40 & (HASH_SIZE - 1)];
+    return ref_of(b, k) | tag_of(hash_of(k->host, k->mode));
+}
+
+static uint32_t *hash_slot(const struct blocks *b, uint64_t hash)
+{
+    return &b->hash[hash >> 32 & (HASH_SIZE - 1)];
+}
+
+static uint32_t *next_of(const struct blocks *b, const struct code_block *k)
+{
+    return &b->next[k - b->block];
 }
 
 /* Other bits than the hash's: blocks that share a slot there do not here. */
@@ -374,10 +401,10 @@ struct block_body *blocks_body(struct blocks *b, struct cpu *c, struct code_bloc
 
 static void hash_in(struct blocks *b, struct code_block *k)
 {
-    uint32_t *slot = hash_slot(b, k->host, k->mode);
+    uint32_t *slot = hash_slot(b, hash_of(k->host, k->mode));
 
-    k->hash_next = *slot;
-    *slot = ref_of(b, k);
+    *next_of(b, k) = *slot;
+    *slot = tagged(b, k);
 }
 
 static void add_to_pages(struct blocks *b, struct code_block *k)
@@ -396,7 +423,7 @@ static struct code_block *take_block(struct blocks *b)
     struct code_block *k = block_at(b, b->unused);
 
     if (k) {
-        b->unused = k->hash_next;
+        b->unused = *next_of(b, k);
         b->nfree--;
         return k;
     }
@@ -425,25 +452,31 @@ static struct code_block *build(struct blocks *b, struct cpu *c, const struct it
     return k;
 }
 
-/* The first block that begins there in that mode, of those in the hash from ref on. */
-static struct code_block *match(const struct blocks *b, uint32_t ref, const uint8_t *host,
-                                unsigned mode)
+/* The first block that begins there in that mode, of those in its chain behind `last` (NULL: of
+ * all). */
+static struct code_block *match(const struct blocks *b, const struct code_block *last,
+                                const uint8_t *host, unsigned mode)
 {
-    struct code_block *k = block_at(b, ref);
+    uint64_t hash = hash_of(host, mode);
+    uint32_t tag = tag_of(hash), ref = last ? *next_of(b, last) : *hash_slot(b, hash);
 
-    while (k && !(k->host == host && k->mode == mode)) {
-        k = block_at(b, k->hash_next);
+    for (; ref; ref = b->next[index_of(ref)]) {
+        struct code_block *k = block_at(b, ref);
+
+        if (ref >> REF_BITS == tag >> REF_BITS && k->host == host && k->mode == mode) {
+            return k;
+        }
     }
-    return k;
+    return NULL;
 }
 
 static struct code_block *find(const struct blocks *b, struct cpu *c, const uint8_t *host,
                                uint64_t la)
 {
-    struct code_block *k = match(b, *hash_slot(b, host, c->mode), host, c->mode);
+    struct code_block *k = match(b, NULL, host, c->mode);
 
     while (k && k->host2 && mmu_fetch(c, (la | PAGE_OFFSET_MASK) + 1)->host != k->host2) {
-        k = match(b, k->hash_next, host, c->mode);
+        k = match(b, k, host, c->mode);
     }
     return k;
 }
@@ -451,10 +484,10 @@ static struct code_block *find(const struct blocks *b, struct cpu *c, const uint
 const struct code_block *blocks_peek(const struct blocks *b, const struct cpu *c,
                                      const uint8_t *host)
 {
-    const struct code_block *k = match(b, *hash_slot(b, host, c->mode), host, c->mode);
+    const struct code_block *k = match(b, NULL, host, c->mode);
 
     while (k && k->host2) {
-        k = match(b, k->hash_next, host, c->mode);
+        k = match(b, k, host, c->mode);
     }
     return k;
 }
@@ -552,12 +585,12 @@ static void make_stale(struct code_block *k)
 static void drop_block(struct blocks *b, struct code_block *k)
 {
     if (!k->stale) {
-        uint32_t *at = hash_slot(b, k->host, k->mode), ref = ref_of(b, k);
+        uint32_t *at = hash_slot(b, hash_of(k->host, k->mode)), ref = tagged(b, k);
 
         while (*at != ref) {
-            at = &block_at(b, *at)->hash_next;
+            at = &b->next[index_of(*at)];
         }
-        *at = k->hash_next;
+        *at = *next_of(b, k);
         make_stale(k);
         if (k->jit) {
             b->drop(b->to, k);
@@ -637,7 +670,7 @@ static void sweep_other(struct blocks *b, struct code_block *k)
         note_heat(b, k);
     }
     k->host = NULL;
-    k->hash_next = b->unused;
+    *next_of(b, k) = b->unused;
     b->unused = ref_of(b, k);
     b->nfree++;
 }

@@ -27,7 +27,6 @@ struct code_block {
     const uint8_t *host;     /* key: host address of the first byte; NULL: unused */
     const uint8_t *host2;    /* key: host address of the second page, when crossing */
     struct block_body *body; /* NULL: forgotten */
-    uint32_t hash_next;      /* of unused ones: the next of them */
     uint32_t page_next[2];   /* in the list of the page(s) it lies on */
     uint32_t jit;            /* its compiled versions (accel/jit/jit.c); 0: none */
     uint16_t mode;           /* key */
@@ -42,7 +41,7 @@ struct code_block {
     /* By base register (BLOCK_KEY): of which there are to be no windows (accel/jit/window.c).
      * Of views (accel/jit/view.c): addresses are low ones, high ones; are to be looked up. */
     uint16_t no_window_of, low_of, high_of, soft_of;
-};
+} __attribute__((aligned(64)));
 static_assert(sizeof(struct code_block) == 64, "of many");
 /* The bit of a base register; what has none shares that of the stack pointer. */
 #define BLOCK_KEY(reg) ((reg) < 16 ? (unsigned)(reg) : (unsigned)R_RSP)

@@ -56,6 +56,16 @@ void tr_flags_need(struct tr *t)
     }
 }
 
+void tr_flags_need_carry(struct tr *t)
+{
+    if (t->flags == FL_MEM) {
+        emit_op(&t->e, X_66, O_0F | 0xba, 4, tr_state(fl)); /* bt */
+        emit8(&t->e, (unsigned)__builtin_ctz(FL_CF));
+    } else {
+        tr_flags_need(t);
+    }
+}
+
 void tr_flags_spill(struct tr *t)
 {
     if (t->flags == FL_LAZY) {
@@ -92,6 +102,9 @@ static unsigned flags_of(const struct tr *t, const struct tr_insn *in)
     }
     if (l->kind == LOWER_PLAIN) {
         return plain_flags(l->arg, in);
+    }
+    if (fns == &fns_inc_z || fns == &fns_dec_z) {
+        return FLAGS_CARRY | FLAGS_SET;
     }
     return l->kind == LOWER_LEA || fns == &fns_nop || fns == &fns_mov_zi || fns == &fns_push_z ||
                    fns == &fns_push_i || fns == &fns_pop_z || fns == &fns_cbw || fns == &fns_cwd
@@ -136,9 +149,12 @@ static bool can_wait(struct tr *t)
     return false;
 }
 
-bool tr_flags_are_made(const struct tr *t, const struct tr_insn *in)
+bool tr_flags_are_made(const struct tr *t)
 {
-    return flags_of(t, in) == FLAGS_SET;
+    unsigned flags = flags_of(t, t->in);
+
+    return flags == FLAGS_SET ||
+           (flags == (FLAGS_CARRY | FLAGS_SET) && (t->flags == FL_MEM || t->flags == FL_BOTH));
 }
 
 bool tr_flags_unwanted(struct tr *t)

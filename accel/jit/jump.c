@@ -454,7 +454,7 @@ static void poll_before(struct tr *t, unsigned polls)
  */
 void jump_charge(struct tr *t, const struct lowering *l)
 {
-    bool makes = l && l->kind == LOWER_PLAIN && tr_flags_are_made(t, t->in);
+    bool makes = l && tr_flags_are_made(t);
     unsigned polls;
     const struct tr_insn *jcc = makes ? straight_behind(t, &polls) : NULL;
 

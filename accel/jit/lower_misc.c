@@ -140,7 +140,7 @@ static bool lower_bswap(struct tr *t)
 /* The one-byte INC and DEC of 16- and 32-bit code. */
 static bool lower_inc_z(struct tr *t)
 {
-    tr_flags_need(t);
+    tr_flags_need_carry(t);
     emit_op(&t->e, tr_x_size(t), 0xff, t->in->d.op >> 3 & 1, tr_gpr(t->in->i.r1));
     tr_flags_set(t);
     return true;

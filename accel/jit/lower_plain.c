@@ -32,6 +32,7 @@ enum {
     F_RM32 = BIT(6),
     F_XOR = BIT(7),   /* what it leaves undefined is as after XOR (op_shift.c has the same) */
     F_SHIFT = BIT(8), /* by a count that is not 0 it makes all flags new (likewise) */
+    F_CARRY = BIT(9), /* with F_IN: CF is all it reads or leaves */
 };
 
 struct plain {
@@ -48,11 +49,11 @@ struct plain {
         &fns_##n##_ai, P_RW, 0, S_ACC, F_OUT                                                       \
     }
 #define ALU_CARRY(n)                                                                               \
-    {&fns_##n##_eg, P_RW, P_R, S_REG, F_IN | F_OUT},                                               \
-        {&fns_##n##_ge, P_R, P_RW, S_REG, F_IN | F_OUT},                                           \
-        {&fns_##n##_ei, P_RW, 0, S_IMM, F_IN | F_OUT},                                             \
+    {&fns_##n##_eg, P_RW, P_R, S_REG, F_IN | F_OUT | F_CARRY},                                     \
+        {&fns_##n##_ge, P_R, P_RW, S_REG, F_IN | F_OUT | F_CARRY},                                 \
+        {&fns_##n##_ei, P_RW, 0, S_IMM, F_IN | F_OUT | F_CARRY},                                   \
     {                                                                                              \
-        &fns_##n##_ai, P_RW, 0, S_ACC, F_IN | F_OUT                                                \
+        &fns_##n##_ai, P_RW, 0, S_ACC, F_IN | F_OUT | F_CARRY                                      \
     }
 #define COMPARE(n)                                                                                 \
     {&fns_##n##_eg, P_R, P_R, S_REG, F_OUT}, {&fns_##n##_ge, P_R, P_R, S_REG, F_OUT},              \
@@ -85,8 +86,8 @@ static const struct plain plain[] = {
     SHIFT(shl, F_OUT, F_IN | F_OUT | F_SHIFT),
     SHIFT(shr, F_OUT, F_IN | F_OUT | F_SHIFT),
     SHIFT(sar, F_OUT, F_IN | F_OUT | F_SHIFT),
-    FOR_CONDITIONS(CONDITION){&fns_inc, P_RW, 0, S_NONE, F_IN | F_OUT},
-    {&fns_dec, P_RW, 0, S_NONE, F_IN | F_OUT},
+    FOR_CONDITIONS(CONDITION){&fns_inc, P_RW, 0, S_NONE, F_IN | F_OUT | F_CARRY},
+    {&fns_dec, P_RW, 0, S_NONE, F_IN | F_OUT | F_CARRY},
     {&fns_neg, P_RW, 0, S_NONE, F_OUT},
     {&fns_not, P_RW, 0, S_NONE, 0},
     {&fns_mov_eg, P_W, P_R, S_REG, 0},
@@ -239,7 +240,9 @@ static bool reads_flags(const struct plain *p, const struct tr_insn *in)
 /* Flags before and after the instruction itself. */
 static void before(struct tr *t, const struct plain *p)
 {
-    if (reads_flags(p, t->in)) {
+    if (p->flags & F_CARRY) {
+        tr_flags_need_carry(t);
+    } else if (reads_flags(p, t->in)) {
         tr_flags_need(t);
     } else if (p->flags & F_OUT) {
         t->flags = FL_MEM; /* all are overwritten */
@@ -260,7 +263,10 @@ unsigned plain_flags(const void *plain, const struct tr_insn *in)
 {
     const struct plain *p = plain;
 
-    return (reads_flags(p, in) ? FLAGS_READ : 0) | (p->flags & F_OUT ? FLAGS_SET : 0);
+    return (p->flags & F_CARRY   ? FLAGS_CARRY
+            : reads_flags(p, in) ? FLAGS_READ
+                                 : 0) |
+           (p->flags & F_OUT ? FLAGS_SET : 0);
 }
 
 /* CMP, TEST: changes nothing but the flags. */

@@ -255,6 +255,8 @@ static inline bool tr_is_smp(const struct tr *t)
 
 /* Have the guest's flags in the host's.  Uses RAX when they are not. */
 void tr_flags_need(struct tr *t);
+/* The same of CF alone, for what makes all other flags new. */
+void tr_flags_need_carry(struct tr *t);
 /* The host's flags are about to be destroyed (or something may fault or leave): c->fl is right
  * after this.  Uses RAX when it was not. */
 void tr_flags_spill(struct tr *t);
@@ -271,9 +273,8 @@ void tr_flags_put_off(struct tr *t);
 void tr_flags_after(struct tr *t);
 /* What was counted already is not: destroys the host's flags. */
 void tr_uncharge(struct tr *t);
-/* Does it make all flags that it does not leave as they are, and read none?  (Then it is one that
- * is known here.) */
-bool tr_flags_are_made(const struct tr *t, const struct tr_insn *in);
+/* Does the present instruction make flags and want none in the host's before it? */
+bool tr_flags_are_made(const struct tr *t);
 /* Are the flags that the block begins with overwritten before anybody can see them? */
 bool tr_flags_unwanted(struct tr *t);
 /* Does it access memory where that can fault? */
@@ -433,7 +434,12 @@ uint32_t plain_written(const void *plain, const struct tr_insn *in);
 bool plain_extends(const void *plain, const struct tr_insn *in);
 void plain_access(const void *plain, const struct tr_insn *in, struct tr_place *p);
 /* What an instruction with row `plain` does with the flags. */
-enum { FLAGS_READ = BIT(0), FLAGS_SET = BIT(1), FLAGS_UNKNOWN = BIT(2) };
+enum {
+    FLAGS_READ = BIT(0),
+    FLAGS_SET = BIT(1),
+    FLAGS_UNKNOWN = BIT(2),
+    FLAGS_CARRY = FLAGS_READ | BIT(3), /* reads, or leaves, only CF */
+};
 unsigned plain_flags(const void *plain, const struct tr_insn *in);
 /* Emit what sets the flags as t->in, a `made`, did; uses RAX. */
 void plain_again(struct tr *t);

@@ -416,7 +416,7 @@ static const struct tr_insn *straight_behind(struct tr *t, unsigned *polls)
     bool good = false;
 
     if (t->at + 1 < t->n && jcc->result == DECODE_OK && tr_is_jcc(jcc) && is_flat(t) &&
-        !t->j->unlinked && !t->j->every_end) {
+        !t->j->unlinked) {
         t->in = jcc;
         *polls = polls_to(t, tr_target(t));
         good = may_link(t, tr_target(t)) && !(*polls && tr_may_fault(t, in));

@@ -11,6 +11,8 @@ enum {
     IDT = 0x2000,
     TSS = 0x3000,
     TABLES = 0x4000,
+    TABLES_BYTES = 0x4000,
+    PTE_MARKS = 0x60,  /* A and D */
     HANDLERS = 0x8000, /* 16 bytes per vector, the first is HLT */
     CODE = 0x20000,
     CODE_BYTES = 0x4000,
@@ -54,8 +56,9 @@ struct lockstep {
     uint64_t code_base, data_base, stack_base; /* linear, of what registers hold offsets to */
     struct code_maker maker;
     struct lockstep_counts counts;
-    struct cpu *ready;  /* the CPU in the program's mode */
-    uint8_t *saved_ram; /* for the search for the smallest block */
+    struct cpu *ready;            /* the CPU in the program's mode */
+    uint8_t tables[TABLES_BYTES]; /* as they were made */
+    uint8_t *saved_ram;           /* for the search for the smallest block */
     struct cpu *saved;
     _Atomic int64_t stop_at; /* the watchdog stops the CPU at this time (monotonic, us); 0: never */
     _Atomic bool quit;
@@ -231,7 +234,7 @@ static void put_tables(struct lockstep *l)
     bool wide = l->mode <= M_LONG_USER || l->mode == M_32_PAE;
     uint8_t *t = at(l, TABLES);
 
-    memset(t, 0, 0x4000);
+    memset(t, 0, TABLES_BYTES);
     if (wide) { /* PML4 or page directory pointers, PDPT, directory, table */
         st_le64(t, (TABLES + (l->mode == M_32_PAE ? 0x2000u : 0x1000u)) |
                        (l->mode == M_32_PAE ? 1u : 7u));
@@ -250,6 +253,21 @@ static void put_tables(struct lockstep *l)
             st_le32(t + 0x3000 + 4 * page, (uint32_t)e);
         }
     }
+    memcpy(l->tables, t, TABLES_BYTES);
+}
+
+/* Has the program changed its page tables, but for A and D?  Without an INVLPG a TLB may have
+ * either then, and each engine has its own. */
+static bool has_remapped(const struct lockstep *l)
+{
+    const uint8_t *now = l->ram->host + TABLES;
+
+    for (unsigned n = 0; n < TABLES_BYTES; n += 4) {
+        if ((ld_le32(now + n) ^ ld_le32(l->tables + n)) & ~(uint32_t)PTE_MARKS) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Something between noise and numbers that programs have. */
@@ -693,6 +711,11 @@ char *lockstep_run(struct lockstep *l, uint64_t seed, unsigned steps)
         cpu_update_mode(l->c);
         exit = run(l);
         count_end(l, exit);
+        if (exit == VCPU_EXIT_ERROR && l->c->cr0 & CR0_PG && has_remapped(l)) {
+            l->counts.remaps++;
+            check_forget(l->m->vcpus[0]);
+            break;
+        }
         if (exit == VCPU_EXIT_ERROR) {
             return tell(l, seed, step);
         }

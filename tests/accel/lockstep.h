@@ -16,7 +16,7 @@ struct lockstep;
 struct lockstep_counts {
     uint64_t programs, steps;
     uint64_t ends[32]; /* steps by the vector that ended them */
-    uint64_t halts, budgets, shutdowns;
+    uint64_t halts, budgets, shutdowns, remaps;
     struct check_stats check;
 };
 

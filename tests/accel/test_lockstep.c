@@ -54,9 +54,10 @@ static void tell_counts(struct lockstep *l)
     lockstep_get_counts(l, &n);
     fprintf(stderr,
             "%" PRIu64 " programs, %" PRIu64 " steps, %" PRIu64 " instructions compared in %" PRIu64
-            " stretches, %" PRIu64 " not, %" PRIu64 " one by one\n",
+            " stretches, %" PRIu64 " not, %" PRIu64 " one by one; %" PRIu64
+            " differed by their own tables\n",
             n.programs, n.steps, n.check.checked, n.check.windows, n.check.unchecked,
-            n.check.singles);
+            n.check.singles, n.remaps);
 }
 
 /* Run them all; the number of differences. */

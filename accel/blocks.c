@@ -31,6 +31,8 @@ enum {
 /* With the translator's cache: what an engine may take (tests/accel/test_memory.c). */
 #define ARENA_BYTES (12 * MiB)
 #define ARENA_SPARE (64 * KiB)
+/* Of `hash` and `next`. */
+#define CHAIN_BYTES ((HASH_SIZE + BLOCKS_MAX) * sizeof(uint32_t))
 
 struct page_code {
     struct page_code *next; /* in the hash */
@@ -90,7 +92,7 @@ struct blocks *blocks_new(void)
     b->arena = map_some(ARENA_BYTES);
     b->block = map_large(BLOCKS_MAX * sizeof *b->block);
     b->page = map_some(PAGES_MAX * sizeof *b->page);
-    b->hash = map_large((HASH_SIZE + BLOCKS_MAX) * sizeof *b->hash);
+    b->hash = map_large(CHAIN_BYTES);
     b->next = b->hash + HASH_SIZE;
     b->pages = g_new0(struct page_code *, PAGE_HASH_SIZE);
     b->heat = g_new0(struct heat, HEAT_SIZE);
@@ -127,7 +129,7 @@ void blocks_free(struct blocks *b)
         unmap_some(b->arena, ARENA_BYTES);
         unmap_some(b->block, BLOCKS_MAX * sizeof *b->block);
         unmap_some(b->page, PAGES_MAX * sizeof *b->page);
-        unmap_some(b->hash, (HASH_SIZE + BLOCKS_MAX) * sizeof *b->hash);
+        unmap_some(b->hash, CHAIN_BYTES);
         g_free(b->pages);
         g_free(b->heat);
         g_free(b);
@@ -156,10 +158,10 @@ static uint64_t hash_of(const uint8_t *host, unsigned mode)
 
 static_assert(BLOCKS_MAX < 1 << REF_BITS, "a reference");
 
-/* What the upper bits of a reference to a block with that hash are. */
+/* What stands above a reference to a block with that hash. */
 static uint32_t tag_of(uint64_t hash)
 {
-    return (uint32_t)(hash >> 32) >> REF_BITS << REF_BITS;
+    return (uint32_t)(hash >> 32) >> REF_BITS;
 }
 
 static uint32_t index_of(uint32_t ref)
@@ -180,7 +182,7 @@ static uint32_t ref_of(const struct blocks *b, const struct code_block *k)
 /* Of the hash of a block: as it stands in its chain. */
 static uint32_t tagged(const struct blocks *b, const struct code_block *k)
 {
-    return ref_of(b, k) | tag_of(hash_of(k->host, k->mode));
+    return ref_of(b, k) | tag_of(hash_of(k->host, k->mode)) << REF_BITS;
 }
 
 static uint32_t *hash_slot(const struct blocks *b, uint64_t hash)
@@ -463,7 +465,7 @@ static struct code_block *match(const struct blocks *b, const struct code_block 
     for (; ref; ref = b->next[index_of(ref)]) {
         struct code_block *k = block_at(b, ref);
 
-        if (ref >> REF_BITS == tag >> REF_BITS && k->host == host && k->mode == mode) {
+        if (ref >> REF_BITS == tag && k->host == host && k->mode == mode) {
             return k;
         }
     }

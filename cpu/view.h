@@ -10,7 +10,7 @@
  * Nothing but views may ever stand where compiled code can reach: that is [0, VIEW_HOST_END) and
  * what surrounds `low`; all of it is reserved first, and where that cannot be had there is no view.
  *
- * Not modelled: several processors (each would need such a range of its own), 32-bit code, ring 0.
+ * Not modelled: several processors (each would need such a range of its own), 16-bit code, ring 0.
  */
 #ifndef CPU_VIEW_H
 #define CPU_VIEW_H

@@ -112,7 +112,7 @@ static unsigned flags_of(const struct tr *t, const struct tr_insn *in)
                : FLAGS_UNKNOWN;
 }
 
-static bool may_fault(const struct tr *t, const struct tr_insn *in)
+bool tr_may_fault(const struct tr *t, const struct tr_insn *in)
 {
     return (in->d.has_mem && !(in->d.row->enc & ENC_MEM_RAW)) ||
            t->j->lower[in->i.row].kind == LOWER_STACK;
@@ -138,7 +138,7 @@ static bool can_wait(struct tr *t)
         const struct tr_insn *in = &t->insn[n];
         unsigned flags = flags_of(t, in);
 
-        if (flags & FLAGS_UNKNOWN || (!again && (flags & FLAGS_READ || may_fault(t, in)))) {
+        if (flags & FLAGS_UNKNOWN || (!again && (flags & FLAGS_READ || tr_may_fault(t, in)))) {
             return false;
         }
         if (flags) {
@@ -163,7 +163,7 @@ bool tr_flags_unwanted(struct tr *t)
         const struct tr_insn *in = &t->insn[n];
         unsigned flags = flags_of(t, in);
 
-        if (flags & (FLAGS_UNKNOWN | FLAGS_READ) || may_fault(t, in)) {
+        if (flags & (FLAGS_UNKNOWN | FLAGS_READ) || tr_may_fault(t, in)) {
             return false;
         }
         if (flags) {
@@ -171,11 +171,6 @@ bool tr_flags_unwanted(struct tr *t)
         }
     }
     return false;
-}
-
-bool tr_may_fault(const struct tr *t, const struct tr_insn *in)
-{
-    return may_fault(t, in);
 }
 
 void tr_flags_put_off(struct tr *t)

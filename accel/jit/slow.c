@@ -520,6 +520,16 @@ const void *slow_cross(struct cpu *c, const uint8_t *behind)
     return code;
 }
 
+/* Where a jump at `from` to code, found at c->ip, may lead for good; NULL: nowhere.  `save`: it
+ * comes with the guest's flags in the host's. */
+static const uint8_t *link_of(struct jit *j, const uint8_t *from, const uint8_t *code, bool save)
+{
+    if (code && crosses(j, code)) {
+        return piece_to_ip(j, save);
+    }
+    return code && same_page(j, from, code) ? code - (save ? JIT_SAVE : 0) : NULL;
+}
+
 /* Jump to what is found where the edge of `behind` leads: in five bytes, from `jump` on. */
 static const void *edge(struct cpu *c, const uint8_t *behind, const uint8_t *jump)
 {
@@ -528,8 +538,8 @@ static const void *edge(struct cpu *c, const uint8_t *behind, const uint8_t *jum
 
     slow_edge_ip(c, behind);
     const uint8_t *code = find(c, &key);
-    const uint8_t *to = code && crosses(j, code) ? piece_to_ip(j, false) : code;
-    if (to && (to != code || same_page(j, jump, code))) {
+    const uint8_t *to = link_of(j, jump, code, false);
+    if (to) {
         jit_poke_branch(j, jump, 0xe9, to);
         j->stats.links++;
     }
@@ -555,12 +565,7 @@ const void *slow_straight(struct cpu *c, const uint8_t *behind)
     memcpy(&s, behind, sizeof s);
     const uint8_t *from = j->rx + s.place;
     c->ip = jit_code_around(j, from)->ip + (uint64_t)s.by;
-    const uint8_t *code = find(c, &key), *to = NULL;
-    if (code && crosses(j, code)) {
-        to = piece_to_ip(j, true);
-    } else if (code && same_page(j, from, code)) {
-        to = code - JIT_SAVE;
-    }
+    const uint8_t *code = find(c, &key), *to = link_of(j, from, code, true);
     if (to) {
         jit_poke_rel(j, from, to);
         j->stats.links++;

@@ -24,6 +24,8 @@
 enum { REACH = 0x3f000000 };
 /* An index that has been made of 32 bits needs no comparison of its own. */
 static_assert(2ull * REACH + (8ull << 32) < VIEW_GUARD && 2 * VIEW_GUARD < VIEW_SLACK, "guarded");
+/* Programs have nothing below: what is less is no address. */
+enum { LOWEST = 0x10000 };
 /* The stack pointer may be moved so far unnoticed by one instruction. */
 enum { SP_STEP = 16 << 20 };
 
@@ -91,7 +93,7 @@ static enum kind kind_of(const struct tr *t, const struct tr_place *p)
 /* A displacement that is an address by itself: of a table in a program that is not moved. */
 static bool is_table(const struct insn *i)
 {
-    return i->base != R_BASE && i->disp >= 0x10000 && i->disp < REACH;
+    return i->base != R_BASE && i->disp >= LOWEST && i->disp < REACH;
 }
 
 /* Registers as they will be when the block is run now, where that can be told. */
@@ -114,13 +116,13 @@ static bool address_of(const struct tr *t, const struct known *w, const struct i
            !(i->index < 16 && !(w->regs & BIT(i->index))) && i->seg != SEG_FS && i->seg != SEG_GS;
 }
 
-/* The same with an index that is not known left out: it is rarely what makes the kind. */
-static bool about(const struct tr *t, const struct known *w, const struct insn *i, uint64_t *la)
+/* The same without the index: it is rarely what makes the kind. */
+static bool base_of(const struct tr *t, const struct known *w, const struct insn *i, uint64_t *la)
 {
     struct insn base = *i;
 
     base.index = R_ZERO;
-    return address_of(t, w, i, la) || (i->base < 16 && address_of(t, w, &base, la));
+    return i->base < 16 && address_of(t, w, &base, la);
 }
 
 /* What stands at la. */
@@ -190,7 +192,7 @@ static void guess_key(struct code_block *k, unsigned key, uint64_t la)
     if ((k->high_of | k->low_of) & BIT(key)) {
         return; /* the first counts */
     }
-    if (la >= 0x10000 && la < VIEW_LOW_END) {
+    if (la >= LOWEST && la < VIEW_LOW_END) {
         k->low_of |= (uint16_t)BIT(key);
     } else if (la >= VIEW_HIGH && la <= VIEW_HIGH_MAX) {
         k->high_of |= (uint16_t)BIT(key);
@@ -215,11 +217,12 @@ void view_guess(struct tr *t)
 
         if (in->result != DECODE_OK || !in->d.has_mem) {
             /* no address */
-        } else if (address_of(t, &w, &in->i, &la) ||
-                   (!is_table(&in->i) && about(t, &w, &in->i, &la))) {
+        } else if (address_of(t, &w, &in->i, &la)) {
             guess_key(k, key, la);
         } else if (is_table(&in->i)) {
             guess_key(k, key, (uint64_t)in->i.disp);
+        } else if (base_of(t, &w, &in->i, &la)) {
+            guess_key(k, key, la);
         }
         follow(t, &w, n);
     }
@@ -460,22 +463,19 @@ static struct hrm with_index(struct tr *t, struct hrm m, const struct tr_place *
 {
     unsigned index = tr_gpr_get(t, p->index, H_RCX);
 
+    if (m.index != H_NONE && m.reg == H_RDX) {
+        emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, m.index, 0, 0));
+        m.index = H_NONE;
+        t->rdx = -1;
+    }
     if (m.index == H_NONE && index != H_RCX) {
         m.index = (uint8_t)index;
         m.scale = p->scale;
         return m;
     }
-    if (m.index == H_NONE) {
-        emit_lea(&t->e, true, H_RDX, hmem_index(m.reg, index, p->scale, 0));
-        m.reg = H_RDX;
-    } else if (m.reg == H_RDX) { /* and a register of the host's */
-        emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, m.index, 0, 0));
-        emit_lea(&t->e, true, H_RDX, hmem_index(H_RDX, index, p->scale, 0));
-        m.index = H_NONE;
-    } else { /* R15 and one */
-        emit_lea(&t->e, true, H_RDX, hmem_index(m.index, index, p->scale, 0));
-        m.index = H_RDX;
-    }
+    uint8_t *with = m.index == H_NONE ? &m.reg : &m.index; /* else R15 stands before it */
+    emit_lea(&t->e, true, H_RDX, hmem_index(*with, index, p->scale, 0));
+    *with = H_RDX;
     t->rdx = -1;
     return m;
 }

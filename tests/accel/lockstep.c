@@ -263,7 +263,8 @@ static bool has_remapped(const struct lockstep *l)
     const uint8_t *now = l->ram->host + TABLES;
 
     for (unsigned n = 0; n < TABLES_BYTES; n += 4) {
-        if ((ld_le32(now + n) ^ ld_le32(l->tables + n)) & ~(uint32_t)PTE_MARKS) {
+        if (l->c->cr0 & CR0_PG &&
+            (ld_le32(now + n) ^ ld_le32(l->tables + n)) & ~(uint32_t)PTE_MARKS) {
             return true;
         }
     }
@@ -711,13 +712,13 @@ char *lockstep_run(struct lockstep *l, uint64_t seed, unsigned steps)
         cpu_update_mode(l->c);
         exit = run(l);
         count_end(l, exit);
-        if (exit == VCPU_EXIT_ERROR && l->c->cr0 & CR0_PG && has_remapped(l)) {
+        if (exit == VCPU_EXIT_ERROR && !has_remapped(l)) {
+            return tell(l, seed, step);
+        }
+        if (exit == VCPU_EXIT_ERROR) {
             l->counts.remaps++;
             check_forget(l->m->vcpus[0]);
             break;
-        }
-        if (exit == VCPU_EXIT_ERROR) {
-            return tell(l, seed, step);
         }
         if (exit == VCPU_EXIT_SHUTDOWN) {
             break; /* its tables may be gone */

@@ -29,17 +29,24 @@ static void begin(struct guest *g)
     guest_user(g);
 }
 
-/* Run `code` at CPL 3 with that stack; gives the vector of the exception it ends in. */
-static int run(struct guest *g, uint64_t sp, const char *code, size_t len)
+/* Run the code that is there at CPL 3 with that stack; gives the vector of the exception it ends
+ * in. */
+static int run_again(struct guest *g, uint64_t sp)
 {
-    memcpy(g->ram + G_CODE, code, len);
-    g->c->code_written(g->c, g->rig->ram, G_CODE, len);
     g->c->ip = G_CODE;
     g->c->halted = false;
     guest_user(g);
     g->c->r[R_RSP] = sp;
     guest_run(g);
     return guest_vector(g);
+}
+
+/* The same for new code. */
+static int run(struct guest *g, uint64_t sp, const char *code, size_t len)
+{
+    memcpy(g->ram + G_CODE, code, len);
+    g->c->code_written(g->c, g->rig->ram, G_CODE, len);
+    return run_again(g, sp);
 }
 #define RUN_AT(g, sp, code) run(g, sp, code, sizeof(code) - 1)
 #define RUN(g, code)        RUN_AT(g, HIGH + G_USER_STACK, code)
@@ -255,30 +262,13 @@ static const struct indexed indexed[] = {
     {"\x4c\x63\xcf\x4a\x8b\x44\xcb\x08" END, 9, of_signed, false},
 };
 
-static void run_indexed(struct guest *g, const struct indexed *x, uint64_t base, uint64_t rdi,
-                        uint64_t rsi)
+static void set_indexed(struct guest *g, uint64_t base, uint64_t rdi, uint64_t rsi)
 {
     g->c->r[R_RBX] = base;
     g->c->r[R_RDI] = rdi;
     g->c->r[R_RSI] = rsi;
     g->c->r[R_RAX] = 77;
     g->c->cr2 = 0;
-    run(g, HIGH + G_USER_STACK, x->code, x->len);
-}
-
-/* The same once more, with what was compiled. */
-static void run_indexed_again(struct guest *g, uint64_t base, uint64_t rdi, uint64_t rsi)
-{
-    g->c->ip = G_CODE;
-    g->c->halted = false;
-    guest_user(g);
-    g->c->r[R_RBX] = base;
-    g->c->r[R_RDI] = rdi;
-    g->c->r[R_RSI] = rsi;
-    g->c->r[R_RAX] = 77;
-    g->c->cr2 = 0;
-    g->c->r[R_RSP] = HIGH + G_USER_STACK;
-    guest_run(g);
 }
 
 Test(view, an_index_cannot_lead_elsewhere)
@@ -299,9 +289,11 @@ Test(view, an_index_cannot_lead_elsewhere)
         uint64_t la = (x->constant ? PAGE : base) + x->index(rdi, rsi) * 8 + 8;
 
         guest_put64(&g, PAGE + 16, n);
-        run_indexed(&g, x, known, 1, 0);
+        set_indexed(&g, known, 1, 0);
+        run(&g, HIGH + G_USER_STACK, x->code, x->len);
         cr_assert_eq(g.c->r[R_RAX], n, "%zu: %#lx", n, g.c->r[R_RAX]);
-        run_indexed_again(&g, base, rdi, rsi);
+        set_indexed(&g, base, rdi, rsi);
+        run_again(&g, HIGH + G_USER_STACK);
         bool there = la < 0x200000 || la - HIGH < 0x200000;
         if (!there) {
             bool canonical = (uint64_t)((int64_t)la >> 47) + 1 <= 1;
@@ -325,8 +317,10 @@ Test(view, an_index_is_compared_where_it_may_be_anything)
         uint64_t base = high ? HIGH + PAGE : PAGE;
         uint64_t host = (high ? VIEW_HIGH_BY : view_low(g.c->view)) + base + 8;
 
-        run_indexed(&g, &indexed[2], base, 1, 0);
-        run_indexed_again(&g, base, 0, ((uint64_t)(uintptr_t)&secret - host) / 8);
+        set_indexed(&g, base, 1, 0);
+        run(&g, HIGH + G_USER_STACK, indexed[2].code, indexed[2].len);
+        set_indexed(&g, base, 0, ((uint64_t)(uintptr_t)&secret - host) / 8);
+        run_again(&g, HIGH + G_USER_STACK);
         cr_expect_neq(guest_vector(&g), -1);
         cr_expect_eq(g.c->r[R_RAX], 77, "%#lx", g.c->r[R_RAX]);
     }

@@ -99,7 +99,7 @@ static bool is_by_code(const struct interp *e, const struct code_block *k, const
 static void set_target(const struct interp *e, struct jcache_entry *j, const struct code_block *k,
                        const void *code)
 {
-    j->first = is_by_code(e, k, code) ? jit_first(code) : k->body->insn;
+    j->first = is_by_code(e, k, code) ? jit_first(e->jit, code) : k->body->insn;
     j->code = code ? code : e->jit ? jit_to_interp(e->jit) : NULL;
 }
 

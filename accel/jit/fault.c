@@ -57,7 +57,7 @@ static const uint8_t *make_piece(struct jit *j, const struct jit_code *code,
     bool room = j->cold_end - j->cold >= JIT_SPARE_PIECE;
     uint8_t *piece = room ? j->rw + j->cold : j->thunk[TH_SPARE];
     t->e = (struct emit){.p = piece, .end = piece + JIT_SPARE_PIECE};
-    tr_reset(t, j, jit_block(j, code), code->ip, j->rw + (code->code - j->rx));
+    tr_reset(t, j, jit_block(j, code), code->ip, j->rw + code->at);
     emit_piece(t, s, how);
     g_assert(!t->e.full);
     if (room) {

@@ -10,6 +10,8 @@
 #include "accel/jit/jit_int.h"
 #include "cpu/codemem.h"
 #include "cpu/native.h"
+#include "hw/core/machine.h"
+#include <errno.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -22,6 +24,8 @@ enum { BEGINS_BITS = 20, BEGINS = 1 << BEGINS_BITS };
 #define COLD_CHUNK (256 * KiB)
 /* Versions of one block for different IPs. */
 enum { VERSIONS_MAX = 8 };
+/* Versions of all blocks. */
+enum { CODES_MAX = 256 * 1024 };
 /* Code between two times that the writable view is given back. */
 #define SHED_BYTES (1 * MiB)
 
@@ -39,6 +43,21 @@ bool jit_available(GError **err)
     return good;
 }
 
+/* Memory that is there when it is used. */
+static bool map_codes(struct jit *j, GError **err)
+{
+    void *at = mmap(NULL, CODES_MAX * sizeof *j->codes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (at == MAP_FAILED) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "no memory for the translator: %s",
+                    g_strerror(errno));
+        return false;
+    }
+    j->codes = at;
+    return true;
+}
+
 /* Of j->starts, for a place in the cache. */
 static size_t starts_word(size_t at)
 {
@@ -49,7 +68,7 @@ struct jit *jit_new(struct cpu *c, struct code_block *blocks, GError **err)
 {
     struct jit *j = g_new0(struct jit, 1);
 
-    if (!map_code(&j->code, err)) {
+    if (!map_code(&j->code, err) || !map_codes(j, err)) {
         jit_free(j);
         return NULL;
     }
@@ -59,6 +78,7 @@ struct jit *jit_new(struct cpu *c, struct code_block *blocks, GError **err)
     j->blocks = blocks;
     j->stats.size = CODE_BYTES;
     j->starts = g_new0(uint64_t, starts_word(CODE_BYTES) + 1);
+    j->before = g_new0(uint32_t, starts_word(CODE_BYTES) + 1);
     j->begins = g_new0(uint64_t, BEGINS >> 6);
     j->cold = j->cold_end = j->cold_low = CODE_BYTES;
     j->fallbacks = g_new0(struct jit_fallback, decoder_row_count(c->decoder));
@@ -80,8 +100,12 @@ void jit_free(struct jit *j)
         return;
     }
     codemem_unmap(&j->code);
+    if (j->codes) {
+        munmap(j->codes, CODES_MAX * sizeof *j->codes);
+    }
     g_free(j->fallbacks);
     g_free(j->starts);
+    g_free(j->before);
     g_free(j->begins);
     g_free(j->tr);
     g_free(j->lower);
@@ -105,6 +129,7 @@ void jit_flush(struct jit *j)
     memset(j->starts, 0, (starts_word(j->used) + 1) * sizeof *j->starts);
     memset(j->begins, 0, BEGINS >> 3);
     j->used = j->start;
+    j->ncodes = 0;
     j->cold = j->cold_end = j->cold_low = CODE_BYTES;
     j->shed = taken(j);
     j->fresh = j->start;
@@ -115,7 +140,7 @@ void jit_flush(struct jit *j)
 
 bool jit_full(const struct jit *j)
 {
-    return j->used + CODE_SPARE + COLD_CHUNK > j->cold_low;
+    return j->used + CODE_SPARE + COLD_CHUNK > j->cold_low || j->ncodes == CODES_MAX;
 }
 
 void jit_make_cold_room(struct jit *j)
@@ -129,12 +154,6 @@ void jit_make_cold_room(struct jit *j)
 const uint8_t *jit_rx(const struct jit *j, const uint8_t *rw)
 {
     return j->rx + (rw - j->rw);
-}
-
-/* What is read of a struct jit_code is read in the view that is always there. */
-const struct jit_code *jit_code_at(const void *code)
-{
-    return (const struct jit_code *)((uintptr_t)code - offsetof(struct jit_code, code));
 }
 
 void jit_poke(const struct jit *j, const void *at, const void *bytes, size_t n)
@@ -164,7 +183,7 @@ void jit_poke_branch(const struct jit *j, const uint8_t *at, unsigned op, const 
     jit_poke(j, at, bytes, sizeof bytes);
 }
 
-const struct jit_code *jit_code_around(const struct jit *j, const void *place)
+struct jit_code *jit_code_around(const struct jit *j, const void *place)
 {
     size_t n = (size_t)((const uint8_t *)place - j->rx) >> JIT_ALIGN_SHIFT, word = n >> 6;
     uint64_t left = j->starts[word] & bits(~0ull, n & 63, 0);
@@ -172,15 +191,24 @@ const struct jit_code *jit_code_around(const struct jit *j, const void *place)
     while (!left) {
         left = j->starts[--word];
     }
-    return (const struct jit_code
-                *)(const void *)(j->rx + ((word << 6 | (63u - (unsigned)__builtin_clzll(left)))
-                                          << JIT_ALIGN_SHIFT));
+    return &j->codes[j->before[word] + (unsigned)__builtin_popcountll(left) - 1];
 }
 
-/* By how far they are from the cache's start. */
-static const struct jit_code *version_at(const struct jit *j, uint32_t at)
+/* The one just made is j->codes[j->ncodes]: to be found by its place. */
+static void note_start(struct jit *j)
 {
-    return at ? (const struct jit_code *)(const void *)(j->rx + at) : NULL;
+    size_t n = j->codes[j->ncodes].at >> JIT_ALIGN_SHIFT, word = n >> 6;
+
+    if (!j->starts[word]) {
+        j->before[word] = j->ncodes;
+    }
+    j->starts[word] |= BIT64(n & 63);
+    j->ncodes++;
+}
+
+static struct jit_code *version_at(const struct jit *j, uint32_t n)
+{
+    return n ? &j->codes[n - 1] : NULL;
 }
 
 /* The bit of j->begins. */
@@ -210,13 +238,13 @@ const void *jit_find(const struct jit *j, const struct code_block *k, uint64_t i
 {
     const struct jit_code *code = find(j, k, ip);
 
-    return code ? code->code : NULL;
+    return code ? jit_begin(j, code) : NULL;
 }
 
 /* Of an instruction only its handler is ever looked at by others. */
-const struct insn *jit_first(const void *code)
+const struct insn *jit_first(const struct jit *j, const void *code)
 {
-    return (const struct insn *)(const void *)&jit_code_at(code)->first_fn;
+    return (const struct insn *)(const void *)&jit_code_around(j, code)->first_fn;
 }
 
 static op_fn *first_fn(const struct jit *j)
@@ -281,21 +309,21 @@ static void make_large(struct jit *j)
 const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
 {
     const struct jit_code *found = find(j, k, ip);
-    struct jit_code *code;
+    struct jit_code *code = &j->codes[j->ncodes];
     uint64_t start = 0;
 
     if (found || jit_full(j) || versions(j, k) >= VERSIONS_MAX || k->mode != j->c->mode) {
-        return found ? found->code : NULL;
+        return found ? jit_begin(j, found) : NULL;
     }
     bool timed = j->stats.blocks % TIMED_EVERY == 0;
     if (timed) {
         start = now_ns();
     }
-    code = translate(j, k, ip);
+    bool good = translate(j, k, ip, code);
     if (timed) {
         j->stats.ns += (now_ns() - start) * TIMED_EVERY;
     }
-    if (!code) { /* too much for it: not again at every entry */
+    if (!good) { /* too much for it: not again at every entry */
         k->heat = 0;
         return NULL;
     }
@@ -303,16 +331,15 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
     code->block = (uint32_t)(k - j->blocks);
     code->first_fn = first_fn(j);
     k->compiled = true;
-    size_t at = (size_t)((uint8_t *)code - j->rw);
-    j->starts[starts_word(at)] |= BIT64(at >> JIT_ALIGN_SHIFT & 63);
+    note_start(j);
     unsigned begin = begin_of(k->host);
     j->begins[begin >> 6] |= BIT64(begin & 63);
-    k->jit = (uint32_t)at;
+    k->jit = j->ncodes;
     make_large(j);
     shed(j);
     j->stats.blocks++;
     j->stats.insns += code->n;
-    return jit_rx(j, code->code);
+    return jit_begin(j, code);
 }
 
 void jit_drop(struct jit *j, struct code_block *k)
@@ -322,8 +349,10 @@ void jit_drop(struct jit *j, struct code_block *k)
     jit_save_bytes(bytes);
     bytes[JIT_SAVE] = 0xe8;
     for (const struct jit_code *at = version_at(j, k->jit); at; at = version_at(j, at->next)) {
-        emit_rel32(bytes + JIT_SAVE + 1, at->code + 5, jit_rx(j, j->thunk[TH_MOVED]));
-        jit_poke(j, at->save, bytes, sizeof bytes);
+        const uint8_t *begin = jit_begin(j, at);
+
+        emit_rel32(bytes + JIT_SAVE + 1, begin + 5, jit_rx(j, j->thunk[TH_MOVED]));
+        jit_poke(j, begin - JIT_SAVE, bytes, sizeof bytes);
     }
     k->jit = 0;
     j->stats.dropped++;

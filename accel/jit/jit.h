@@ -36,7 +36,7 @@ const void *jit_find(const struct jit *j, const struct code_block *k, uint64_t i
 /* Compiled code as the interpreter reaches it: like a block's first instruction (but only its `fn`
  * is there), good for one IP, for as long as no code is flushed.  And whether an instruction is of
  * that kind. */
-const struct insn *jit_first(const void *code);
+const struct insn *jit_first(const struct jit *j, const void *code);
 bool jit_is_first(const struct jit *j, const struct insn *first);
 /* Block k was dropped: whoever comes to its compiled code goes elsewhere. */
 void jit_drop(struct jit *j, struct code_block *k);

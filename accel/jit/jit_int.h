@@ -67,21 +67,21 @@ enum { JIT_SAVE = 8 };
 /* Where blocks' code may begin. */
 enum { JIT_ALIGN_SHIFT = 3, JIT_ALIGN = 1 << JIT_ALIGN_SHIFT };
 
-/* Stands before the code of a version of a block. */
+/*
+ * A version of a block, in a table in the order of their code.  JIT_SAVE bytes stand before that:
+ * who comes with the guest's flags in the host's enters there.  They are saved, or it is a NOP where
+ * code does not want them (which jit_drop makes the other).
+ */
 struct jit_code {
     op_fn *first_fn; /* the interpreter's way in, as the first field of a struct insn */
     uint64_t ip;
-    uint32_t block; /* its number (jit_block) */
-    uint32_t next;  /* of the same block: how far from the cache's start; 0: none */
+    uint32_t at;    /* its code: how far from the cache's start */
     uint32_t sites; /* of views: likewise, what view_put_sites wrote */
+    uint32_t block; /* its number (jit_block) */
+    uint32_t next;  /* of the same block: its number plus one; 0: none */
     uint16_t n;     /* guest instructions */
     uint16_t hops;  /* dropped blocks in a row before this one that lead here */
-    /* Who comes with the guest's flags in the host's enters here: they are saved, or it is a NOP
-     * where code does not want them (which jit_drop makes the other). */
-    uint8_t save[JIT_SAVE];
-    uint8_t code[];
 };
-static_assert(sizeof(struct jit_code) == 40, "code begins where it ends");
 
 /* An instruction of a slow path, decoded again. */
 struct jit_seen {
@@ -125,7 +125,10 @@ struct jit {
     size_t cold, cold_end, cold_low;
     size_t shed;              /* bytes in use when the writable view was given back last */
     size_t fresh;             /* from here to `used` it is there */
-    uint64_t *starts;         /* bit n: a struct jit_code begins at n * JIT_ALIGN */
+    struct jit_code *codes; /* CODES_MAX, of which ncodes are in use */
+    unsigned ncodes;
+    uint64_t *starts;         /* bit n: code of one begins at n * JIT_ALIGN */
+    uint32_t *before;         /* by words of those: how many begin before */
     uint64_t *begins;         /* by a hash of their host addresses: blocks that have code */
     size_t large;             /* up to here code is in large pages */
     uint8_t *thunk[TH_COUNT]; /* in rw */
@@ -154,10 +157,12 @@ static inline struct code_block *jit_block(const struct jit *j, const struct jit
     return j->blocks + code->block;
 }
 
-/* What stands before the code at `code`. */
-const struct jit_code *jit_code_at(const void *code);
-/* The same for a place within the hot code of a block. */
-const struct jit_code *jit_code_around(const struct jit *j, const void *place);
+/* Whose hot code a place is in, from where that begins on. */
+struct jit_code *jit_code_around(const struct jit *j, const void *place);
+static inline const uint8_t *jit_begin(const struct jit *j, const struct jit_code *code)
+{
+    return j->rx + code->at;
+}
 /* May a block whose first byte is at `host` have code?  False: it has none. */
 bool jit_may_begin(const struct jit *j, const uint8_t *host);
 /* A place in the writable mapping, in the other. */
@@ -369,7 +374,7 @@ void jump_charge(struct tr *t, const struct lowering *l);
 bool jump_is_warm(const struct cold *k);
 
 /* report.c: the block just translated, to so many bytes, into the trace (TR_JIT). */
-void jit_trace_block(const struct tr *t, const struct jit_code *code, size_t bytes);
+void jit_trace_block(const struct tr *t, size_t bytes);
 /* translate.c: whether a cold piece is data for another one. */
 bool cold_is_data(const struct cold *k);
 
@@ -384,7 +389,7 @@ bool tr_decode_block(struct tr *t, bool tails);
 const uint8_t *tr_code_at(const struct tr *t, uint64_t ip);
 /* The interpreter goes on with the present instruction (GO_*). */
 void tr_go_to(struct tr *t, unsigned how);
-/* translate.c: emit block k for IP `ip` at the cache's end; NULL: no room. */
-struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip);
+/* translate.c: emit block k for IP `ip` at the cache's end and say so in *code; false: no room. */
+bool translate(struct jit *j, struct code_block *k, uint64_t ip, struct jit_code *code);
 
 #endif

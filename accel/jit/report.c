@@ -214,14 +214,14 @@ static void show_code(const struct tr *t, const char *guest, const uint8_t *from
     }
 }
 
-void jit_trace_block(const struct tr *t, const struct jit_code *code, size_t bytes)
+void jit_trace_block(const struct tr *t, size_t bytes)
 {
     char text[160];
 
     g_snprintf(text, sizeof text, "block of %u instructions, %zu bytes of code", t->n, bytes);
     line(t, text, "");
-    if (code->code < t->insn[0].host) {
-        show_code(t, "(entry)", code->code, t->insn[0].host);
+    if (t->start < t->insn[0].host) {
+        show_code(t, "(entry)", t->start, t->insn[0].host);
     }
     for (unsigned n = 0; n < t->n && t->insn[n].host; n++) {
         bool last = n + 1 == t->n || !t->insn[n + 1].host;

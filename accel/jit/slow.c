@@ -212,8 +212,8 @@ static void go_on(struct cpu *c, const struct jit_site *s)
 
 void slow_far_sp(struct cpu *c, const void *code)
 {
-    const struct jit_code *from = jit_code_at(code);
     struct jit *j = jit_of(c);
+    const struct jit_code *from = jit_code_around(j, code);
 
     view_far_sp(c);
     if (jit_block(j, from)->stale) { /* what is in its place is to be found */
@@ -378,7 +378,7 @@ const void *slow_find(struct cpu *c)
 /* Whether the block's instruction goes on in another page. */
 static bool crosses(const struct jit *j, const uint8_t *code)
 {
-    return jit_block(j, jit_code_at(code))->host2;
+    return jit_block(j, jit_code_around(j, code))->host2;
 }
 
 /* Dropped blocks in a row that a jump may go through before it is looked up. */
@@ -413,25 +413,19 @@ static const uint8_t *piece_to_ip(struct jit *j, bool save)
     return piece;
 }
 
-static void set_hops(const struct jit *j, const uint8_t *code, unsigned hops)
-{
-    uint16_t n = (uint16_t)hops;
-
-    jit_poke(j, &jit_code_at(code)->hops, &n, sizeof n);
-}
-
 /* The entry of a dropped block leads to what was found in its place: it is the same code of the
  * guest's, for whoever is linked to it or finds it otherwise.  (Else the page is mapped otherwise
  * now.) */
 static void link_moved(struct jit *j, const uint8_t *entry, const uint8_t *code)
 {
-    const struct jit_code *old = jit_code_at(entry), *new = jit_code_at(code);
+    const struct jit_code *old = jit_code_around(j, entry);
+    struct jit_code *new = jit_code_around(j, code);
     const uint8_t *to = NULL;
 
     if (crosses(j, code)) {
         to = piece_to_ip(j, false);
     } else if (old->hops < HOPS_MAX && jit_block(j, old)->host == jit_block(j, new)->host) {
-        set_hops(j, code, MAX(new->hops, old->hops + 1u));
+        new->hops = MAX(new->hops, (uint16_t)(old->hops + 1));
         to = code;
     }
     if (to) {
@@ -443,7 +437,8 @@ static void link_moved(struct jit *j, const uint8_t *entry, const uint8_t *code)
 /* May a jump at `from` lead to code for good (see interp_link)? */
 static bool same_page(const struct jit *j, const uint8_t *from, const uint8_t *code)
 {
-    return block_same_page(jit_block(j, jit_code_around(j, from)), jit_block(j, jit_code_at(code)));
+    return block_same_page(jit_block(j, jit_code_around(j, from)),
+                           jit_block(j, jit_code_around(j, code)));
 }
 
 const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece)
@@ -576,12 +571,13 @@ const void *slow_straight(struct cpu *c, const uint8_t *behind)
 const void *slow_moved(struct cpu *c, const uint8_t *piece)
 {
     const uint8_t *entry = piece - 5;
+    struct jit *j = jit_of(c);
     uint64_t key;
 
-    c->ip = jit_code_at(entry)->ip;
+    c->ip = jit_code_around(j, entry)->ip;
     const uint8_t *code = find(c, &key);
     if (code) {
-        link_moved(jit_of(c), entry, code);
+        link_moved(j, entry, code);
     }
     return code;
 }

@@ -173,8 +173,10 @@ static void emit_enter(struct emit *e, struct jit *j)
     emit_op(e, 0, 0x83, 7, hmem(H_RDI, offsetof(struct cpu, left)));
     emit8(e, 0);
     uint8_t *called = emit_jump(e, O_0F | 0x85, NULL);
-    emit_alu_imm(e, true, 0, hreg(H_RSI),
-                 offsetof(struct jit_code, code) - offsetof(struct jit_code, first_fn));
+    static_assert(offsetof(struct jit_code, first_fn) == 0, "what jit_first gives");
+    emit_load(e, false, H_RSI, hmem(H_RSI, offsetof(struct jit_code, at)));
+    emit_mov_imm(e, H_RAX, (uint64_t)(uintptr_t)j->rx);
+    emit_op(e, X_W, 0x03, H_RSI, hreg(H_RAX));
     thunk_begin(e, j, TH_ENTER);
     for (unsigned n = 0; n < ARRAY_LEN(saved); n++) {
         emit_push(e, saved[n]);

@@ -375,30 +375,30 @@ void tr_reset(struct tr *t, struct jit *j, struct code_block *k, uint64_t ip, co
 }
 
 /* See struct jit_code.  (Where anything stands before the first instruction, it may look.) */
-static void put_save(struct jit_code *code, bool unwanted)
+static void put_save(uint8_t *save, bool unwanted)
 {
     static const uint8_t nop[JIT_SAVE] = {0x0f, 0x1f, 0x84, 0};
 
     if (unwanted) {
-        memcpy(code->save, nop, sizeof nop);
+        memcpy(save, nop, sizeof nop);
     } else {
-        jit_save_bytes(code->save);
+        jit_save_bytes(save);
     }
 }
 
-struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
+bool translate(struct jit *j, struct code_block *k, uint64_t ip, struct jit_code *code)
 {
     struct tr *t = j->tr;
-    struct jit_code *code = (struct jit_code *)(void *)(j->rw + j->used);
+    uint8_t *save = j->rw + j->used, *start = save + JIT_SAVE;
 
     jit_make_cold_room(j);
-    t->e = (struct emit){.p = code->code, .end = j->rw + j->cold_low};
-    tr_reset(t, j, k, ip, code->code);
+    t->e = (struct emit){.p = start, .end = j->rw + j->cold_low};
+    tr_reset(t, j, k, ip, start);
     t->global = is_global(j->c, ip + j->c->cs_base);
     /* Every end: it is to be one of the interpreter's blocks too. */
     bool tails = !k->host2 && !j->unlinked && !j->every_end;
     if (!k->n || !tr_decode_block(t, tails)) {
-        return NULL;
+        return false;
     }
     if (tr_is_view(t)) {
         view_guess(t);
@@ -406,27 +406,25 @@ struct jit_code *translate(struct jit *j, struct code_block *k, uint64_t ip)
     t->in = &t->insn[0];
     tr_check_entry(t);
     tr_begin(t);
-    put_save(code, t->e.p == code->code && tr_flags_unwanted(t));
+    put_save(save, t->e.p == start && tr_flags_unwanted(t));
     lower_all(t);
     emit_cold(t, true);
     view_put_traps(t);
     if (t->e.full) {
-        return NULL;
+        return false;
     }
     uint8_t *hot_end = t->e.p;
     t->e = (struct emit){.p = j->rw + j->cold, .end = j->rw + j->cold_end};
     emit_cold(t, false);
+    *code = (struct jit_code){.ip = ip, .at = (uint32_t)(start - j->rw), .n = (uint16_t)t->n};
     view_put_sites(t, code);
     if (t->e.full) {
-        return NULL;
+        return false;
     }
-    code->ip = ip;
-    code->n = (uint16_t)t->n;
-    code->hops = 0;
     if (unlikely(j->c->v->m->trace_mask & TR_JIT)) {
-        jit_trace_block(t, code, (size_t)(hot_end - code->code + t->e.p - (j->rw + j->cold)));
+        jit_trace_block(t, (size_t)(hot_end - start + t->e.p - (j->rw + j->cold)));
     }
     j->used = align_up((size_t)(hot_end - j->rw), JIT_ALIGN);
     j->cold = (size_t)(t->e.p - j->rw);
-    return code;
+    return true;
 }

@@ -651,7 +651,7 @@ bool view_find_site(const struct jit *j, const struct jit_code *code, const uint
                     struct fault_site *s)
 {
     const uint8_t *p = j->rx + code->sites;
-    size_t off = (size_t)(at - code->code);
+    size_t off = (size_t)(at - jit_begin(j, code));
     struct fault_site next = {0};
     bool found = false;
 

@@ -429,7 +429,7 @@ void check_state_push(struct vcpu *v)
 
     interp_state_push(v);
     memset(k->second_engine->jcache, 0, JCACHE_SIZE * sizeof *c->jcache);
-    v->look = k->second_engine->jit ? &c->look : NULL;
+    cpu_show_requests(c, k->second_engine->jit);
     c->watch = &check_watch;
 }
 

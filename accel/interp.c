@@ -227,7 +227,7 @@ bool interp_start_jit(struct cpu *c, struct interp *e, GError **err)
         c->view = c->view ? c->view : view_new(c);
         jit_set_hooks(e->jit, &hooks, e->unlinked, e->other);
         blocks_watch(e->blocks, op_enter_hot, drop_code, e->jit);
-        c->v->look = &c->look;
+        cpu_show_requests(c, true);
     }
     return e->jit;
 }
@@ -683,7 +683,7 @@ void interp_state_push(struct vcpu *v)
     c->cur = NULL;
     c->left = 0;
     c->watch = NULL;
-    v->look = e->jit ? &c->look : NULL;
+    cpu_show_requests(c, e->jit);
     interp_use(c, e);
     /* What other engines found there leads nowhere now. */
     memset(c->jcache, 0, JCACHE_SIZE * sizeof *c->jcache);

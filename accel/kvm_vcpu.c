@@ -178,7 +178,7 @@ void kvm_vcpu_push(struct vcpu *v)
     e->loaded = false; /* KVM gets it when it runs next */
     if (!e->adapted) {
         c->watch = NULL;
-        v->look = NULL;
+        cpu_show_requests(c, false);
         adapt(e, c);
         e->adapted = true;
     }

@@ -77,8 +77,8 @@ bool accel_new_vcpu(struct vcpu *v, const struct accel_ops *ops, GError **err)
 
 void accel_free_cpu(struct vcpu *v)
 {
-    v->look = NULL;
     if (v->cpu) {
+        cpu_show_requests(v->cpu, false);
         cpu_free(v->cpu);
     }
     v->cpu = NULL;

@@ -312,27 +312,32 @@ struct jcache_entry {
 
 enum cpu_begun { CPU_BEGUN_NOTHING, CPU_BEGUN_INTERRUPT, CPU_BEGUN_FAULT, CPU_BEGUN_FAULT_ERROR };
 
+/* What compiled code looks at before it jumps across pages, at one go: a generation, as much of it as
+ * fits, and whether there were requests since it looked at them last (vcpu.look). */
+struct cpu_due {
+    uint32_t gen;
+    _Atomic bool look;
+};
+enum { CPU_DUE_GEN = INT32_MAX };
+
 struct cpu {
     /* hot */
     uint64_t r[R_COUNT];
     uint16_t fl;
     uint16_t mode;
     uint32_t eflags; /* all but the arithmetic bits */
-    struct vcpu *v;
     struct tlb_entry *tlb; /* class in force: tlbs[tlb_class].e */
     uint64_t icount;       /* instructions retired in blocks */
     uint64_t jkey;         /* map_gen << KEY_GEN_SHIFT | mode (cpu_update_keys) */
     uint64_t gkey;         /* global_gen << KEY_GEN_SHIFT | mode */
+    struct cpu_due due[2]; /* beside jkey's generation, and gkey's */
     uint64_t cs_base; /* base of CS; 0 in 64-bit code: linear IP = ip + cs_base (cpu_update_mode) */
     struct jcache_entry *jcache;
-    const struct insn *
-        cur; /* instruction being executed, set before anything that may raise; NULL: c->ip holds */
     uint64_t ip;
     /* Of the translator (accel/jit).  `left`: instructions until it looks at the requests again;
      * what has retired is icount - left at any time.  0 outside compiled code. */
     int32_t left;
     int32_t quantum;    /* what `left` begins with */
-    _Atomic bool look;  /* there were requests since it looked at them last (vcpu.look) */
     bool went_on;       /* the handler called from compiled code went on to the next instruction */
     bool code_dropped;  /* blocks were dropped: the compiled code that runs may be stale */
     bool vec_live;      /* the guest's vector registers stand in the host's, not in fpu.ymm */
@@ -340,6 +345,9 @@ struct cpu {
     uint64_t window[4]; /* host address less linear address, of the block's windows */
     uint64_t page_fit[4];       /* the last offset in a page for an access of 1, 2, 4, 8 bytes */
     uint64_t low_max, high_max; /* of addresses, for views */
+    struct vcpu *v;
+    const struct insn *
+        cur; /* instruction being executed, set before anything that may raise; NULL: c->ip holds */
     void *host_base;  /* compiled code's frame on the host's stack: below it, guest calls */
     void *host_limit; /* no more of them */
     void *r15; /* what compiled code has there: tlb, or with a view where low addresses begin */
@@ -505,6 +513,8 @@ static inline bool cpu_is_canonical(uint64_t la)
 {
     return (uint64_t)(((int64_t)(la << 16)) >> 16) == la;
 }
+/* Whether requests to the vCPU are to be shown in c->due. */
+void cpu_show_requests(struct cpu *c, bool shown);
 /* After a change of mode, slow or one of the generations. */
 static inline void cpu_update_keys(struct cpu *c)
 {
@@ -512,6 +522,8 @@ static inline void cpu_update_keys(struct cpu *c)
 
     c->jkey = c->map_gen << KEY_GEN_SHIFT | low;
     c->gkey = c->global_gen << KEY_GEN_SHIFT | low;
+    c->due[0].gen = c->map_gen & CPU_DUE_GEN;
+    c->due[1].gen = c->global_gen & CPU_DUE_GEN;
 }
 enum { CPU_TSC_KHZ = 1000000 };
 /* Guest TSC: ticks of virtual time (nanoseconds, at 1 GHz) + offset. */

@@ -194,6 +194,13 @@ struct cpu *cpu_new(struct vcpu *v, const char *model, GError **err)
     return c;
 }
 
+void cpu_show_requests(struct cpu *c, bool shown)
+{
+    for (unsigned n = 0; n < ARRAY_LEN(c->due); n++) {
+        c->v->look[n] = shown ? &c->due[n].look : NULL;
+    }
+}
+
 void cpu_free(struct cpu *c)
 {
     if (c) {

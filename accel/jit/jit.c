@@ -16,7 +16,7 @@
 #include <time.h>
 
 /* With the arena of decoded blocks: what an engine may take (tests/accel/test_memory.c). */
-#define CODE_BYTES (33 * MiB)
+#define CODE_BYTES (32 * MiB)
 #define CODE_SPARE (64 * KiB)
 /* Bits to tell by where no code begins: six for each block that there can be. */
 enum { BEGINS_BITS = 20, BEGINS = 1 << BEGINS_BITS };

@@ -27,11 +27,10 @@ enum thunk {
     TH_POLL_HERE,
     TH_BASE,
     TH_RETURNED,
-    TH_LINK,
     TH_EDGE,
-    TH_EDGE_ALONE,
     TH_STRAIGHT,
     TH_CROSS,
+    TH_CROSS_CALL,
     TH_MOVED,
     TH_HANDLER,
     TH_SYSTEM,
@@ -192,18 +191,18 @@ static inline void thunk_begin(struct emit *e, struct jit *j, enum thunk th)
  * looked for; TH_DISPATCH knows both. */
 void emit_lookup(struct emit *e, bool flat, bool global, uint8_t *miss[2]);
 /*
- * A jump (op 0xe9) or call (0xe8) across pages.  It is taken as linked while the mapping is that
- * for which it was: what is compared, and the target, are put in by slow_cross (CROSS_*).  Else it
- * goes to what emit_cross_miss emits, less than 128 bytes behind: the same jump or call by
+ * A jump (op 0xe9) or call (0xe8) across pages.  It is taken as linked while there are no requests
+ * and the mapping is that for which it was: what is compared, and the target, are put in by
+ * slow_cross (CROSS_*).  Else `miss`, a rel32, is to lead to what emit_cross_miss emits: the same by
  * TH_CROSS, to the constant ip; RAX and RDX are lost.
  */
 struct cross {
     uint8_t *miss;
     const uint8_t *behind;
+    unsigned op;
 };
 struct cross emit_cross(struct emit *e, unsigned op);
-void emit_cross_miss(struct emit *e, const struct jit *j, const struct cross *x, unsigned op,
-                     uint64_t ip);
+void emit_cross_miss(struct emit *e, const struct jit *j, const struct cross *x, uint64_t ip);
 /* Compare whether RAX can be an address: it cannot when it is above (unsigned).  Uses RCX. */
 void emit_compare_canonical(struct emit *e);
 /* Forget the guest calls under way (RSP). */
@@ -228,12 +227,9 @@ enum {
     SITE_LAST = BIT(2), /* of a branch: the block is not left behind it */
 };
 enum { SITE_FLAGS_SHIFT = 5, SITE_SIZE_SHIFT = 9, SITE_SIZE_MAX = 127 };
-/* Of an edge, from the place behind its call of TH_EDGE: its jump; and of TH_EDGE_ALONE, which is
- * its own. */
-enum { EDGE_JUMP = -10, EDGE_ALONE_JUMP = -5 };
-/* Behind a call of TH_STRAIGHT: where in the cache the rel32 stands of the branch that led here,
- * and its target, from the block's IP. */
-struct jit_straight {
+/* Behind a call of TH_EDGE or TH_STRAIGHT: where in the cache the rel32 stands of the jump, call or
+ * branch, and its target, from the block's IP. */
+struct jit_edge {
     uint32_t place;
     int16_t by;
 } __attribute__((packed));
@@ -241,7 +237,7 @@ struct jit_straight {
 enum { POLL_JUMP = 5 };
 /* Of a jump or call across pages, from the place behind it: the displacement of what it compares,
  * what with (a generation; CROSS_NO_GEN: it is not linked), and its own rel32. */
-enum { CROSS_PLACE = -12, CROSS_GEN = -11, CROSS_REL = -4, CROSS_NO_GEN = 0 };
+enum { CROSS_PLACE = -16, CROSS_GEN = -15, CROSS_REL = -4, CROSS_NO_GEN = 0 };
 /* Of TH_GO, in the place of the size. */
 enum { GO_HANDLER, GO_REFUSED, GO_GP0, GO_KIND = 32, GO_FAULT = 64 };
 /* Of a window: also its length, where in it the access is, whether the host's address is wanted or
@@ -274,14 +270,11 @@ void slow_far_sp(struct cpu *c, const void *code);
  * leave (c->ip, c->left and c->fl, of the host's `flags`, are right). */
 uint64_t slow_done(struct cpu *c, uint64_t flags);
 const void *slow_find(struct cpu *c);
-/* at: where in the cache the jump's rel32 stands; piece: the end of what led here. */
-const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece);
-/* A jump in the page is taken that has not been linked; where its target stands is at `behind`:
- * int16, from the block's IP.  And only c->ip = that target. */
+/* A jump in the page is taken that has not been linked: a struct jit_edge is at `behind`.  And only
+ * c->ip = its target. */
 const void *slow_edge(struct cpu *c, const uint8_t *behind);
-const void *slow_edge_alone(struct cpu *c, const uint8_t *behind);
 void slow_edge_ip(struct cpu *c, const uint8_t *behind);
-/* A branch counted before is taken that has not been linked; `behind` it as of TH_STRAIGHT. */
+/* The same of a branch counted before. */
 const void *slow_straight(struct cpu *c, const uint8_t *behind);
 /* A jump across pages to c->ip does not know its target; `behind` it as of CROSS_*. */
 const void *slow_cross(struct cpu *c, const uint8_t *behind);

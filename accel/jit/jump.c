@@ -9,14 +9,6 @@
  */
 #include "accel/jit/jit_int.h"
 
-/* A call in the page not linked yet. */
-static void cold_link(struct tr *t, struct cold *k)
-{
-    emit_mov_imm(&t->e, H_RAX, k->ip);
-    emit_mov_imm(&t->e, H_RCX, (uint64_t)(k->from - t->j->rw));
-    emit_jump(&t->e, 0xe8, t->j->thunk[TH_LINK]);
-}
-
 static bool is_flat(const struct tr *t)
 {
     return t->k->mode & MODE_CS_FLAT;
@@ -35,7 +27,7 @@ static bool may_link(const struct tr *t, uint64_t ip)
  * must not be run once a later store of it can have been seen. */
 static void look(struct tr *t)
 {
-    emit_op(&t->e, 0, 0x80, 7, tr_state(look));
+    emit_op(&t->e, 0, 0x80, 7, tr_state(due[0].look));
     emit8(&t->e, 0);
 }
 
@@ -82,69 +74,92 @@ static void count_or_thunk(struct tr *t, unsigned which, enum thunk th)
     }
 }
 
-/*
- * Count, and see whether the run loop is due, by short jumps: to where short_polls comes later.
- */
+/* Count, and see whether the run loop is due: by jumps that lead where edge or cross say. */
 struct polls {
     uint8_t *from[2]; /* or NULL */
 };
-static struct polls count_short(struct tr *t, unsigned which)
+static struct polls count(struct tr *t, unsigned which)
 {
     struct polls p = {{NULL}};
 
     tr_count(t);
     if (which & POLL_LEFT) {
-        p.from[0] = emit_jump_short(&t->e, 0x7e); /* jle */
+        p.from[0] = emit_jump(&t->e, O_0F | 0x8e, NULL); /* jle */
     }
     if (which & POLL_LOOK) {
         look(t);
-        p.from[1] = emit_jump_short(&t->e, 0x75); /* jne */
+        p.from[1] = emit_jump(&t->e, O_0F | 0x85, NULL);
     }
     return p;
 }
 
-static void short_polls(struct tr *t, const struct polls *p)
+static void take_polls(struct cold *k, const struct polls *p)
 {
-    for (unsigned n = 0; n < ARRAY_LEN(p->from) && !t->e.full; n++) {
+    unsigned more = 0;
+
+    for (unsigned n = 0; p && n < ARRAY_LEN(p->from); n++) {
         if (p->from[n]) {
-            emit_patch_short(p->from[n], t->e.p);
+            k->more[more++] = p->from[n];
         }
     }
+    k->more[more] = NULL;
 }
 
-/*
- * A jump in the page: until it is linked it leads to what stands behind it, and so do the polls of
- * it.  Without polls it is the call of the thunk itself that becomes the jump.  To code that there
- * is already it leads from the first.
- */
-static void edge(struct tr *t, uint64_t ip, const struct polls *polls)
+static void edge_behind(struct tr *t, const struct cold *k, enum thunk th)
 {
-    bool polled = polls && (polls->from[0] || polls->from[1]);
-    const uint8_t *code = tr_code_at(t, ip);
-
-    if (code || polled) {
-        emit_jump(&t->e, 0xe9, code);
-        t->j->stats.links += code ? 1 : 0;
-    }
-    if (code && !polled) {
-        return;
-    }
-    if (polled) {
-        short_polls(t, polls);
-    }
-    emit_jump(&t->e, 0xe8, t->j->thunk[polled ? TH_EDGE : TH_EDGE_ALONE]);
-    emit16(&t->e, (unsigned)(ip - t->ip)); /* may_link: less than a page either way */
+    emit_jump(&t->e, 0xe8, t->j->thunk[th]);
+    emit32(&t->e, (uint32_t)(k->place_of - t->j->rw));
+    emit16(&t->e, (unsigned)(k->ip - t->ip)); /* may_link: less than a page either way */
 }
 
-/* Across pages, where CS is flat. */
-static void jump_cross(struct tr *t, uint64_t ip, const struct polls *polls)
+static void cold_edge(struct tr *t, struct cold *k)
 {
-    struct cross x = emit_cross(&t->e, 0xe9);
+    edge_behind(t, k, TH_EDGE);
+}
 
-    if (polls) {
-        short_polls(t, polls);
+static void cold_straight(struct tr *t, struct cold *k)
+{
+    edge_behind(t, k, TH_STRAIGHT);
+}
+
+/* The jump, call or branch in the page whose rel32 is at `at`: until it is linked it leads to
+ * TH_EDGE or TH_STRAIGHT, and so do its polls.  To code that there is already it leads from the
+ * first. */
+static void edge(struct tr *t, cold_fn *fn, uint8_t *at, uint64_t ip, const struct polls *polls)
+{
+    bool straight = fn == cold_straight, polled = polls && (polls->from[0] || polls->from[1]);
+    const uint8_t *code = ip == t->ip && straight ? t->start : tr_code_at(t, ip);
+
+    if (code && !t->e.full) {
+        emit_patch(at, code - (straight ? JIT_SAVE : 0));
+        t->j->stats.links++;
     }
-    emit_cross_miss(&t->e, t->j, &x, 0xe9, ip);
+    if (!code || polled) {
+        struct cold *k = tr_cold(t, fn, code ? NULL : at);
+
+        k->place_of = at;
+        k->ip = ip;
+        take_polls(k, polls);
+    }
+}
+
+static void cold_cross(struct tr *t, struct cold *k)
+{
+    struct cross x = {.op = k->op, .behind = k->back};
+
+    emit_cross_miss(&t->e, t->j, &x, k->ip);
+}
+
+/* A jump or call (op) across pages, where CS is flat. */
+static void cross(struct tr *t, unsigned op, uint64_t ip, const struct polls *polls)
+{
+    struct cross x = emit_cross(&t->e, op);
+    struct cold *k = tr_cold(t, cold_cross, x.miss);
+
+    k->op = (uint8_t)op;
+    k->back = x.behind;
+    k->ip = ip;
+    take_polls(k, polls);
 }
 
 void tr_goto(struct tr *t, uint64_t ip)
@@ -155,13 +170,13 @@ void tr_goto(struct tr *t, uint64_t ip)
         emit_mov_imm(&t->e, H_RAX, ip);
         emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
     } else if (may_link(t, ip)) {
-        struct polls polls = count_short(t, polls_to(t, ip));
+        struct polls polls = count(t, polls_to(t, ip));
 
-        edge(t, ip, &polls);
+        edge(t, cold_edge, emit_jump(&t->e, 0xe9, NULL), ip, &polls);
     } else if (is_flat(t)) {
-        struct polls polls = count_short(t, POLL_ALL);
+        struct polls polls = count(t, POLL_LEFT);
 
-        jump_cross(t, ip, &polls);
+        cross(t, 0xe9, ip, &polls);
     } else {
         uint8_t *miss[2];
 
@@ -184,30 +199,10 @@ static void cold_goto(struct tr *t, struct cold *k)
     tr_goto(t, k->ip);
 }
 
-static void cold_straight(struct tr *t, struct cold *k)
-{
-    emit_jump(&t->e, 0xe8, t->j->thunk[TH_STRAIGHT]);
-    emit32(&t->e, (uint32_t)(k->from - t->j->rw));
-    emit16(&t->e, (unsigned)(k->ip - t->ip));
-}
-
-/* One counted before: straight there, where the flags are saved. */
-static void straight_jcc(struct tr *t, unsigned cc, uint64_t ip)
-{
-    const uint8_t *code = ip == t->ip ? t->start : tr_code_at(t, ip);
-    uint8_t *from = emit_jump(&t->e, O_0F | 0x80u | cc, code ? code - JIT_SAVE : NULL);
-
-    if (code) {
-        t->j->stats.links++;
-    } else {
-        tr_cold(t, cold_straight, from)->ip = ip;
-    }
-}
-
 void tr_jcc(struct tr *t, unsigned cc, uint64_t ip)
 {
     if (t->charged == t->in->i.n) {
-        straight_jcc(t, cc, ip);
+        edge(t, cold_straight, emit_jump(&t->e, O_0F | 0x80u | cc, NULL), ip, NULL);
         return;
     }
     if (may_link(t, ip) && ip <= tr_ip(t) && !t->j->unlinked) { /* a loop: in line */
@@ -302,40 +297,18 @@ static void after_call(struct tr *t)
     }
     emit_jump(&t->e, O_0F | 0x85, t->j->thunk[TH_RETURNED]);
     if (may_link(t, next)) {
-        edge(t, next, NULL);
+        edge(t, cold_edge, emit_jump(&t->e, 0xe9, NULL), next, NULL);
     } else {
-        jump_cross(t, next, NULL);
+        cross(t, 0xe9, next, NULL);
     }
     t->ended = true;
 }
 
-/* The polls of a call to RAX that is made before `back`. */
-static void poll_call(struct tr *t, const uint8_t *back)
+/* The run loop is due before a call to RAX. */
+static void cold_poll_call(struct tr *t, struct cold *k)
 {
     emit_jump(&t->e, 0xe8, t->j->thunk[TH_POLL]);
-    emit_jump(&t->e, 0xe9, back);
-}
-
-static void call_near(struct tr *t, uint64_t ip, const struct polls *polls)
-{
-    uint8_t *to = emit_jump(&t->e, 0xe8, NULL);
-    const uint8_t *back = t->e.p;
-
-    tr_cold(t, cold_link, to)->ip = ip;
-    after_call(t);
-    short_polls(t, polls);
-    emit_mov_imm(&t->e, H_RAX, ip);
-    poll_call(t, back);
-}
-
-static void call_cross(struct tr *t, uint64_t ip, const struct polls *polls)
-{
-    struct cross x = emit_cross(&t->e, 0xe8);
-
-    after_call(t);
-    short_polls(t, polls);
-    emit_cross_miss(&t->e, t->j, &x, 0xe8, ip);
-    emit_jump(&t->e, 0xe9, x.behind);
+    emit_jump(&t->e, 0xe9, k->back);
 }
 
 void tr_call(struct tr *t, uint64_t ip)
@@ -344,12 +317,16 @@ void tr_call(struct tr *t, uint64_t ip)
         tr_goto(t, ip);
         return;
     }
-    struct polls polls = count_short(t, POLL_ALL);
     if (may_link(t, ip)) {
-        call_near(t, ip, &polls);
+        struct polls polls = count(t, POLL_ALL);
+
+        edge(t, cold_edge, emit_jump(&t->e, 0xe8, NULL), ip, &polls);
     } else {
-        call_cross(t, ip, &polls);
+        struct polls polls = count(t, POLL_LEFT);
+
+        cross(t, 0xe8, ip, &polls);
     }
+    after_call(t);
 }
 
 void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
@@ -363,16 +340,17 @@ void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
     emit_lookup(&t->e, true, t->global, miss);
     struct cold *cold[] = {tr_cold(t, cold_miss, miss[0]), tr_cold(t, cold_miss, miss[1])};
     commit(t);
-    struct polls polls = count_short(t, POLL_ALL);
+    struct polls polls = count(t, POLL_ALL);
     emit_jump_entry(&t->e, 2);
     const uint8_t *back = t->e.p;
+    struct cold *due = tr_cold(t, cold_poll_call, NULL);
+    due->back = back;
+    take_polls(due, &polls);
     for (unsigned n = 0; n < ARRAY_LEN(cold); n++) {
         cold[n]->commit = commit;
         cold[n]->back = back;
     }
     after_call(t);
-    short_polls(t, &polls);
-    poll_call(t, back);
 }
 
 /* A return went where nothing can be: as if it had not been made. */

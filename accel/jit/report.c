@@ -164,10 +164,11 @@ static unsigned data_of(enum thunk th)
     case TH_WINDOW_AT_W:
         return sizeof(struct jit_window_site);
     case TH_EDGE:
-    case TH_EDGE_ALONE:
-        return sizeof(int16_t);
     case TH_STRAIGHT:
-        return sizeof(struct jit_straight);
+        return sizeof(struct jit_edge);
+    case TH_CROSS:
+    case TH_CROSS_CALL:
+        return sizeof(uint32_t);
     default:
         return 0;
     }

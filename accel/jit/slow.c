@@ -401,7 +401,8 @@ static const uint8_t *piece_to_ip(struct jit *j, bool save)
     if (j->c->mode & MODE_CS_FLAT) {
         struct cross x = emit_cross(&e, 0xe9);
 
-        emit_cross_miss(&e, j, &x, 0xe9, j->c->ip);
+        emit_patch(x.miss, e.p);
+        emit_cross_miss(&e, j, &x, j->c->ip);
     } else {
         emit_mov_imm(&e, H_RAX, j->c->ip);
         emit_jump(&e, 0xe9, j->thunk[TH_DISPATCH]);
@@ -441,29 +442,20 @@ static bool same_page(const struct jit *j, const uint8_t *from, const uint8_t *c
                            jit_block(j, jit_code_around(j, code)));
 }
 
-const void *slow_link(struct cpu *c, uint32_t at, const uint8_t *piece)
+/* Where the edge whose struct jit_edge is at `behind` has its rel32; c->ip = its target. */
+static const uint8_t *edge_at(struct cpu *c, const uint8_t *behind)
 {
-    struct jit *j = jit_of(c);
-    uint64_t key;
-    const uint8_t *code = find(c, &key);
+    const struct jit *j = jit_of(c);
+    struct jit_edge s;
 
-    if (code && !crosses(j, code)) {
-        if (same_page(j, j->rx + at, code)) {
-            jit_poke_rel(j, j->rx + at, code);
-            j->stats.links++;
-        }
-    } else if (code) { /* not through here again: the call becomes a jump */
-        jit_poke_branch(j, piece - 5, 0xe9, jit_rx(j, j->thunk[TH_DISPATCH]));
-    }
-    return code;
+    memcpy(&s, behind, sizeof s);
+    c->ip = jit_code_around(j, j->rx + s.place)->ip + (uint64_t)s.by;
+    return j->rx + s.place;
 }
 
 void slow_edge_ip(struct cpu *c, const uint8_t *behind)
 {
-    int16_t by;
-
-    memcpy(&by, behind, sizeof by);
-    c->ip = jit_code_around(jit_of(c), behind)->ip + (uint64_t)by;
+    edge_at(c, behind);
 }
 
 /* Jumps across pages that are linked for other mappings, to one of them that is linked anew: where
@@ -473,16 +465,16 @@ enum { RELINK_EVERY = 32 };
 /* Where c->map_gen or c->global_gen, as much as jumps compare of it, stands in a key. */
 static uint8_t gen_place(const struct cpu *c, uint64_t key)
 {
-    size_t at = key == c->gkey ? offsetof(struct cpu, gkey) : offsetof(struct cpu, jkey);
+    size_t at = key == c->gkey ? offsetof(struct cpu, due[1]) : offsetof(struct cpu, due[0]);
 
-    return (uint8_t)(at + KEY_GEN_SHIFT / 8 - STATE_BIAS);
+    return (uint8_t)(at - STATE_BIAS);
 }
 
 /* See CROSS_*. */
 static void link_cross(struct cpu *c, struct jit *j, const uint8_t *behind, const uint8_t *code,
                        uint64_t key)
 {
-    uint32_t gen = (uint32_t)(key >> KEY_GEN_SHIFT);
+    uint32_t gen = key >> KEY_GEN_SHIFT & CPU_DUE_GEN;
     uint8_t bytes[-CROSS_PLACE];
 
     if (gen != CROSS_NO_GEN) {
@@ -525,17 +517,16 @@ static const uint8_t *link_of(struct jit *j, const uint8_t *from, const uint8_t 
     return code && same_page(j, from, code) ? code - (save ? JIT_SAVE : 0) : NULL;
 }
 
-/* Jump to what is found where the edge of `behind` leads: in five bytes, from `jump` on. */
-static const void *edge(struct cpu *c, const uint8_t *behind, const uint8_t *jump)
+/* To what is found where the edge of `behind` leads. */
+static const void *edge(struct cpu *c, const uint8_t *behind, bool save)
 {
     struct jit *j = jit_of(c);
+    const uint8_t *from = edge_at(c, behind);
     uint64_t key;
+    const uint8_t *code = find(c, &key), *to = link_of(j, from, code, save);
 
-    slow_edge_ip(c, behind);
-    const uint8_t *code = find(c, &key);
-    const uint8_t *to = link_of(j, jump, code, false);
     if (to) {
-        jit_poke_branch(j, jump, 0xe9, to);
+        jit_poke_rel(j, from, to);
         j->stats.links++;
     }
     return code;
@@ -543,29 +534,12 @@ static const void *edge(struct cpu *c, const uint8_t *behind, const uint8_t *jum
 
 const void *slow_edge(struct cpu *c, const uint8_t *behind)
 {
-    return edge(c, behind, behind + EDGE_JUMP);
-}
-
-const void *slow_edge_alone(struct cpu *c, const uint8_t *behind)
-{
-    return edge(c, behind, behind + EDGE_ALONE_JUMP);
+    return edge(c, behind, false);
 }
 
 const void *slow_straight(struct cpu *c, const uint8_t *behind)
 {
-    struct jit *j = jit_of(c);
-    struct jit_straight s;
-    uint64_t key;
-
-    memcpy(&s, behind, sizeof s);
-    const uint8_t *from = j->rx + s.place;
-    c->ip = jit_code_around(j, from)->ip + (uint64_t)s.by;
-    const uint8_t *code = find(c, &key), *to = link_of(j, from, code, true);
-    if (to) {
-        jit_poke_rel(j, from, to);
-        j->stats.links++;
-    }
-    return code;
+    return edge(c, behind, true);
 }
 
 const void *slow_moved(struct cpu *c, const uint8_t *piece)

@@ -19,15 +19,13 @@
  *                 stands there (POLL_JUMP) when the run loop is due
  *   TH_RETURNED   RAX = guest IP that a guest return went to, RDX = where to go if that cannot be
  *   TH_BASE       returned to by a guest return without a call under way; RAX = guest IP
- *   TH_LINK       (called, does not return there) RAX = guest IP, ECX = where in the cache the
- *                 jump's rel32 stands
- *   TH_EDGE       (called, by an edge; jump.c) its jump is not linked, or the quantum is used
- *                 up, or there may be requests
- *   TH_EDGE_ALONE (likewise) becomes the jump when that is linked
- *   TH_STRAIGHT   (called, a struct jit_straight behind the call, flags in the host's) a branch
- *                 counted before is not linked
- *   TH_CROSS      RAX = guest IP, RDX = behind a jump or call across pages (CROSS_*), which is not
- *                 linked, or for other mappings; or as TH_EDGE
+ *   TH_EDGE       (called, a struct jit_edge behind the call) a jump or call in a page that is not
+ *                 linked, or the quantum is used up, or there may be requests
+ *   TH_STRAIGHT   (likewise, flags in the host's) a branch counted before is not linked
+ *   TH_CROSS      (called, behind the call where in the cache it is that is behind a jump across
+ *                 pages, CROSS_*) RAX = guest IP; that is not linked, or for other mappings; or as
+ *                 TH_EDGE
+ *   TH_CROSS_CALL the same of a call
  *   TH_MOVED      (called by the entry of a dropped block) go to what is in its place
  *   TH_HANDLER    (called) RDX = instruction and its successor slow_went_on
  *   TH_SYSTEM     RDX = instruction, of those that end a block: its handler, which goes on
@@ -292,25 +290,22 @@ void emit_jump_entry(struct emit *e, unsigned op)
 
 struct cross emit_cross(struct emit *e, unsigned op)
 {
-    struct cross x;
+    struct cross x = {.op = op};
 
-    emit_op(e, 0, 0x81, 7, tr_state_at(offsetof(struct cpu, jkey) + KEY_GEN_SHIFT / 8));
+    static_assert(sizeof(struct cpu_due) == 8 && offsetof(struct cpu_due, gen) == 0, "at one go");
+    emit_op(e, X_W, 0x81, 7, tr_state(due[0]));
     emit32(e, CROSS_NO_GEN);
-    x.miss = emit_jump_short(e, 0x75); /* jne */
+    x.miss = emit_jump(e, O_0F | 0x85, NULL);
     emit_jump(e, op, NULL);
     x.behind = e->p;
     return x;
 }
 
-void emit_cross_miss(struct emit *e, const struct jit *j, const struct cross *x, unsigned op,
-                     uint64_t ip)
+void emit_cross_miss(struct emit *e, const struct jit *j, const struct cross *x, uint64_t ip)
 {
-    if (!e->full) {
-        emit_patch_short(x->miss, e->p);
-    }
     emit_mov_imm(e, H_RAX, ip);
-    emit_lea_rip(e, H_RDX, x->behind);
-    emit_jump(e, op, j->thunk[TH_CROSS]);
+    emit_jump(e, 0xe8, j->thunk[x->op == 0xe8 ? TH_CROSS_CALL : TH_CROSS]);
+    emit32(e, (uint32_t)(x->behind - j->rw));
 }
 
 /* RAX = code to go to, or NULL. */
@@ -335,10 +330,12 @@ static void check_depth(struct emit *e)
  * RCX. */
 static void poll(struct emit *e, uint8_t *leave[3])
 {
-    emit_op(e, 0, 0x80, 7, tr_state(look)); /* mostly there was none: a lock takes its time */
+    emit_op(e, 0, 0x80, 7, tr_state(due[0].look)); /* mostly there was none: a lock takes its time */
     emit8(e, 0);
     uint8_t *none = emit_jump_short(e, 0x74);
-    emit_op(e, X_LOCK, 0x80, 4, tr_state(look)); /* and 0: before the requests are looked at */
+    emit_op(e, 0, 0xc6, 0, tr_state(due[1].look));
+    emit8(e, 0);
+    emit_op(e, X_LOCK, 0x80, 4, tr_state(due[0].look)); /* and 0: before requests are looked at */
     emit8(e, 0);
     emit_patch_short(none, e->p);
     emit_load(e, true, H_RCX, tr_state(v));
@@ -370,7 +367,7 @@ static void if_due(struct emit *e, uint8_t *due[2])
     emit_op(e, 0, 0x83, 7, tr_state(left));
     emit8(e, 0);
     due[0] = emit_jump(e, O_0F | 0x8e, NULL);
-    emit_op(e, 0, 0x80, 7, tr_state(look));
+    emit_op(e, 0, 0x80, 7, tr_state(due[0].look));
     emit8(e, 0);
     due[1] = emit_jump(e, O_0F | 0x85, NULL);
 }
@@ -394,21 +391,33 @@ static void ask_behind(struct emit *e, const struct jit *j, const void *fn)
     call_c(e, fn);
 }
 
-static void emit_edge(struct emit *e, struct jit *j, enum thunk th, int jump, const void *fn)
+/* RDX = the place in the cache that stands at RDX, and `by`.  Uses RCX. */
+static void place_at(struct emit *e, const struct jit *j, int by)
+{
+    emit_load(e, false, H_RDX, hmem(H_RDX, 0));
+    emit_mov_imm(e, H_RCX, (uint64_t)(uintptr_t)j->rx + (uint64_t)(int64_t)by);
+    emit_op(e, X_W, 0x03, H_RDX, hreg(H_RCX));
+}
+
+/* Who is due goes to the jump or call itself.  (That of one which was on its way already is done
+ * twice: it takes a return address too many.) */
+static void emit_edge(struct emit *e, struct jit *j)
 {
     uint8_t *due[2], *leave[3];
 
-    thunk_begin(e, j, th);
+    thunk_begin(e, j, TH_EDGE);
     emit_pop(e, H_RDX);
     if_due(e, due);
-    ask_behind(e, j, fn);
+    ask_behind(e, j, (const void *)(uintptr_t)slow_edge);
     go_to_found(e, j);
     emit_patch(due[0], e->p);
     emit_patch(due[1], e->p);
     poll(e, leave);
-    emit_lea(e, true, H_RAX, hmem(H_RDX, jump));
+    static_assert(offsetof(struct jit_edge, place) == 0, "read first");
+    place_at(e, j, -1);
+    emit_push(e, H_RDX);
     refill(e);
-    emit_op(e, 0, 0xff, 4, hreg(H_RAX));
+    emit_ret(e);
     for (unsigned n = 0; n < ARRAY_LEN(leave); n++) {
         emit_patch(leave[n], e->p);
     }
@@ -448,7 +457,15 @@ static void emit_to_cross(struct emit *e, struct jit *j)
 {
     uint8_t *miss[2], *ask[2];
 
+    thunk_begin(e, j, TH_CROSS_CALL);
+    emit_pop(e, H_RDX);
+    place_at(e, j, 0);
+    emit_push(e, H_RDX);
+    uint8_t *both = emit_jump(e, 0xe9, NULL);
     thunk_begin(e, j, TH_CROSS);
+    emit_pop(e, H_RDX);
+    place_at(e, j, 0);
+    emit_patch(both, e->p);
     poll_if_due(e, j);
     emit_push(e, H_RDX);
     emit_lookup(e, true, false, miss);
@@ -497,17 +514,7 @@ static void check_returned(struct emit *e)
 /* Jumps in a page that are not linked. */
 static void emit_links(struct emit *e, struct jit *j)
 {
-    thunk_begin(e, j, TH_LINK);
-    emit_pop(e, H_RDX);
-    emit_store(e, true, tr_state(ip), H_RAX);
-    store_state(e, j);
-    lea_cpu(e, H_RDI);
-    emit_mov_rr(e, false, H_RSI, H_RCX);
-    call_c(e, (const void *)(uintptr_t)slow_link);
-    go_to_found(e, j);
-
-    emit_edge(e, j, TH_EDGE, EDGE_JUMP, (const void *)(uintptr_t)slow_edge);
-    emit_edge(e, j, TH_EDGE_ALONE, EDGE_ALONE_JUMP, (const void *)(uintptr_t)slow_edge_alone);
+    emit_edge(e, j);
 
     thunk_begin(e, j, TH_STRAIGHT);
     emit_save_flags(e);

@@ -115,6 +115,8 @@ struct cold {
     tr_body *body;
     uint8_t arg[24];
     uint64_t ip;                  /* edges: target */
+    uint8_t *place_of;            /* and where their rel32 stands */
+    uint8_t op;                   /* across pages: jump or call */
     enum tr_flags after;          /* cold handlers: flags at `back` */
     void (*commit)(struct tr *t); /* indirect branches */
     struct tr_place place;        /* `apart`; windows: the access that opens it */

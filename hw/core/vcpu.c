@@ -68,8 +68,10 @@ void vcpu_request(struct vcpu *v, uint32_t req)
 {
     uint32_t old = atomic_fetch_or(&v->requests, req);
 
-    if (v->look) { /* also when it is there: who set it may not have come as far as this */
-        atomic_store(v->look, true);
+    for (unsigned n = 0; n < ARRAY_LEN(v->look); n++) {
+        if (v->look[n]) { /* also when it is there: who set it may not have come as far as this */
+            atomic_store(v->look[n], true);
+        }
     }
     if ((old & req) == req) {
         return; /* whoever set it kicked */

@@ -74,7 +74,7 @@ enum { VCPU_EAX, VCPU_ECX, VCPU_EDX, VCPU_EBX, VCPU_ESP, VCPU_EBP, VCPU_ESI, VCP
 
 struct vcpu {
     _Atomic uint32_t requests; /* VCPU_REQ_*; the engine tests it at block ends: keep first */
-    _Atomic bool *look;        /* the engine's, set with every request; or NULL */
+    _Atomic bool *look[2];     /* the engine's, set with every request; or NULL */
     unsigned id;               /* 0 .. n-1; also the APIC id */
     struct machine *m;
     const struct apic_ops *apic;

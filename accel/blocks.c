@@ -23,6 +23,7 @@ enum {
     HASH_SIZE = 1 << 18,
     PAGE_HASH_SIZE = 1 << 13,
     HEAT_SIZE = 1 << 17,
+    BEGINS = 1 << 20,
     PIECE_SHIFT = 6,
     BLOCKS_MAX = 160 * 1024,
     REF_BITS = 18,
@@ -56,6 +57,7 @@ struct blocks {
     /* Heads of chains, and by block the next in its chain, or the next unused one; each beside
      * REF_BITS of reference has a tag (tagged), so that few blocks are looked at in vain. */
     uint32_t *hash, *next;
+    uint64_t *begins; /* bits by a hash of host addresses: where no block begins (blocks_peek) */
     struct page_code **pages; /* by hash */
     struct heat *heat;        /* of blocks that were forgotten */
     uint64_t built, dropped, flushes;
@@ -94,6 +96,7 @@ struct blocks *blocks_new(void)
     b->page = map_some(PAGES_MAX * sizeof *b->page);
     b->hash = map_large(CHAIN_BYTES);
     b->next = b->hash + HASH_SIZE;
+    b->begins = g_new0(uint64_t, BEGINS >> 6);
     b->pages = g_new0(struct page_code *, PAGE_HASH_SIZE);
     b->heat = g_new0(struct heat, HEAT_SIZE);
     if (!b->arena || !b->block || !b->page || !b->hash) {
@@ -130,6 +133,7 @@ void blocks_free(struct blocks *b)
         unmap_some(b->block, BLOCKS_MAX * sizeof *b->block);
         unmap_some(b->page, PAGES_MAX * sizeof *b->page);
         unmap_some(b->hash, CHAIN_BYTES);
+        g_free(b->begins);
         g_free(b->pages);
         g_free(b->heat);
         g_free(b);
@@ -167,6 +171,17 @@ static uint32_t tag_of(uint64_t hash)
 static uint32_t index_of(uint32_t ref)
 {
     return (ref & ((1u << REF_BITS) - 1)) - 1;
+}
+
+/* Of b->begins. */
+static uint64_t *begin_word(const struct blocks *b, const uint8_t *host)
+{
+    return &b->begins[hash_of(host, 0) >> 38 & ((BEGINS >> 6) - 1)];
+}
+
+static uint64_t begin_bit(const uint8_t *host)
+{
+    return BIT64(hash_of(host, 0) >> 32 & 63);
 }
 
 static struct code_block *block_at(const struct blocks *b, uint32_t ref)
@@ -407,6 +422,7 @@ static void hash_in(struct blocks *b, struct code_block *k)
 
     *next_of(b, k) = *slot;
     *slot = tagged(b, k);
+    *begin_word(b, k->host) |= begin_bit(k->host);
 }
 
 static void add_to_pages(struct blocks *b, struct code_block *k)
@@ -486,7 +502,8 @@ static struct code_block *find(const struct blocks *b, struct cpu *c, const uint
 const struct code_block *blocks_peek(const struct blocks *b, const struct cpu *c,
                                      const uint8_t *host)
 {
-    const struct code_block *k = match(b, NULL, host, c->mode);
+    const struct code_block *k =
+        *begin_word(b, host) & begin_bit(host) ? match(b, NULL, host, c->mode) : NULL;
 
     while (k && k->host2) {
         k = match(b, k, host, c->mode);
@@ -617,6 +634,7 @@ static void forget_places(struct blocks *b)
 {
     /* Page code bits stay set: a later store finds no block, and clears the bit. */
     memset(b->hash, 0, HASH_SIZE * sizeof *b->hash);
+    memset(b->begins, 0, BEGINS >> 3);
     memset(b->pages, 0, PAGE_HASH_SIZE * sizeof *b->pages);
     b->npages = 0;
     b->used = 0;

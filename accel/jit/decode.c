@@ -1,6 +1,6 @@
 /*
- * A block's instructions for its translation, and where it ends: at its last one, or where there is
- * code already for what follows.
+ * A block's instructions for its translation, and where it ends: at its last one, or where what
+ * follows is another block's.
  *
  * Not modelled: tails of which code is made later; they stay where they are as well.
  */
@@ -9,20 +9,25 @@
 const uint8_t *tr_code_at(const struct tr *t, uint64_t ip)
 {
     const uint8_t *host = t->k->host + (ip - t->ip);
-    const struct code_block *k = jit_may_begin(t->j, host) ? t->j->hooks.peek(t->c, host) : NULL;
+    const struct code_block *k = t->j->hooks.peek(t->c, host);
     const uint8_t *code = k ? jit_find(t->j, k, ip) : NULL;
 
     return code ? t->j->rw + (code - t->j->rx) : NULL;
 }
 
 /*
- * Whether to end before the next instruction, at `at`, as there is code from there on already: what
- * is reached in several ways is there once, if it is more than the jump to it takes.
+ * Whether to end before the next instruction, at `at`, as there is code from there on already, or
+ * likely to be soon: what is reached in several ways is there once, if it is more than the jump to
+ * it takes.
  */
-enum { TAIL_MIN = 4 };
+enum { TAIL_MIN = 4, TAIL_HEAT = 2 };
 static bool has_tail(const struct tr *t, unsigned at)
 {
-    return t->n && t->k->n - t->n >= TAIL_MIN && tr_code_at(t, t->ip + at);
+    const struct code_block *k = t->n && t->k->n - t->n >= TAIL_MIN
+                                     ? t->j->hooks.peek(t->c, t->k->host + at)
+                                     : NULL;
+
+    return k && (k->jit || k->heat >= TAIL_HEAT);
 }
 
 /* The block's bytes again; false: not what was decoded then (or cannot have been).  `tails`: up to

@@ -18,8 +18,6 @@
 /* With the arena of decoded blocks: what an engine may take (tests/accel/test_memory.c). */
 #define CODE_BYTES (32 * MiB)
 #define CODE_SPARE (64 * KiB)
-/* Bits to tell by where no code begins: six for each block that there can be. */
-enum { BEGINS_BITS = 20, BEGINS = 1 << BEGINS_BITS };
 /* What is rarely run fills such pieces, the first at the end of the cache. */
 #define COLD_CHUNK (256 * KiB)
 /* Versions of one block for different IPs. */
@@ -79,7 +77,6 @@ struct jit *jit_new(struct cpu *c, struct code_block *blocks, GError **err)
     j->stats.size = CODE_BYTES;
     j->starts = g_new0(uint64_t, starts_word(CODE_BYTES) + 1);
     j->before = g_new0(uint32_t, starts_word(CODE_BYTES) + 1);
-    j->begins = g_new0(uint64_t, BEGINS >> 6);
     j->cold = j->cold_end = j->cold_low = CODE_BYTES;
     j->fallbacks = g_new0(struct jit_fallback, decoder_row_count(c->decoder));
     j->tr = g_new0(struct tr, 1);
@@ -106,7 +103,6 @@ void jit_free(struct jit *j)
     g_free(j->fallbacks);
     g_free(j->starts);
     g_free(j->before);
-    g_free(j->begins);
     g_free(j->tr);
     g_free(j->lower);
     g_free(j);
@@ -127,7 +123,6 @@ static size_t taken(const struct jit *j)
 void jit_flush(struct jit *j)
 {
     memset(j->starts, 0, (starts_word(j->used) + 1) * sizeof *j->starts);
-    memset(j->begins, 0, BEGINS >> 3);
     j->used = j->start;
     j->ncodes = 0;
     j->cold = j->cold_end = j->cold_low = CODE_BYTES;
@@ -209,19 +204,6 @@ static void note_start(struct jit *j)
 static struct jit_code *version_at(const struct jit *j, uint32_t n)
 {
     return n ? &j->codes[n - 1] : NULL;
-}
-
-/* The bit of j->begins. */
-static unsigned begin_of(const uint8_t *host)
-{
-    return (unsigned)((uint64_t)(uintptr_t)host * 0x9e3779b97f4a7c15ull >> (64 - BEGINS_BITS));
-}
-
-bool jit_may_begin(const struct jit *j, const uint8_t *host)
-{
-    unsigned n = begin_of(host);
-
-    return j->begins[n >> 6] & BIT64(n & 63);
 }
 
 static const struct jit_code *find(const struct jit *j, const struct code_block *k, uint64_t ip)
@@ -332,8 +314,6 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
     code->first_fn = first_fn(j);
     k->compiled = true;
     note_start(j);
-    unsigned begin = begin_of(k->host);
-    j->begins[begin >> 6] |= BIT64(begin & 63);
     k->jit = j->ncodes;
     make_large(j);
     shed(j);

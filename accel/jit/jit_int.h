@@ -128,7 +128,6 @@ struct jit {
     unsigned ncodes;
     uint64_t *starts;         /* bit n: code of one begins at n * JIT_ALIGN */
     uint32_t *before;         /* by words of those: how many begin before */
-    uint64_t *begins;         /* by a hash of their host addresses: blocks that have code */
     size_t large;             /* up to here code is in large pages */
     uint8_t *thunk[TH_COUNT]; /* in rw */
     struct jit_hooks hooks;
@@ -162,8 +161,6 @@ static inline const uint8_t *jit_begin(const struct jit *j, const struct jit_cod
 {
     return j->rx + code->at;
 }
-/* May a block whose first byte is at `host` have code?  False: it has none. */
-bool jit_may_begin(const struct jit *j, const uint8_t *host);
 /* A place in the writable mapping, in the other. */
 const uint8_t *jit_rx(const struct jit *j, const uint8_t *rw);
 /* Emit JIT_SAVE bytes: c->fl = the guest's flags, which are in the host's.  Uses RAX. */

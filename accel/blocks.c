@@ -30,7 +30,7 @@ enum {
     PAGES_MAX = 32 * 1024,
 };
 /* With the translator's cache: what an engine may take (tests/accel/test_memory.c). */
-#define ARENA_BYTES (12 * MiB)
+#define ARENA_BYTES (13 * MiB)
 #define ARENA_SPARE (64 * KiB)
 /* Of `hash` and `next`. */
 #define CHAIN_BYTES ((HASH_SIZE + BLOCKS_MAX) * sizeof(uint32_t))

@@ -3,10 +3,11 @@
  *
  * Not modelled: see codemem.h.
  */
-#define _GNU_SOURCE /* memfd_create */
+#define _GNU_SOURCE /* memfd_create, fallocate */
 #include "cpu/codemem.h"
 #include "hw/core/machine.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -42,6 +43,12 @@ static uint8_t *map_aligned(int fd, size_t bytes, int rights)
 void codemem_make_large(const struct codemem *m, size_t at)
 {
     (void)madvise(m->rx + at, CODEMEM_LARGE, MADV_COLLAPSE); /* else with small ones */
+}
+
+void codemem_give_back(const struct codemem *m, size_t at)
+{
+    (void)fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
+                    (off_t)(m->bytes - at)); /* else it stays */
 }
 
 void codemem_poke(const struct codemem *m, size_t at, const void *bytes, size_t n)

@@ -24,6 +24,8 @@ bool codemem_map(struct codemem *m, const char *name, const char *use, size_t by
  */
 #define CODEMEM_LARGE ((size_t)2 * MiB)
 void codemem_make_large(const struct codemem *m, size_t at);
+/* What is there from `at` (of a page) on is not wanted any more: zeros take its place. */
+void codemem_give_back(const struct codemem *m, size_t at);
 /* Change n bytes of what has been written at `at`.  Pages of the writable mapping that are not
  * there are not wanted for it: a page fault takes longer than this. */
 void codemem_poke(const struct codemem *m, size_t at, const void *bytes, size_t n);

@@ -16,7 +16,9 @@
 #include <time.h>
 
 /* With the arena of decoded blocks: what an engine may take (tests/accel/test_memory.c). */
-#define CODE_BYTES (32 * MiB)
+#define CODE_BYTES (31 * MiB)
+/* The same and the table of what is in it. */
+#define CODE_LIMIT (32 * MiB)
 #define CODE_SPARE (64 * KiB)
 /* What is rarely run fills such pieces, the first at the end of the cache. */
 #define COLD_CHUNK (256 * KiB)
@@ -131,11 +133,17 @@ void jit_flush(struct jit *j)
     memset(j->seen, 0, sizeof j->seen);
     memset(j->pieces, 0, sizeof j->pieces);
     j->stats.flushes++;
+    /* Another program may want more of the one and less of the other. */
+    size_t kept = align_up(j->start, PAGE_BYTES);
+    codemem_give_back(&j->code, kept);
+    madvise(j->codes, CODES_MAX * sizeof *j->codes, MADV_DONTNEED);
+    j->large = 0;
 }
 
 bool jit_full(const struct jit *j)
 {
-    return j->used + CODE_SPARE + COLD_CHUNK > j->cold_low || j->ncodes == CODES_MAX;
+    return j->used + CODE_SPARE + COLD_CHUNK > j->cold_low ||
+           taken(j) + j->ncodes * sizeof *j->codes > CODE_LIMIT || j->ncodes == CODES_MAX;
 }
 
 void jit_make_cold_room(struct jit *j)
@@ -310,7 +318,7 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
         return NULL;
     }
     code->next = k->jit;
-    code->block = (uint32_t)(k - j->blocks);
+    code->block = (uint32_t)(k - j->blocks) & 0xffffff;
     code->first_fn = first_fn(j);
     k->compiled = true;
     note_start(j);
@@ -318,7 +326,7 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
     make_large(j);
     shed(j);
     j->stats.blocks++;
-    j->stats.insns += code->n;
+    j->stats.insns += j->tr->n;
     return jit_begin(j, code);
 }
 

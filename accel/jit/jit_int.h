@@ -28,6 +28,7 @@ enum thunk {
     TH_BASE,
     TH_RETURNED,
     TH_EDGE,
+    TH_LINK,
     TH_STRAIGHT,
     TH_CROSS,
     TH_CROSS_CALL,
@@ -76,11 +77,11 @@ struct jit_code {
     uint64_t ip;
     uint32_t at;    /* its code: how far from the cache's start */
     uint32_t sites; /* of views: likewise, what view_put_sites wrote */
-    uint32_t block; /* its number (jit_block) */
     uint32_t next;  /* of the same block: its number plus one; 0: none */
-    uint16_t n;     /* guest instructions */
-    uint16_t hops;  /* dropped blocks in a row before this one that lead here */
+    uint32_t block : 24; /* its number (jit_block) */
+    uint32_t hops : 8;   /* dropped blocks in a row before this one that lead here */
 };
+static_assert(sizeof(struct jit_code) == 32, "of many");
 
 /* An instruction of a slow path, decoded again. */
 struct jit_seen {
@@ -224,7 +225,7 @@ enum {
     SITE_LAST = BIT(2), /* of a branch: the block is not left behind it */
 };
 enum { SITE_FLAGS_SHIFT = 5, SITE_SIZE_SHIFT = 9, SITE_SIZE_MAX = 127 };
-/* Behind a call of TH_EDGE or TH_STRAIGHT: where in the cache the rel32 stands of the jump, call or
+/* Behind a call of TH_EDGE, TH_LINK or TH_STRAIGHT: where in the cache the rel32 stands of the jump, call or
  * branch, and its target, from the block's IP. */
 struct jit_edge {
     uint32_t place;

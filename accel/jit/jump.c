@@ -114,7 +114,7 @@ static void edge_behind(struct tr *t, const struct cold *k, enum thunk th)
 
 static void cold_edge(struct tr *t, struct cold *k)
 {
-    edge_behind(t, k, TH_EDGE);
+    edge_behind(t, k, k->more[0] ? TH_EDGE : TH_LINK);
 }
 
 static void cold_straight(struct tr *t, struct cold *k)
@@ -123,7 +123,7 @@ static void cold_straight(struct tr *t, struct cold *k)
 }
 
 /* The jump, call or branch in the page whose rel32 is at `at`: until it is linked it leads to
- * TH_EDGE or TH_STRAIGHT, and so do its polls.  To code that there is already it leads from the
+ * TH_LINK or TH_STRAIGHT, or to TH_EDGE with its polls.  To code that there is already it leads from the
  * first. */
 static void edge(struct tr *t, cold_fn *fn, uint8_t *at, uint64_t ip, const struct polls *polls)
 {
@@ -295,10 +295,11 @@ static void after_call(struct tr *t)
         emit_mov_imm(&t->e, H_RCX, next);
         emit_op(&t->e, X_W, 0x3b, H_RAX, hreg(H_RCX));
     }
-    emit_jump(&t->e, O_0F | 0x85, t->j->thunk[TH_RETURNED]);
     if (may_link(t, next)) {
-        edge(t, cold_edge, emit_jump(&t->e, 0xe9, NULL), next, NULL);
+        edge(t, cold_edge, emit_jump(&t->e, O_0F | 0x84, NULL), next, NULL);
+        emit_jump(&t->e, 0xe9, t->j->thunk[TH_RETURNED]);
     } else {
+        emit_jump(&t->e, O_0F | 0x85, t->j->thunk[TH_RETURNED]);
         cross(t, 0xe9, next, NULL);
     }
     t->ended = true;

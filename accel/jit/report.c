@@ -164,6 +164,7 @@ static unsigned data_of(enum thunk th)
     case TH_WINDOW_AT_W:
         return sizeof(struct jit_window_site);
     case TH_EDGE:
+    case TH_LINK:
     case TH_STRAIGHT:
         return sizeof(struct jit_edge);
     case TH_CROSS:

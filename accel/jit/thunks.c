@@ -21,6 +21,7 @@
  *   TH_BASE       returned to by a guest return without a call under way; RAX = guest IP
  *   TH_EDGE       (called, a struct jit_edge behind the call) a jump or call in a page that is not
  *                 linked, or the quantum is used up, or there may be requests
+ *   TH_LINK       (likewise) only not linked: of what has no polls, or may be a branch
  *   TH_STRAIGHT   (likewise, flags in the host's) a branch counted before is not linked
  *   TH_CROSS      (called, behind the call where in the cache it is that is behind a jump across
  *                 pages, CROSS_*) RAX = guest IP; that is not linked, or for other mappings; or as
@@ -515,6 +516,11 @@ static void check_returned(struct emit *e)
 static void emit_links(struct emit *e, struct jit *j)
 {
     emit_edge(e, j);
+
+    thunk_begin(e, j, TH_LINK);
+    emit_pop(e, H_RDX);
+    ask_behind(e, j, (const void *)(uintptr_t)slow_edge);
+    go_to_found(e, j);
 
     thunk_begin(e, j, TH_STRAIGHT);
     emit_save_flags(e);

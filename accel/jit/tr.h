@@ -187,12 +187,13 @@ struct tr {
 
 /* ---- guest registers ---- */
 
-/* The host register of guest register g, or H_NONE. */
+/* The host register of guest register g, or H_NONE.  (Of those that have a prefix, R13 is the shorter
+ * one to have a displacement from.) */
 static inline unsigned tr_host(unsigned g)
 {
     static const uint8_t map[16] = {
         [R_RAX] = H_R8,  [R_RCX] = H_R9,  [R_RDX] = H_R10, [R_RBX] = H_RBX,
-        [R_RSP] = H_R12, [R_RBP] = H_R13, [R_RSI] = H_RSI, [R_RDI] = H_RDI,
+        [R_RSP] = H_R13, [R_RBP] = H_R12, [R_RSI] = H_RSI, [R_RDI] = H_RDI,
         [8] = H_R11,     [9] = H_NONE,    [10] = H_NONE,   [11] = H_NONE,
         [12] = H_NONE,   [13] = H_R14,    [14] = H_NONE,   [15] = H_NONE};
 

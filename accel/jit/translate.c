@@ -416,7 +416,7 @@ bool translate(struct jit *j, struct code_block *k, uint64_t ip, struct jit_code
     uint8_t *hot_end = t->e.p;
     t->e = (struct emit){.p = j->rw + j->cold, .end = j->rw + j->cold_end};
     emit_cold(t, false);
-    *code = (struct jit_code){.ip = ip, .at = (uint32_t)(start - j->rw), .n = (uint16_t)t->n};
+    *code = (struct jit_code){.ip = ip, .at = (uint32_t)(start - j->rw)};
     view_put_sites(t, code);
     if (t->e.full) {
         return false;

@@ -312,8 +312,8 @@ struct jcache_entry {
 
 enum cpu_begun { CPU_BEGUN_NOTHING, CPU_BEGUN_INTERRUPT, CPU_BEGUN_FAULT, CPU_BEGUN_FAULT_ERROR };
 
-/* What compiled code looks at before it jumps across pages, at one go: a generation, as much of it as
- * fits, and whether there were requests since it looked at them last (vcpu.look). */
+/* What compiled code looks at before it jumps across pages, at one go: a generation, as much of it
+ * as fits, and whether there were requests since it looked at them last (vcpu.look). */
 struct cpu_due {
     uint32_t gen;
     _Atomic bool look;
@@ -325,7 +325,7 @@ struct cpu {
     uint64_t r[R_COUNT];
     uint16_t fl;
     uint16_t mode;
-    uint32_t eflags; /* all but the arithmetic bits */
+    uint32_t eflags;       /* all but the arithmetic bits */
     struct tlb_entry *tlb; /* class in force: tlbs[tlb_class].e */
     uint64_t icount;       /* instructions retired in blocks */
     uint64_t jkey;         /* map_gen << KEY_GEN_SHIFT | mode (cpu_update_keys) */

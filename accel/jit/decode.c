@@ -23,9 +23,8 @@ const uint8_t *tr_code_at(const struct tr *t, uint64_t ip)
 enum { TAIL_MIN = 4, TAIL_HEAT = 2 };
 static bool has_tail(const struct tr *t, unsigned at)
 {
-    const struct code_block *k = t->n && t->k->n - t->n >= TAIL_MIN
-                                     ? t->j->hooks.peek(t->c, t->k->host + at)
-                                     : NULL;
+    const struct code_block *k =
+        t->n && t->k->n - t->n >= TAIL_MIN ? t->j->hooks.peek(t->c, t->k->host + at) : NULL;
 
     return k && (k->jit || k->heat >= TAIL_HEAT);
 }

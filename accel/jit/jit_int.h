@@ -69,15 +69,15 @@ enum { JIT_ALIGN_SHIFT = 3, JIT_ALIGN = 1 << JIT_ALIGN_SHIFT };
 
 /*
  * A version of a block, in a table in the order of their code.  JIT_SAVE bytes stand before that:
- * who comes with the guest's flags in the host's enters there.  They are saved, or it is a NOP where
- * code does not want them (which jit_drop makes the other).
+ * who comes with the guest's flags in the host's enters there.  They are saved, or it is a NOP
+ * where code does not want them (which jit_drop makes the other).
  */
 struct jit_code {
     op_fn *first_fn; /* the interpreter's way in, as the first field of a struct insn */
     uint64_t ip;
-    uint32_t at;    /* its code: how far from the cache's start */
-    uint32_t sites; /* of views: likewise, what view_put_sites wrote */
-    uint32_t next;  /* of the same block: its number plus one; 0: none */
+    uint32_t at;         /* its code: how far from the cache's start */
+    uint32_t sites;      /* of views: likewise, what view_put_sites wrote */
+    uint32_t next;       /* of the same block: its number plus one; 0: none */
     uint32_t block : 24; /* its number (jit_block) */
     uint32_t hops : 8;   /* dropped blocks in a row before this one that lead here */
 };
@@ -123,8 +123,8 @@ struct jit {
     /* What is rarely run stands apart from what is often: from `cold` to cold_end; and all of it
      * above cold_low. */
     size_t cold, cold_end, cold_low;
-    size_t shed;              /* bytes in use when the writable view was given back last */
-    size_t fresh;             /* from here to `used` it is there */
+    size_t shed;            /* bytes in use when the writable view was given back last */
+    size_t fresh;           /* from here to `used` it is there */
     struct jit_code *codes; /* CODES_MAX, of which ncodes are in use */
     unsigned ncodes;
     uint64_t *starts;         /* bit n: code of one begins at n * JIT_ALIGN */
@@ -191,8 +191,8 @@ void emit_lookup(struct emit *e, bool flat, bool global, uint8_t *miss[2]);
 /*
  * A jump (op 0xe9) or call (0xe8) across pages.  It is taken as linked while there are no requests
  * and the mapping is that for which it was: what is compared, and the target, are put in by
- * slow_cross (CROSS_*).  Else `miss`, a rel32, is to lead to what emit_cross_miss emits: the same by
- * TH_CROSS, to the constant ip; RAX and RDX are lost.
+ * slow_cross (CROSS_*).  Else `miss`, a rel32, is to lead to what emit_cross_miss emits: the same
+ * by TH_CROSS, to the constant ip; RAX and RDX are lost.
  */
 struct cross {
     uint8_t *miss;
@@ -225,8 +225,8 @@ enum {
     SITE_LAST = BIT(2), /* of a branch: the block is not left behind it */
 };
 enum { SITE_FLAGS_SHIFT = 5, SITE_SIZE_SHIFT = 9, SITE_SIZE_MAX = 127 };
-/* Behind a call of TH_EDGE, TH_LINK or TH_STRAIGHT: where in the cache the rel32 stands of the jump, call or
- * branch, and its target, from the block's IP. */
+/* Behind a call of TH_EDGE, TH_LINK or TH_STRAIGHT: where in the cache the rel32 stands of the
+ * jump, call or branch, and its target, from the block's IP. */
 struct jit_edge {
     uint32_t place;
     int16_t by;

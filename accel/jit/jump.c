@@ -123,8 +123,8 @@ static void cold_straight(struct tr *t, struct cold *k)
 }
 
 /* The jump, call or branch in the page whose rel32 is at `at`: until it is linked it leads to
- * TH_LINK or TH_STRAIGHT, or to TH_EDGE with its polls.  To code that there is already it leads from the
- * first. */
+ * TH_LINK or TH_STRAIGHT, or to TH_EDGE with its polls.  To code that there is already it leads
+ * from the first. */
 static void edge(struct tr *t, cold_fn *fn, uint8_t *at, uint64_t ip, const struct polls *polls)
 {
     bool straight = fn == cold_straight, polled = polls && (polls->from[0] || polls->from[1]);

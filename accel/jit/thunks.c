@@ -331,7 +331,8 @@ static void check_depth(struct emit *e)
  * RCX. */
 static void poll(struct emit *e, uint8_t *leave[3])
 {
-    emit_op(e, 0, 0x80, 7, tr_state(due[0].look)); /* mostly there was none: a lock takes its time */
+    emit_op(e, 0, 0x80, 7,
+            tr_state(due[0].look)); /* mostly there was none: a lock takes its time */
     emit8(e, 0);
     uint8_t *none = emit_jump_short(e, 0x74);
     emit_op(e, 0, 0xc6, 0, tr_state(due[1].look));

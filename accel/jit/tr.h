@@ -187,8 +187,8 @@ struct tr {
 
 /* ---- guest registers ---- */
 
-/* The host register of guest register g, or H_NONE.  (Of those that have a prefix, R13 is the shorter
- * one to have a displacement from.) */
+/* The host register of guest register g, or H_NONE.  (Of those that have a prefix, R13 is the
+ * shorter one to have a displacement from.) */
 static inline unsigned tr_host(unsigned g)
 {
     static const uint8_t map[16] = {

@@ -57,7 +57,7 @@ struct blocks {
     /* Heads of chains, and by block the next in its chain, or the next unused one; each beside
      * REF_BITS of reference has a tag (tagged), so that few blocks are looked at in vain. */
     uint32_t *hash, *next;
-    uint64_t *begins; /* bits by a hash of host addresses: where no block begins (blocks_peek) */
+    uint64_t *begins;         /* bits by a hash of pages: where no block begins (blocks_peek) */
     struct page_code **pages; /* by hash */
     struct heat *heat;        /* of blocks that were forgotten */
     uint64_t built, dropped, flushes;
@@ -173,17 +173,6 @@ static uint32_t index_of(uint32_t ref)
     return (ref & ((1u << REF_BITS) - 1)) - 1;
 }
 
-/* Of b->begins. */
-static uint64_t *begin_word(const struct blocks *b, const uint8_t *host)
-{
-    return &b->begins[hash_of(host, 0) >> 38 & ((BEGINS >> 6) - 1)];
-}
-
-static uint64_t begin_bit(const uint8_t *host)
-{
-    return BIT64(hash_of(host, 0) >> 32 & 63);
-}
-
 static struct code_block *block_at(const struct blocks *b, uint32_t ref)
 {
     return ref ? &b->block[index_of(ref)] : NULL;
@@ -237,6 +226,19 @@ static void note_heat(struct blocks *b, const struct code_block *k)
 static const uint8_t *page_of(const uint8_t *host)
 {
     return (const uint8_t *)((uintptr_t)host & ~(uintptr_t)PAGE_OFFSET_MASK);
+}
+
+/* Of b->begins: those of a page side by side, as they are asked for in a row. */
+static uint64_t *begin_word(const struct blocks *b, const uint8_t *host)
+{
+    uint64_t at = (uintptr_t)host & PAGE_OFFSET_MASK;
+
+    return &b->begins[((hash_of(page_of(host), 0) >> 32) + (at >> 6)) & ((BEGINS >> 6) - 1)];
+}
+
+static uint64_t begin_bit(const uint8_t *host)
+{
+    return BIT64((uintptr_t)host & 63);
 }
 
 /* The next one is used up to `bytes`. */

@@ -73,12 +73,13 @@ static void tlb_flush_list(struct tlb *t, unsigned list, bool global)
     t->nfilled[list] = 0;
 }
 
-/* Compiled code compares 32 bits of it: when those begin anew it must not be there any more. */
+/* Compiled code compares 31 bits of it (CPU_DUE_GEN): when those begin anew it must not be there
+ * any more. */
 static uint64_t new_gen(struct cpu *c)
 {
     uint64_t gen = ++c->mmu->gen;
 
-    if (unlikely(!(uint32_t)gen)) {
+    if (unlikely(!(gen & CPU_DUE_GEN))) {
         code_forget(c->v);
     }
     return gen;

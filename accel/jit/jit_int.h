@@ -235,7 +235,7 @@ struct jit_edge {
 enum { POLL_JUMP = 5 };
 /* Of a jump or call across pages, from the place behind it: the displacement of what it compares,
  * what with (a generation; CROSS_NO_GEN: it is not linked), and its own rel32. */
-enum { CROSS_PLACE = -16, CROSS_GEN = -15, CROSS_REL = -4, CROSS_NO_GEN = 0 };
+enum { CROSS_PLACE = -16, CROSS_GEN = -15, CROSS_REL = -4, CROSS_NO_GEN = -1 };
 /* Of TH_GO, in the place of the size. */
 enum { GO_HANDLER, GO_REFUSED, GO_GP0, GO_KIND = 32, GO_FAULT = 64 };
 /* Of a window: also its length, where in it the access is, whether the host's address is wanted or

@@ -477,19 +477,17 @@ static void link_cross(struct cpu *c, struct jit *j, const uint8_t *behind, cons
     uint32_t gen = key >> KEY_GEN_SHIFT & CPU_DUE_GEN;
     uint8_t bytes[-CROSS_PLACE];
 
-    if (gen != CROSS_NO_GEN) {
-        memcpy(bytes, behind + CROSS_PLACE, sizeof bytes);
-        bytes[0] = gen_place(c, key);
-        memcpy(bytes + CROSS_GEN - CROSS_PLACE, &gen, sizeof gen);
-        emit_rel32(bytes + CROSS_REL - CROSS_PLACE, behind, code);
-        jit_poke(j, behind + CROSS_PLACE, bytes, sizeof bytes);
-        j->stats.links++;
-    }
+    memcpy(bytes, behind + CROSS_PLACE, sizeof bytes);
+    bytes[0] = gen_place(c, key);
+    memcpy(bytes + CROSS_GEN - CROSS_PLACE, &gen, sizeof gen);
+    emit_rel32(bytes + CROSS_REL - CROSS_PLACE, behind, code);
+    jit_poke(j, behind + CROSS_PLACE, bytes, sizeof bytes);
+    j->stats.links++;
 }
 
 static bool is_linked(const uint8_t *behind)
 {
-    uint32_t gen;
+    int32_t gen;
 
     memcpy(&gen, behind + CROSS_GEN, sizeof gen);
     return gen != CROSS_NO_GEN;

@@ -295,7 +295,7 @@ struct cross emit_cross(struct emit *e, unsigned op)
 
     static_assert(sizeof(struct cpu_due) == 8 && offsetof(struct cpu_due, gen) == 0, "at one go");
     emit_op(e, X_W, 0x81, 7, tr_state(due[0]));
-    emit32(e, CROSS_NO_GEN);
+    emit32(e, (uint32_t)CROSS_NO_GEN);
     x.miss = emit_jump(e, O_0F | 0x85, NULL);
     emit_jump(e, op, NULL);
     x.behind = e->p;
@@ -474,7 +474,7 @@ static void emit_to_cross(struct emit *e, struct jit *j)
     const uint8_t *found = e->p;
     emit_pop(e, H_RDX);
     emit_op(e, 0, 0x83, 7, hmem(H_RDX, CROSS_GEN));
-    emit8(e, CROSS_NO_GEN);
+    emit8(e, (uint8_t)CROSS_NO_GEN);
     uint8_t *linked = emit_jump(e, O_0F | 0x85, NULL);
     ask[0] = jump_unless_interp(e, j);
     emit_jump_entry(e, 4);

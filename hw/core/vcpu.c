@@ -68,7 +68,7 @@ void vcpu_request(struct vcpu *v, uint32_t req)
 {
     uint32_t old = atomic_fetch_or(&v->requests, req);
 
-    for (unsigned n = 0; n < ARRAY_LEN(v->look); n++) {
+    for (unsigned n = ARRAY_LEN(v->look); n-- > 0;) { /* who sees the first one takes back both */
         if (v->look[n]) { /* also when it is there: who set it may not have come as far as this */
             atomic_store(v->look[n], true);
         }

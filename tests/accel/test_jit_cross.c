@@ -143,3 +143,18 @@ Test(jit_cross, generations_that_look_alike_are_told_apart)
     cr_assert_eq(g.c->r[R_RBX], 300, "%u", (uint32_t)g.c->r[R_RBX]);
     guest_free(&g);
 }
+
+/* What is not linked goes by no generation, the first one either. */
+Test(jit_cross, a_generation_of_0_links_nothing)
+{
+    struct guest g;
+
+    BEGIN(&g, "\xe8\xfb\x0f\x00\x00\xff\xc9\x75\xf7\xf4", /* again: call OTHER; dec ecx; jnz */
+          "\x83\xc3\x01\xc3", "\x83\xc3\x02\xc3");
+    g.c->map_gen = g.c->global_gen = 0;
+    cpu_update_keys(g.c);
+    run(&g, 100);
+    cr_assert_eq(g.c->due[0].gen, 0);
+    cr_assert_eq(g.c->r[R_RBX], 100, "%u", (uint32_t)g.c->r[R_RBX]);
+    guest_free(&g);
+}

@@ -66,8 +66,7 @@ struct blocks {
     void *to;
 };
 
-/* Memory that is there when it is used. */
-static void *map_some(size_t bytes)
+void *blocks_map(size_t bytes)
 {
     void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -79,7 +78,7 @@ static void *map_some(size_t bytes)
  * of them is there as a whole. */
 static void *map_large(size_t bytes)
 {
-    void *at = map_some(bytes);
+    void *at = blocks_map(bytes);
 
     if (at) {
         (void)madvise(at, bytes, MADV_HUGEPAGE);
@@ -91,9 +90,9 @@ struct blocks *blocks_new(void)
 {
     struct blocks *b = g_new0(struct blocks, 1);
 
-    b->arena = map_some(ARENA_BYTES);
+    b->arena = blocks_map(ARENA_BYTES);
     b->block = map_large(BLOCKS_MAX * sizeof *b->block);
-    b->page = map_some(PAGES_MAX * sizeof *b->page);
+    b->page = blocks_map(PAGES_MAX * sizeof *b->page);
     b->hash = map_large(CHAIN_BYTES);
     b->next = b->hash + HASH_SIZE;
     b->begins = g_new0(uint64_t, BEGINS >> 6);
@@ -119,7 +118,7 @@ struct code_block *blocks_array(const struct blocks *b)
     return b->block;
 }
 
-static void unmap_some(void *at, size_t bytes)
+void blocks_unmap(void *at, size_t bytes)
 {
     if (at) {
         munmap(at, bytes);
@@ -129,10 +128,10 @@ static void unmap_some(void *at, size_t bytes)
 void blocks_free(struct blocks *b)
 {
     if (b) {
-        unmap_some(b->arena, ARENA_BYTES);
-        unmap_some(b->block, BLOCKS_MAX * sizeof *b->block);
-        unmap_some(b->page, PAGES_MAX * sizeof *b->page);
-        unmap_some(b->hash, CHAIN_BYTES);
+        blocks_unmap(b->arena, ARENA_BYTES);
+        blocks_unmap(b->block, BLOCKS_MAX * sizeof *b->block);
+        blocks_unmap(b->page, PAGES_MAX * sizeof *b->page);
+        blocks_unmap(b->hash, CHAIN_BYTES);
         g_free(b->begins);
         g_free(b->pages);
         g_free(b->heat);

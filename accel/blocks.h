@@ -54,6 +54,10 @@ struct block_body {
 
 struct blocks;
 
+/* Memory that is there when it is used; NULL: none to be had.  And back (NULL: nothing is done). */
+void *blocks_map(size_t bytes);
+void blocks_unmap(void *at, size_t bytes);
+
 struct blocks *blocks_new(void);
 /*
  * What the engine wants to know, for a translator beside it: `enter` takes the place of the first

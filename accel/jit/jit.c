@@ -43,19 +43,14 @@ bool jit_available(GError **err)
     return good;
 }
 
-/* Memory that is there when it is used. */
 static bool map_codes(struct jit *j, GError **err)
 {
-    void *at = mmap(NULL, CODES_MAX * sizeof *j->codes, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (at == MAP_FAILED) {
+    j->codes = blocks_map(CODES_MAX * sizeof *j->codes);
+    if (!j->codes) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "no memory for the translator: %s",
                     g_strerror(errno));
-        return false;
     }
-    j->codes = at;
-    return true;
+    return j->codes;
 }
 
 /* Of j->starts, for a place in the cache. */
@@ -99,9 +94,7 @@ void jit_free(struct jit *j)
         return;
     }
     codemem_unmap(&j->code);
-    if (j->codes) {
-        munmap(j->codes, CODES_MAX * sizeof *j->codes);
-    }
+    blocks_unmap(j->codes, CODES_MAX * sizeof *j->codes);
     g_free(j->fallbacks);
     g_free(j->starts);
     g_free(j->before);

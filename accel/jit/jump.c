@@ -63,26 +63,14 @@ static unsigned polls_to(const struct tr *t, uint64_t ip)
     return polls == POLL_LEFT && ip > tr_ip(t) ? 0 : polls;
 }
 
-/* Count, and see whether the run loop is due: then to a thunk. */
-static void count_or_thunk(struct tr *t, unsigned which, enum thunk th)
-{
-    tr_count(t);
-    emit_jump(&t->e, O_0F | 0x8e, t->j->thunk[th]);
-    if (which & POLL_LOOK) {
-        look(t);
-        emit_jump(&t->e, O_0F | 0x85, t->j->thunk[th]);
-    }
-}
-
-/* Count, and see whether the run loop is due: by jumps that lead where edge or cross say. */
+/* Behind a count: jumps for when the run loop is due. */
 struct polls {
     uint8_t *from[2]; /* or NULL */
 };
-static struct polls count(struct tr *t, unsigned which)
+static struct polls poll(struct tr *t, unsigned which)
 {
     struct polls p = {{NULL}};
 
-    tr_count(t);
     if (which & POLL_LEFT) {
         p.from[0] = emit_jump(&t->e, O_0F | 0x8e, NULL); /* jle */
     }
@@ -91,6 +79,24 @@ static struct polls count(struct tr *t, unsigned which)
         p.from[1] = emit_jump(&t->e, O_0F | 0x85, NULL);
     }
     return p;
+}
+
+static struct polls count(struct tr *t, unsigned which)
+{
+    tr_count(t);
+    return poll(t, which);
+}
+
+/* Count, and see whether the run loop is due: then to a thunk. */
+static void count_or_thunk(struct tr *t, unsigned which, enum thunk th)
+{
+    struct polls p = count(t, which);
+
+    for (unsigned n = 0; n < ARRAY_LEN(p.from) && !t->e.full; n++) {
+        if (p.from[n]) {
+            emit_patch(p.from[n], t->j->thunk[th]);
+        }
+    }
 }
 
 static void take_polls(struct cold *k, const struct polls *p)
@@ -416,13 +422,10 @@ static void cold_poll(struct tr *t, struct cold *k)
 /* Behind the count. */
 static void poll_before(struct tr *t, unsigned polls)
 {
-    struct cold *k = tr_cold(t, cold_poll, emit_jump(&t->e, O_0F | 0x8e, NULL)); /* jle */
+    struct polls p = poll(t, polls);
+    struct cold *k = tr_cold(t, cold_poll, NULL);
 
-    if (polls & POLL_LOOK) {
-        look(t);
-        k->more[0] = emit_jump(&t->e, O_0F | 0x85, NULL);
-        k->more[1] = NULL;
-    }
+    take_polls(k, &p);
     k->back = t->e.p;
     t->rdx = -1; /* is lost there */
 }

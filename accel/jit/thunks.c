@@ -331,8 +331,7 @@ static void check_depth(struct emit *e)
  * RCX. */
 static void poll(struct emit *e, uint8_t *leave[3])
 {
-    emit_op(e, 0, 0x80, 7,
-            tr_state(due[0].look)); /* mostly there was none: a lock takes its time */
+    emit_op(e, 0, 0x80, 7, tr_state(due[0].look)); /* mostly none: a lock takes its time */
     emit8(e, 0);
     uint8_t *none = emit_jump_short(e, 0x74);
     emit_op(e, 0, 0xc6, 0, tr_state(due[1].look));
@@ -393,6 +392,13 @@ static void ask_behind(struct emit *e, const struct jit *j, const void *fn)
     call_c(e, fn);
 }
 
+/* Go to the code that it gives, if it gives any. */
+static void go_where(struct emit *e, const struct jit *j, const void *fn)
+{
+    ask_behind(e, j, fn);
+    go_to_found(e, j);
+}
+
 /* RDX = the place in the cache that stands at RDX, and `by`.  Uses RCX. */
 static void place_at(struct emit *e, const struct jit *j, int by)
 {
@@ -410,8 +416,7 @@ static void emit_edge(struct emit *e, struct jit *j)
     thunk_begin(e, j, TH_EDGE);
     emit_pop(e, H_RDX);
     if_due(e, due);
-    ask_behind(e, j, (const void *)(uintptr_t)slow_edge);
-    go_to_found(e, j);
+    go_where(e, j, (const void *)(uintptr_t)slow_edge);
     emit_patch(due[0], e->p);
     emit_patch(due[1], e->p);
     poll(e, leave);
@@ -491,8 +496,7 @@ static void emit_to_cross(struct emit *e, struct jit *j)
     emit_patch(ask[0], e->p);
     emit_patch(ask[1], e->p);
     emit_store(e, true, tr_state(ip), H_RAX);
-    ask_behind(e, j, (const void *)(uintptr_t)slow_cross);
-    go_to_found(e, j);
+    go_where(e, j, (const void *)(uintptr_t)slow_cross);
 }
 
 void emit_compare_canonical(struct emit *e)
@@ -520,19 +524,16 @@ static void emit_links(struct emit *e, struct jit *j)
 
     thunk_begin(e, j, TH_LINK);
     emit_pop(e, H_RDX);
-    ask_behind(e, j, (const void *)(uintptr_t)slow_edge);
-    go_to_found(e, j);
+    go_where(e, j, (const void *)(uintptr_t)slow_edge);
 
     thunk_begin(e, j, TH_STRAIGHT);
     emit_save_flags(e);
     emit_pop(e, H_RDX);
-    ask_behind(e, j, (const void *)(uintptr_t)slow_straight);
-    go_to_found(e, j);
+    go_where(e, j, (const void *)(uintptr_t)slow_straight);
 
     thunk_begin(e, j, TH_MOVED);
     emit_pop(e, H_RDX);
-    ask_behind(e, j, (const void *)(uintptr_t)slow_moved);
-    go_to_found(e, j);
+    go_where(e, j, (const void *)(uintptr_t)slow_moved);
 }
 
 static void emit_finds(struct emit *e, struct jit *j)

@@ -262,13 +262,12 @@ static bool has_remapped(const struct lockstep *l)
 {
     const uint8_t *now = l->ram->host + TABLES;
 
-    for (unsigned n = 0; n < TABLES_BYTES; n += 4) {
-        if (l->c->cr0 & CR0_PG &&
-            (ld_le32(now + n) ^ ld_le32(l->tables + n)) & ~(uint32_t)PTE_MARKS) {
-            return true;
-        }
+    bool same = true;
+
+    for (unsigned n = 0; n < TABLES_BYTES && same; n += 4) {
+        same = !((ld_le32(now + n) ^ ld_le32(l->tables + n)) & ~(uint32_t)PTE_MARKS);
     }
-    return false;
+    return l->c->cr0 & CR0_PG && !same;
 }
 
 /* Something between noise and numbers that programs have. */
@@ -712,10 +711,10 @@ char *lockstep_run(struct lockstep *l, uint64_t seed, unsigned steps)
         cpu_update_mode(l->c);
         exit = run(l);
         count_end(l, exit);
-        if (exit == VCPU_EXIT_ERROR && !has_remapped(l)) {
-            return tell(l, seed, step);
-        }
         if (exit == VCPU_EXIT_ERROR) {
+            if (!has_remapped(l)) {
+                return tell(l, seed, step);
+            }
             l->counts.remaps++;
             check_forget(l->m->vcpus[0]);
             break;

@@ -23,12 +23,9 @@
 #include "ui/window.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { HOSTS = VM_SERIALS + 2, HOST_DEBUGCON = VM_SERIALS, HOST_MONITOR };
@@ -47,7 +44,6 @@ struct run {
     int64_t begun; /* host microseconds */
     int signal;    /* that ended the run, or 0 */
     bool timed_out;
-    int end_fd; /* eventfd: the machine ended */
 };
 
 void run_say(bool quiet, const char *fmt, ...)
@@ -298,73 +294,93 @@ void run_signal_set(sigset_t *set)
     }
 }
 
+/* The signal for who waits for the others and is to wait no longer. */
+static int run_wake(void)
+{
+    return SIGRTMIN;
+}
+
 static void run_signals(sigset_t *set, int how)
 {
     run_signal_set(set);
+    if (how == SIG_BLOCK) {
+        sigaddset(set, run_wake()); /* for good */
+    }
     pthread_sigmask(how, set, NULL);
 }
 
-static gpointer run_waiter(gpointer data)
-{
-    struct run *r = data;
+struct run_signals {
+    struct run *r;
+    bool refused; /* there is only the window to end */
+    pthread_t thread;
+};
 
-    machine_wait(r->m, -1);
-    eventfd_write(r->end_fd, 1);
+/*
+ * A signal ends the run, or the window that tells why there is none.  It is waited for by sigwait:
+ * who polls a signalfd is woken by each of the process's signals, and compiled code has thousands
+ * of faults in a second.
+ */
+static void *run_on_signal(void *data)
+{
+    const struct run_signals *s = data;
+    sigset_t set;
+    int sig = 0;
+
+    run_signal_set(&set);
+    sigaddset(&set, run_wake());
+    if (sigwait(&set, &sig) || sig == run_wake()) {
+        return NULL;
+    }
+    if (s->refused) {
+        window_end(s->r->window);
+    } else {
+        s->r->signal = sig;
+        machine_end(s->r->m, END_QUIT, EXIT_RUN);
+    }
     return NULL;
 }
 
-/* Milliseconds for poll until the time budget is used up; -1: none. */
-static int run_time_left(const struct run *r)
+static bool run_signals_begin(struct run_signals *s, GError **err)
 {
-    int64_t left = r->o->max_time_ms - (g_get_monotonic_time() - r->begun) / 1000;
+    int failed = pthread_create(&s->thread, NULL, run_on_signal, s);
 
-    return r->o->max_time_ms ? (int)CLAMP(left, 0, 3600 * 1000) : -1;
-}
-
-/* Until the machine ends, a signal comes or the time is up. */
-static void run_wait(struct run *r, int signal_fd)
-{
-    GThread *waiter = g_thread_new("wait", run_waiter, r);
-    struct pollfd fds[2] = {{.fd = r->end_fd, .events = POLLIN},
-                            {.fd = signal_fd, .events = POLLIN}};
-
-    while (!fds[0].revents) {
-        int n = poll(fds, 2, run_time_left(r));
-        struct signalfd_siginfo info;
-
-        if (n == 0 && run_time_left(r) == 0) {
-            r->timed_out = true;
-            machine_end(r->m, END_QUIT, EXIT_BUDGET);
-        } else if (n > 0 && fds[1].revents && read(signal_fd, &info, sizeof info) == sizeof info) {
-            r->signal = (int)info.ssi_signo;
-            machine_end(r->m, END_QUIT, EXIT_RUN);
-        } else {
-            continue;
-        }
-        break;
+    if (failed) {
+        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "cannot wait for signals: %s",
+                    g_strerror(failed));
     }
-    g_thread_join(waiter);
+    return !failed;
 }
 
-struct run_waiting {
-    struct run *r;
-    int signal_fd;
-};
+static void run_signals_end(struct run_signals *s)
+{
+    pthread_kill(s->thread, run_wake());
+    pthread_join(s->thread, NULL);
+}
+
+/* Until the machine ends or the time is up. */
+static void run_wait(struct run *r)
+{
+    int64_t limit = r->o->max_time_ms, spent = (g_get_monotonic_time() - r->begun) / 1000;
+
+    if (machine_wait(r->m, limit ? MAX(limit - spent, 0) : -1) == END_NONE) {
+        r->timed_out = true;
+        machine_end(r->m, END_QUIT, EXIT_BUDGET);
+    }
+}
 
 static gpointer run_wait_beside(gpointer data)
 {
-    struct run_waiting *w = data;
+    struct run *r = data;
 
-    run_wait(w->r, w->signal_fd);
-    window_end(w->r->window);
+    run_wait(r);
+    window_end(r->window);
     return NULL;
 }
 
 /* The window has the main thread, as window systems want it. */
-static void run_in_window(struct run *r, int signal_fd)
+static void run_in_window(struct run *r)
 {
-    struct run_waiting w = {r, signal_fd};
-    GThread *wait = g_thread_new("wait", run_wait_beside, &w);
+    GThread *wait = g_thread_new("wait", run_wait_beside, r);
 
     window_run(r->window);
     g_thread_join(wait);
@@ -372,19 +388,17 @@ static void run_in_window(struct run *r, int signal_fd)
 
 static bool run_until_end(struct run *r, GError **err)
 {
+    struct run_signals signals = {.r = r};
     sigset_t set;
-    int signal_fd;
+    bool good = run_signals_begin(&signals, err);
 
-    r->end_fd = eventfd(0, EFD_CLOEXEC);
-    run_signals(&set, SIG_BLOCK);
-    signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-    if (r->end_fd < 0 || signal_fd < 0) {
-        g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "cannot wait for signals: %s",
-                    g_strerror(errno));
-    } else if (r->window) {
-        run_in_window(r, signal_fd);
-    } else {
-        run_wait(r, signal_fd);
+    if (good) {
+        if (r->window) {
+            run_in_window(r);
+        } else {
+            run_wait(r);
+        }
+        run_signals_end(&signals);
     }
     for (unsigned i = 0; i < HOSTS; i++) {
         chr_host_restore(r->hosts[i]);
@@ -392,9 +406,7 @@ static bool run_until_end(struct run *r, GError **err)
     run_signals(&set, SIG_UNBLOCK); /* should the machine not stop, a second Ctrl-C helps */
     nets_stop(r->nets);
     machine_stop(r->m);
-    close(signal_fd);
-    close(r->end_fd);
-    return !*err;
+    return good;
 }
 
 /* After the run -------------------------------------------------------------------------------- */
@@ -594,40 +606,18 @@ static bool run_open_window(struct run *r, const struct accel_ops *accel, const 
     return true;
 }
 
-/* A signal ends the window that tells why there is no run. */
-static gpointer run_refusal_ends(gpointer data)
-{
-    struct run_waiting *w = data;
-    struct pollfd fds[2] = {{.fd = w->r->end_fd, .events = POLLIN},
-                            {.fd = w->signal_fd, .events = POLLIN}};
-
-    while (poll(fds, 2, -1) < 0 && errno == EINTR) {
-    }
-    window_end(w->r->window);
-    return NULL;
-}
-
 /* Whoever started it by the library is told by that (library_start). */
 static void run_show_refusal(struct run *r, const char *why)
 {
-    struct run_waiting w = {.r = r};
-    GThread *ends;
-    sigset_t set;
+    struct run_signals signals = {.r = r, .refused = true};
 
     if (!run_is_watched(r) || g_getenv(LIBRARY_STARTED)) {
         return;
     }
-    run_signal_set(&set);
-    r->end_fd = eventfd(0, EFD_CLOEXEC);
-    w.signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-    if (r->end_fd >= 0 && w.signal_fd >= 0) {
-        ends = g_thread_new("signals", run_refusal_ends, &w);
+    if (run_signals_begin(&signals, NULL)) {
         window_refuse(r->window, why);
-        eventfd_write(r->end_fd, 1);
-        g_thread_join(ends);
+        run_signals_end(&signals);
     }
-    close(w.signal_fd);
-    close(r->end_fd);
 }
 
 /* It does not come to a run. */

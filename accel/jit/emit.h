@@ -100,6 +100,15 @@ static inline void emit32(struct emit *e, uint32_t v)
         e->full = true;
     }
 }
+static inline void emit_bytes(struct emit *e, const void *bytes, size_t n)
+{
+    if (likely((size_t)(e->end - e->p) >= n)) {
+        memcpy(e->p, bytes, n);
+        e->p += n;
+    } else {
+        e->full = true;
+    }
+}
 static inline void emit64(struct emit *e, uint64_t v)
 {
     emit32(e, (uint32_t)v);

@@ -81,13 +81,12 @@ const void *slow_fault(struct cpu *c)
 {
     struct jit *j = jit_of(c);
     const struct jit_fault f = j->fault;
-    const struct jit_code *code = jit_code_around(j, f.at);
-    struct fault_site s;
+    struct fault_site s = {0};
 
     if (f.known && view_fill(c, f.to, f.write)) {
         return f.at;
     }
-    view_find_site(j, code, f.at, &s);
+    const struct jit_code *code = view_find_site(j, f.at, &s);
     bool other_kind = !f.known || !view_has(c->view, f.to);
     unsigned how = (other_kind ? GO_KIND : GO_FAULT) + s.key;
     j->stats.faults++;
@@ -102,8 +101,7 @@ static bool divert(struct cpu *c, const siginfo_t *info, ucontext_t *u)
     struct jit *j = c && c->view ? jit_of(c) : NULL;
     struct fault_site s;
 
-    if (!j || at < j->rx + j->start || at >= j->rx + j->used ||
-        !view_find_site(j, jit_code_around(j, at), at, &s)) {
+    if (!j || !view_find_site(j, at, &s)) {
         return false;
     }
     j->fault = (struct jit_fault){

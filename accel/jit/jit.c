@@ -24,8 +24,6 @@
 #define COLD_CHUNK (256 * KiB)
 /* Versions of one block for different IPs. */
 enum { VERSIONS_MAX = 8 };
-/* Versions of all blocks. */
-enum { CODES_MAX = 256 * 1024 };
 /* Code between two times that the writable view is given back. */
 #define SHED_BYTES (1 * MiB)
 
@@ -289,14 +287,14 @@ static void make_large(struct jit *j)
     }
 }
 
-const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
+/* Compile block k; NULL: that cannot be. */
+static struct jit_code *make(struct jit *j, struct code_block *k, uint64_t ip)
 {
-    const struct jit_code *found = find(j, k, ip);
     struct jit_code *code = &j->codes[j->ncodes];
     uint64_t asked = 0, start = 0;
 
-    if (found || jit_full(j) || versions(j, k) >= VERSIONS_MAX || k->mode != j->c->mode) {
-        return found ? jit_begin(j, found) : NULL;
+    if (jit_full(j) || versions(j, k) >= VERSIONS_MAX || k->mode != j->c->mode) {
+        return NULL;
     }
     bool timed = j->stats.blocks % TIMED_EVERY == 0;
     if (timed) {
@@ -324,7 +322,74 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
     shed(j);
     j->stats.blocks++;
     j->stats.insns += j->tr->n;
-    return jit_begin(j, code);
+    return code;
+}
+
+/* Blocks in a row that are compiled at once, and how warm a block is that may be with others. */
+enum { ROW_MAX = 16, ROW_HEAT = 2 };
+
+struct code_block *jit_follower(const struct tr *t, uint64_t ip)
+{
+    const struct jit *j = t->j;
+    const struct code_block *k =
+        j->row < ROW_MAX ? j->hooks.peek(t->c, t->k->host + (ip - t->ip)) : NULL;
+
+    return k && !k->jit && k->heat >= ROW_HEAT ? j->blocks + (k - j->blocks) : NULL;
+}
+
+static const uint8_t over_save[JIT_OVER] = {0xeb, JIT_SAVE}, over_nop[JIT_OVER] = {0x66, 0x90};
+
+/* The block just made goes on at ip, behind it, where nothing could be made: by a jump that is not
+ * linked yet.  `saves`: with the guest's flags in the host's. */
+static void end_in_edge(struct jit *j, uint64_t ip, bool saves)
+{
+    const struct jit_code *before = &j->codes[j->ncodes - 1];
+    struct emit e = {.p = j->rw + j->used, .end = j->rw + j->cold_low}; /* CODE_SPARE is there */
+    struct jit_edge s = {.place = (uint32_t)j->used + 1, .by = (int16_t)(ip - before->ip)};
+
+    if (!saves) {
+        memcpy(e.p - JIT_OVER, over_nop, JIT_OVER);
+    }
+    emit_jump(&e, 0xe9, e.p + 5);
+    emit_jump(&e, 0xe8, j->thunk[saves ? TH_STRAIGHT : TH_LINK]);
+    emit_bytes(&e, &s, sizeof s);
+    j->used = align_up((size_t)(e.p - j->rw), JIT_ALIGN);
+}
+
+/* Compile what is to stand behind the block just made, and what behind that. */
+static void make_row(struct jit *j)
+{
+    const struct tr *t = j->tr;
+
+    for (j->row = 1; t->behind; j->row++) {
+        uint64_t ip = t->behind_ip;
+        bool saves = t->saves_behind;
+        struct jit_code *code = make(j, t->behind, ip);
+
+        if (!code) {
+            end_in_edge(j, ip, saves);
+            break;
+        }
+        code->over = !saves;
+        j->stats.behind++;
+        if (code->over && t->save_unwanted) {
+            memcpy(j->rw + code->at - JIT_SAVE - JIT_OVER, over_nop, JIT_OVER);
+        }
+    }
+    j->row = 0;
+}
+
+const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
+{
+    const struct jit_code *code = find(j, k, ip);
+
+    if (!code) {
+        code = make(j, k, ip);
+        if (code) {
+            make_row(j);
+        }
+    }
+    return code ? jit_begin(j, code) : NULL;
 }
 
 void jit_drop(struct jit *j, struct code_block *k)
@@ -338,6 +403,9 @@ void jit_drop(struct jit *j, struct code_block *k)
 
         emit_rel32(bytes + JIT_SAVE + 1, begin + 5, jit_rx(j, j->thunk[TH_MOVED]));
         jit_poke(j, begin - JIT_SAVE, bytes, sizeof bytes);
+        if (at->over) {
+            jit_poke(j, begin - JIT_SAVE - JIT_OVER, over_save, sizeof over_save);
+        }
     }
     k->jit = 0;
     j->stats.dropped++;

@@ -55,6 +55,7 @@ static inline void jit_settle(struct cpu *c)
 
 struct jit_stats {
     uint64_t blocks, insns; /* compiled */
+    uint64_t behind;        /* of the blocks: another one goes on to them without a jump */
     uint64_t dropped, flushes, links, faults;
     uint64_t ns;       /* spent in translation */
     size_t used, size; /* bytes of the code cache */

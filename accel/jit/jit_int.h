@@ -64,6 +64,9 @@ enum { HOST_CALLS = 4096 };
 
 /* Bytes that save the flags (emit_save_flags). */
 enum { JIT_SAVE = 8 };
+/* Before those, where another block stands before and goes on there with the flags saved: a jump
+ * over them, or a NOP where they are one. */
+enum { JIT_OVER = 2 };
 /* Where blocks' code may begin. */
 enum { JIT_ALIGN_SHIFT = 3, JIT_ALIGN = 1 << JIT_ALIGN_SHIFT };
 
@@ -79,9 +82,11 @@ struct jit_code {
     uint32_t sites;      /* of views: likewise, what view_put_sites wrote */
     uint32_t next;       /* of the same block: its number plus one; 0: none */
     uint32_t block : 24; /* its number (jit_block) */
-    uint32_t hops : 8;   /* dropped blocks in a row before this one that lead here */
+    uint32_t over : 1;   /* there are JIT_OVER bytes before it */
+    uint32_t hops : 7;   /* dropped blocks in a row before this one that lead here */
 };
 static_assert(sizeof(struct jit_code) == 32, "of many");
+enum { CODES_MAX = 256 * 1024 };
 
 /* An instruction of a slow path, decoded again. */
 struct jit_seen {
@@ -137,6 +142,7 @@ struct jit {
     struct jit_fallback *fallbacks; /* by row */
     struct tr *tr;
     struct lowering *lower; /* by row */
+    unsigned row;           /* of blocks made at once: how many before this one */
     bool has_bmi2, has_avx;
     bool unlinked;  /* every jump comes back to the run loop */
     bool every_end; /* may have to come back at every end of a block */
@@ -171,6 +177,9 @@ void jit_save_bytes(uint8_t bytes[JIT_SAVE]);
 void jit_poke(const struct jit *j, const void *at, const void *bytes, size_t n);
 void jit_poke_rel(const struct jit *j, const uint8_t *at, const uint8_t *to);
 void jit_poke_branch(const struct jit *j, const uint8_t *at, unsigned op, const uint8_t *to);
+
+/* The block at ip, of t's page, if it is to be compiled right behind that one; or NULL. */
+struct code_block *jit_follower(const struct tr *t, uint64_t ip);
 
 /* Have room for the cold part of a block, unless the cache is full. */
 void jit_make_cold_room(struct jit *j);
@@ -310,9 +319,10 @@ void view_guess(struct tr *t);
 void view_put_traps(struct tr *t);
 /* In the cold part: the block's sites. */
 void view_put_sites(struct tr *t, struct jit_code *code);
-/* The site of an instruction at `at` that faulted; false: there is none. */
-bool view_find_site(const struct jit *j, const struct jit_code *code, const uint8_t *at,
-                    struct fault_site *s);
+/* The same in the cold part, where another block stands behind the hot code. */
+void view_put_traps_apart(struct tr *t, const uint8_t *hot_end);
+/* The site of an instruction at `at` that faulted, and whose code that is; NULL: there is none. */
+const struct jit_code *view_find_site(const struct jit *j, const uint8_t *at, struct fault_site *s);
 /* Addresses by the key (a bit of low_of) were of another kind. */
 void view_missed(struct cpu *c, struct code_block *k, unsigned key, bool fault);
 

@@ -168,8 +168,35 @@ static void cross(struct tr *t, unsigned op, uint64_t ip, const struct polls *po
     take_polls(k, polls);
 }
 
+/* Is all counted on the way to ip, in the page, and nothing to be looked at? */
+static bool is_straight(const struct tr *t, uint64_t ip)
+{
+    return t->charged == t->in->i.n && !polls_to(t, ip);
+}
+
+/* The flags where they are at a jump that needs none of the host's; true: in those. */
+static bool flags_stay(struct tr *t)
+{
+    if (t->flags == FL_LAZY) {
+        tr_flags_need(t);
+    }
+    return t->flags == FL_HOST;
+}
+
+static void go_straight(struct tr *t, uint64_t ip)
+{
+    cold_fn *fn = flags_stay(t) ? cold_straight : cold_edge;
+
+    edge(t, fn, emit_jump(&t->e, 0xe9, NULL), ip, NULL);
+    t->ended = true;
+}
+
 void tr_goto(struct tr *t, uint64_t ip)
 {
+    if (!t->j->unlinked && may_link(t, ip) && is_straight(t, ip)) {
+        go_straight(t, ip);
+        return;
+    }
     tr_flags_clobber(t);
     if (t->j->unlinked) {
         tr_count(t);
@@ -196,6 +223,57 @@ void tr_goto(struct tr *t, uint64_t ip)
         }
     }
     t->ended = true;
+}
+
+/* ---- what stands right behind a block ---- */
+
+/* Whether the block at ip, in the page, is to be compiled right behind this one, which then goes on
+ * there without a jump: processors remember fewer jumps than large programs have.  (Of what is warm
+ * there is nothing then that had to stand between.) */
+static bool falls(struct tr *t, uint64_t ip)
+{
+    if (t->j->every_end || t->j->unlinked || !may_link(t, ip) || ip == t->ip) {
+        return false;
+    }
+    for (unsigned n = 0; n < t->ncold; n++) {
+        if (jump_is_warm(&t->cold[n])) {
+            return false;
+        }
+    }
+    t->behind = jit_follower(t, ip);
+    t->behind_ip = ip;
+    return t->behind;
+}
+
+/* The run loop is due before the block that stands behind. */
+static void cold_poll_behind(struct tr *t, struct cold *k)
+{
+    emit_jump(&t->e, 0xe8, t->j->thunk[TH_POLL_HERE]);
+    emit_jump(&t->e, 0xe9, k->back);
+    emit_mov_imm(&t->e, H_RAX, k->ip);
+    emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
+}
+
+void tr_go_on(struct tr *t, uint64_t ip)
+{
+    if (!falls(t, ip)) {
+        tr_goto(t, ip);
+        return;
+    }
+    t->ended = true;
+    if (is_straight(t, ip)) {
+        t->saves_behind = flags_stay(t);
+        return;
+    }
+    tr_flags_clobber(t);
+    struct polls polls = count(t, polls_to(t, ip));
+    if (polls.from[0] || polls.from[1]) {
+        struct cold *k = tr_cold(t, cold_poll_behind, NULL);
+
+        take_polls(k, &polls);
+        k->back = t->e.p;
+        k->ip = ip;
+    }
 }
 
 static void cold_goto(struct tr *t, struct cold *k)
@@ -301,7 +379,9 @@ static void after_call(struct tr *t)
         emit_mov_imm(&t->e, H_RCX, next);
         emit_op(&t->e, X_W, 0x3b, H_RAX, hreg(H_RCX));
     }
-    if (may_link(t, next)) {
+    if (falls(t, next)) {
+        emit_jump(&t->e, O_0F | 0x85, t->j->thunk[TH_RETURNED]);
+    } else if (may_link(t, next)) {
         edge(t, cold_edge, emit_jump(&t->e, O_0F | 0x84, NULL), next, NULL);
         emit_jump(&t->e, 0xe9, t->j->thunk[TH_RETURNED]);
     } else {

@@ -19,7 +19,7 @@ static bool lower_jmp(struct tr *t)
 {
     tr_flags_clobber(t);
     tr_check_target(t, tr_target(t));
-    tr_goto(t, tr_target(t));
+    tr_go_on(t, tr_target(t));
     return true;
 }
 

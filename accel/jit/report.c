@@ -71,9 +71,9 @@ void jit_print(const struct jit *j, GString *out)
         out, "%" PRIu64 " blocks of %" PRIu64 " instructions, %.2f us for each; %" PRIu64 " ms\n",
         s.blocks, s.insns, (double)s.ns * each / 1e3, s.ns / 1000000);
     g_string_append_printf(out,
-                           "code: %zu of %zu KiB; %" PRIu64 " links, %" PRIu64
-                           " blocks dropped, %" PRIu64 " flushes\n",
-                           s.used >> 10, s.size >> 10, s.links, s.dropped, s.flushes);
+                           "code: %zu of %zu KiB; %" PRIu64 " blocks behind another, %" PRIu64
+                           " links, %" PRIu64 " blocks dropped, %" PRIu64 " flushes\n",
+                           s.used >> 10, s.size >> 10, s.behind, s.links, s.dropped, s.flushes);
     if (j->c->view) {
         struct view_stats v;
 
@@ -108,12 +108,13 @@ void jit_json(const struct jit *j, GString *out)
     struct jit_stats s;
 
     jit_get_stats(j, &s);
-    g_string_append_printf(out,
-                           ", \"jit\": {\"blocks\": %" PRIu64 ", \"instructions\": %" PRIu64
-                           ", \"ns\": %" PRIu64 ", \"code_bytes\": %zu, \"code_size\": %zu"
-                           ", \"links\": %" PRIu64 ", \"dropped\": %" PRIu64
-                           ", \"flushes\": %" PRIu64 ", \"fallbacks\": [",
-                           s.blocks, s.insns, s.ns, s.used, s.size, s.links, s.dropped, s.flushes);
+    g_string_append_printf(
+        out,
+        ", \"jit\": {\"blocks\": %" PRIu64 ", \"behind\": %" PRIu64 ", \"instructions\": %" PRIu64
+        ", \"ns\": %" PRIu64 ", \"code_bytes\": %zu, \"code_size\": %zu"
+        ", \"links\": %" PRIu64 ", \"dropped\": %" PRIu64 ", \"flushes\": %" PRIu64
+        ", \"fallbacks\": [",
+        s.blocks, s.behind, s.insns, s.ns, s.used, s.size, s.links, s.dropped, s.flushes);
     for (guint n = 0; n < places->len; n++) {
         const struct place *p = &g_array_index(places, struct place, n);
 

@@ -426,7 +426,7 @@ static void link_moved(struct jit *j, const uint8_t *entry, const uint8_t *code)
     if (crosses(j, code)) {
         to = piece_to_ip(j, false);
     } else if (old->hops < HOPS_MAX && jit_block(j, old)->host == jit_block(j, new)->host) {
-        new->hops = MAX(new->hops, old->hops + 1u) & 0xff;
+        new->hops = MAX(new->hops, old->hops + 1u) & 0x7f;
         to = code;
     }
     if (to) {

@@ -161,11 +161,15 @@ struct tr {
     uint8_t charged;            /* guest instructions of the block counted on the way here */
     uint16_t fl_known;          /* what they are, as in c->fl, where that is known; else 0 */
     bool global;                /* the block's page is a global one */
+    bool save_unwanted;         /* there is a NOP before the code */
     bool base_set;              /* c->r[R_BASE] was set on the way here */
     const uint8_t *hot_end;     /* where the cold pieces begin */
-    bool ended;                 /* the last instruction emitted went elsewhere */
-    bool vec;                   /* the block entry makes vec_live true */
-    bool x87;                   /* the block entry makes fpu.x87_live true */
+    struct code_block *behind;  /* to be compiled right behind, for IP behind_ip; or NULL */
+    uint64_t behind_ip;
+    bool saves_behind; /* it is gone to with the guest's flags in the host's */
+    bool ended;        /* the last instruction emitted went elsewhere */
+    bool vec;          /* the block entry makes vec_live true */
+    bool x87;          /* the block entry makes fpu.x87_live true */
     unsigned nbails;
     uint8_t *bails[TR_BAILS_MAX]; /* of the present instruction */
     unsigned next_window;
@@ -372,6 +376,8 @@ void tr_count(struct tr *t);
 void tr_jcc(struct tr *t, unsigned cc, uint64_t ip);
 /* Go to the constant guest address ip now.  (It has been checked: tr_check_target.) */
 void tr_goto(struct tr *t, uint64_t ip);
+/* The same as the last of the block's hot code. */
+void tr_go_on(struct tr *t, uint64_t ip);
 /*
  * The end of an indirect near branch, to the guest address in RAX; flags are spilled.  `commit`
  * (may be NULL) does what the branch does to guest state beside; it keeps RAX and RCX.  An address

@@ -313,9 +313,8 @@ static void lower_all(struct tr *t)
     }
     tr_sp_settle(t);
     if (!t->ended) {
-        tr_goto(t, tr_next_ip(t));
+        tr_go_on(t, tr_next_ip(t));
     }
-    t->hot_end = t->e.p;
 }
 
 /* Those that are warm, or the others, behind the code made so far.  They may add more. */
@@ -370,6 +369,8 @@ void tr_reset(struct tr *t, struct jit *j, struct code_block *k, uint64_t ip, co
     t->sp_pending = 0;
     t->small = 0;
     t->base_set = t->vec = t->x87 = false;
+    t->behind = NULL;
+    t->saves_behind = false;
     t->ncold = t->nbails = t->nsites = t->ntraps = 0;
     windows_close(t);
 }
@@ -383,6 +384,20 @@ static void put_save(uint8_t *save, bool unwanted)
         memcpy(save, nop, sizeof nop);
     } else {
         jit_save_bytes(save);
+    }
+}
+
+/* The way to the block behind: through the bytes that save flags, or over them. */
+static void emit_way_behind(struct tr *t)
+{
+    unsigned over = t->saves_behind ? 0 : JIT_OVER;
+
+    while (((uintptr_t)t->e.p + over) & (JIT_ALIGN - 1) && !t->e.full) {
+        emit8(&t->e, 0x90);
+    }
+    if (over) {
+        emit8(&t->e, 0xeb);
+        emit8(&t->e, JIT_SAVE);
     }
 }
 
@@ -406,16 +421,26 @@ bool translate(struct jit *j, struct code_block *k, uint64_t ip, struct jit_code
     t->in = &t->insn[0];
     tr_check_entry(t);
     tr_begin(t);
-    put_save(save, t->e.p == start && tr_flags_unwanted(t));
+    t->save_unwanted = t->e.p == start && tr_flags_unwanted(t);
+    put_save(save, t->save_unwanted);
     lower_all(t);
-    emit_cold(t, true);
-    view_put_traps(t);
+    if (t->behind) {
+        emit_way_behind(t);
+    }
+    t->hot_end = t->e.p;
+    if (!t->behind) {
+        emit_cold(t, true);
+        view_put_traps(t);
+    }
     if (t->e.full) {
         return false;
     }
     uint8_t *hot_end = t->e.p;
     t->e = (struct emit){.p = j->rw + j->cold, .end = j->rw + j->cold_end};
     emit_cold(t, false);
+    if (t->behind) {
+        view_put_traps_apart(t, hot_end);
+    }
     *code = (struct jit_code){.ip = ip, .at = (uint32_t)(start - j->rw)};
     view_put_sites(t, code);
     if (t->e.full) {

@@ -260,15 +260,29 @@ static struct fault_site site_here(const struct tr *t, unsigned key)
     };
 }
 
-static void add_site(struct tr *t, struct fault_site s)
+static void add_site_at(struct tr *t, struct fault_site s, size_t off)
 {
     if (t->nsites == TR_SITES_MAX) {
         t->e.full = true;
         return;
     }
-    s.off = (uint16_t)(t->e.p - t->start);
+    s.off = (uint16_t)off;
     t->sites[t->nsites++] = s;
 }
+
+static void add_site(struct tr *t, struct fault_site s)
+{
+    add_site_at(t, s, (size_t)(t->e.p - t->start));
+}
+
+enum { TRAP = 0xf4 /* hlt */ };
+/* One that stands in the cold part: where its block's code begins in the cache, and what it has as
+ * its own place there. */
+struct apart {
+    uint8_t trap;
+    uint32_t code;
+    uint16_t off;
+} __attribute__((packed));
 
 /* To a trap, which is told from others by where it stands, when what was compared is above. */
 static void trap_if_above(struct tr *t, unsigned key)
@@ -287,7 +301,20 @@ void view_put_traps(struct tr *t)
     for (unsigned n = 0; n < t->ntraps && !t->e.full; n++) {
         emit_patch(t->traps[n].from, t->e.p);
         add_site(t, t->traps[n].site);
-        emit8(&t->e, 0xf4); /* hlt */
+        emit8(&t->e, TRAP);
+    }
+}
+
+void view_put_traps_apart(struct tr *t, const uint8_t *hot_end)
+{
+    size_t off = (size_t)(hot_end - t->start);
+
+    for (unsigned n = 0; n < t->ntraps && !t->e.full; n++, off++) {
+        struct apart a = {TRAP, (uint32_t)(t->start - t->j->rw), (uint16_t)off};
+
+        emit_patch(t->traps[n].from, t->e.p);
+        add_site_at(t, t->traps[n].site, off);
+        emit_bytes(&t->e, &a, sizeof a);
     }
 }
 
@@ -647,15 +674,35 @@ void view_put_sites(struct tr *t, struct jit_code *code)
     }
 }
 
-bool view_find_site(const struct jit *j, const struct jit_code *code, const uint8_t *at,
-                    struct fault_site *s)
+/* The block of a place in the hot code, and how far in that is; or of a trap that stands apart from
+ * its block, which tells both. */
+static const struct jit_code *whose(const struct jit *j, const uint8_t *at, size_t *off)
 {
-    const uint8_t *p = j->rx + code->sites;
-    size_t off = (size_t)(at - jit_begin(j, code));
+    struct apart a;
+
+    if (at >= j->rx + j->start && at < j->rx + j->used) {
+        const struct jit_code *code = jit_code_around(j, at);
+
+        *off = (size_t)(at - jit_begin(j, code));
+        return code;
+    }
+    if (at < j->rx + j->cold_low || at >= j->rx + j->code.bytes || *at != TRAP) {
+        return NULL;
+    }
+    memcpy(&a, at, sizeof a);
+    *off = a.off;
+    return jit_code_around(j, j->rx + a.code);
+}
+
+const struct jit_code *view_find_site(const struct jit *j, const uint8_t *at, struct fault_site *s)
+{
+    size_t off = 0;
+    const struct jit_code *code = whose(j, at, &off);
+    const uint8_t *p = code ? j->rx + code->sites : NULL;
     struct fault_site next = {0};
     bool found = false;
 
-    for (unsigned left = code->sites ? *p++ : 0; left; left--) {
+    for (unsigned left = code && code->sites ? *p++ : 0; left; left--) {
         p = get_site(p, &next);
         if (next.off > off) {
             break;
@@ -663,5 +710,5 @@ bool view_find_site(const struct jit *j, const struct jit_code *code, const uint
         *s = next;
         found = true;
     }
-    return found;
+    return found ? code : NULL;
 }

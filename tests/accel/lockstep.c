@@ -135,6 +135,11 @@ struct lockstep *lockstep_new(const struct check_second *second,
     return l;
 }
 
+struct vcpu *lockstep_vcpu(const struct lockstep *l)
+{
+    return l->m->vcpus[0];
+}
+
 void lockstep_free(struct lockstep *l)
 {
     if (l->c) {

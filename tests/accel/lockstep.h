@@ -26,6 +26,8 @@ struct lockstep *lockstep_new(const struct check_second *second,
                                                  char *, size_t),
                               GError **err);
 void lockstep_free(struct lockstep *l);
+/* Its only one. */
+struct vcpu *lockstep_vcpu(const struct lockstep *l);
 /*
  * The program of `seed`, run from `steps` random states.  NULL: no difference; else the report, the
  * caller's to free, and the machine can be used on.

@@ -143,22 +143,50 @@ Test(view, addresses_of_32_bits_wrap)
     guest_free(&g);
 }
 
+/* Two places that one register is to point to by turns: 1 at a low address, 100 at a high one. */
+static void begin_either(struct guest *g)
+{
+    begin(g);
+    guest_put64(g, PAGE, 1);
+    guest_put64(g, OTHER, 100);
+    g->c->r[R_RSI] = PAGE;
+    g->c->r[R_RDI] = HIGH + OTHER;
+    g->c->r[R_RCX] = 1000;
+    g->c->r[R_RAX] = 0;
+}
+
 /* A program that reaches other kinds of memory than it did at first is translated again. */
 Test(view, one_register_may_point_to_either)
 {
     struct guest g;
 
-    begin(&g);
-    guest_put64(&g, PAGE, 1);
-    guest_put64(&g, OTHER, 100);
-    g.c->r[R_RSI] = PAGE;
-    g.c->r[R_RDI] = HIGH + OTHER;
-    g.c->r[R_RCX] = 1000;
-    g.c->r[R_RAX] = 0;
+    begin_either(&g);
     /* again: add rax,[rsi]; xchg rsi,rdi; dec ecx; jnz again */
     cr_expect_eq(RUN(&g, "\x48\x03\x06\x48\x87\xf7\xff\xc9\x75\xf6" END), EXCP_GP);
     cr_expect_eq(g.c->r[R_RAX], 500 * 101);
     cr_expect_lt(other_faults(&g), 50);
+    guest_free(&g);
+}
+
+/* The same where another block stands behind the one that finds out. */
+Test(view, one_register_may_point_to_either_before_a_call)
+{
+    struct jit_stats stats;
+    struct interp *e;
+    struct guest g;
+
+    begin_either(&g);
+    e = g.v->engine;
+    e->hot = 20;
+    /* again: add rax,[rsi]; call f; cmp ecx,900; jae over; xchg rsi,rdi; over: dec ecx;
+     * jnz again; end; f: ret */
+    cr_expect_eq(RUN(&g, "\x48\x03\x06\xe8\x10\x00\x00\x00\x81\xf9\x84\x03\x00\x00\x73\x03"
+                         "\x48\x87\xf7\xff\xc9\x75\xe9" END "\xc3"),
+                 EXCP_GP);
+    cr_expect_eq(g.c->r[R_RAX], 102 * 1 + 449 * 101, "%u", (unsigned)g.c->r[R_RAX]);
+    jit_get_stats(e->jit, &stats);
+    cr_expect_geq(stats.behind, 1);
+    cr_expect(stats.faults >= 1 && stats.faults < 50, "%u faults", (unsigned)stats.faults);
     guest_free(&g);
 }
 

@@ -495,6 +495,31 @@ Test(cli, a_signal_ends_the_run_cleanly, .timeout = 60)
     remove_folder(folder);
 }
 
+/* A signalfd wakes who polls it with every signal of the process, and compiled code faults some
+ * thousand times in a second. */
+Test(cli, no_signalfd_is_polled_while_a_guest_runs, .timeout = 60)
+{
+    char *folder = make_folder();
+    unsigned seen = 0;
+
+    have_firmware();
+    GPid pid = start_guest(folder, "", "--max-time 30");
+    g_autofree char *fds = g_strdup_printf("/proc/%d/fd", (int)pid);
+    GDir *dir = g_dir_open(fds, 0, NULL);
+    cr_assert(dir);
+    for (const char *name; (name = g_dir_read_name(dir)); seen++) {
+        g_autofree char *path = g_build_filename(fds, name, NULL);
+        g_autofree char *what = g_file_read_link(path, NULL);
+
+        cr_expect(!what || !strstr(what, "signalfd"), "%s is %s", name, what);
+    }
+    cr_expect_gt(seen, 3);
+    g_dir_close(dir);
+    kill(pid, SIGTERM);
+    cr_expect_eq(waitpid(pid, NULL, 0), pid);
+    remove_folder(folder);
+}
+
 Test(cli, nohup_lets_the_run_go_on, .timeout = 60)
 {
     char *folder = make_folder();

@@ -345,14 +345,12 @@ static void end_in_edge(struct jit *j, uint64_t ip, bool saves)
 {
     const struct jit_code *before = &j->codes[j->ncodes - 1];
     struct emit e = {.p = j->rw + j->used, .end = j->rw + j->cold_low}; /* CODE_SPARE is there */
-    struct jit_edge s = {.place = (uint32_t)j->used + 1, .by = (int16_t)(ip - before->ip)};
 
     if (!saves) {
         memcpy(e.p - JIT_OVER, over_nop, JIT_OVER);
     }
-    emit_jump(&e, 0xe9, e.p + 5);
-    emit_jump(&e, 0xe8, j->thunk[saves ? TH_STRAIGHT : TH_LINK]);
-    emit_bytes(&e, &s, sizeof s);
+    const uint8_t *place = emit_jump(&e, 0xe9, e.p + 5); /* to the call, until it is linked */
+    emit_edge_call(&e, j, saves ? TH_STRAIGHT : TH_LINK, place, ip - before->ip);
     j->used = align_up((size_t)(e.p - j->rw), JIT_ALIGN);
 }
 

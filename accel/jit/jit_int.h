@@ -240,6 +240,9 @@ struct jit_edge {
     uint32_t place;
     int16_t by;
 } __attribute__((packed));
+/* Such a call: of the rel32 at `place`, in rw. */
+void emit_edge_call(struct emit *e, const struct jit *j, enum thunk th, const uint8_t *place,
+                    uint64_t by);
 /* Of TH_POLL_HERE: the length of the jump behind its call. */
 enum { POLL_JUMP = 5 };
 /* Of a jump or call across pages, from the place behind it: the displacement of what it compares,

@@ -111,11 +111,18 @@ static void take_polls(struct cold *k, const struct polls *p)
     k->more[more] = NULL;
 }
 
+void emit_edge_call(struct emit *e, const struct jit *j, enum thunk th, const uint8_t *place,
+                    uint64_t by)
+{
+    struct jit_edge s = {.place = (uint32_t)(place - j->rw), .by = (int16_t)by};
+
+    emit_jump(e, 0xe8, j->thunk[th]);
+    emit_bytes(e, &s, sizeof s);
+}
+
 static void edge_behind(struct tr *t, const struct cold *k, enum thunk th)
 {
-    emit_jump(&t->e, 0xe8, t->j->thunk[th]);
-    emit32(&t->e, (uint32_t)(k->place_of - t->j->rw));
-    emit16(&t->e, (unsigned)(k->ip - t->ip)); /* may_link: less than a page either way */
+    emit_edge_call(&t->e, t->j, th, k->place_of, k->ip - t->ip); /* may_link: less than a page */
 }
 
 static void cold_edge(struct tr *t, struct cold *k)

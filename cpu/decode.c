@@ -501,14 +501,15 @@ static op_fn *mode_trap(const struct decode *d)
     return enc & (ENC_SSE | ENC_AVX) && d->mode & MODE_SSE_NM ? op_nm : NULL;
 }
 
-/* RIP-relative operands and branch targets count from the block's start. */
+/* RIP-relative operands and branch targets count from the block's start.  False: that is too far.
+ * (Outside 64-bit code IP wraps, and so may the sum.) */
 static bool rebase(const struct decode *d, struct insn *i)
 {
     if (d->row->enc & (ENC_JB | ENC_JZ) || (d->has_mem && i->base == R_BASE)) {
         int64_t disp = (int64_t)i->disp + i->ofs + d->len;
 
         i->disp = (int32_t)disp;
-        return disp == i->disp;
+        return disp == i->disp || d->code != MODE_CODE64;
     }
     return true;
 }
@@ -556,6 +557,9 @@ static enum decode_result decode_body(struct cpu *c, struct decode *d, struct in
     if (d->row->prepare && !d->row->prepare(c, d, out)) {
         return DECODE_UD;
     }
+    if (!fits && out->ofs) {
+        return DECODE_TRUNCATED; /* it has to be a block's first */
+    }
     return out->fn && fits ? DECODE_OK : DECODE_UD;
 }
 
@@ -572,7 +576,7 @@ enum decode_result cpu_decode(struct cpu *c, const uint8_t *bytes, unsigned avai
 
     enum decode_result r = decode_body(c, d, out);
 
-    if (d->len > d->avail && d->avail < 15) {
+    if (r == DECODE_TRUNCATED || (d->len > d->avail && d->avail < 15)) {
         return DECODE_TRUNCATED;
     }
     if (d->len > 15) {

@@ -82,6 +82,28 @@ Test(blocks, instruction_addresses_wrap_at_4_gib)
     guest_free(&g);
 }
 
+/* Displacements count from a block's start, where they may not fit: IP wraps in 32-bit code, and in
+ * 64-bit code the instruction begins a block. */
+Test(blocks, displacements_may_be_as_large_as_they_can)
+{
+    struct guest g;
+
+    guest_init_linked(&g, "x86-64-v3");
+    guest_protected(&g);
+    CODE(&g, "\x90\x90\x39\xc0\x0f\x8c\xf4\xff\xff\x7f\xf4"); /* cmp eax,eax; jl; hlt */
+    guest_run(&g);
+    cr_expect_eq(guest_vector(&g), -1);
+    guest_free(&g);
+
+    guest_init_linked(&g, "x86-64-v3");
+    guest_long(&g);
+    CODE(&g, "\x90\x90\x48\x8d\x05\xf8\xff\xff\x7f\xf4"); /* lea rax,[rip + 0x7ffffff8] */
+    guest_run(&g);
+    cr_expect_eq(guest_vector(&g), -1);
+    cr_expect_eq(g.c->r[R_RAX], G_CODE + 9 + 0x7ffffff8ull);
+    guest_free(&g);
+}
+
 /* An opcode may be refused for its ModRM byte, which then is part of the block too. */
 Test(blocks, a_store_can_give_an_invalid_opcode_a_meaning)
 {

@@ -260,7 +260,7 @@ enum decode_result {
     DECODE_OK,
     DECODE_UD,        /* invalid: #UD when executed */
     DECODE_GP,        /* longer than 15 bytes: #GP(0) */
-    DECODE_TRUNCATED, /* needs more bytes than `avail` */
+    DECODE_TRUNCATED, /* needs more bytes than `avail`, or has to be a block's first */
 };
 
 /* Row tables the decoder is built from. */

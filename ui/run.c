@@ -309,7 +309,7 @@ static void run_signals(sigset_t *set, int how)
     pthread_sigmask(how, set, NULL);
 }
 
-struct run_signals {
+struct run_listener {
     struct run *r;
     bool refused; /* there is only the window to end */
     pthread_t thread;
@@ -322,7 +322,7 @@ struct run_signals {
  */
 static void *run_on_signal(void *data)
 {
-    const struct run_signals *s = data;
+    const struct run_listener *l = data;
     sigset_t set;
     int sig = 0;
 
@@ -331,18 +331,18 @@ static void *run_on_signal(void *data)
     if (sigwait(&set, &sig) || sig == run_wake()) {
         return NULL;
     }
-    if (s->refused) {
-        window_end(s->r->window);
+    if (l->refused) {
+        window_end(l->r->window);
     } else {
-        s->r->signal = sig;
-        machine_end(s->r->m, END_QUIT, EXIT_RUN);
+        l->r->signal = sig;
+        machine_end(l->r->m, END_QUIT, EXIT_RUN);
     }
     return NULL;
 }
 
-static bool run_signals_begin(struct run_signals *s, GError **err)
+static bool run_listen(struct run_listener *l, GError **err)
 {
-    int failed = pthread_create(&s->thread, NULL, run_on_signal, s);
+    int failed = pthread_create(&l->thread, NULL, run_on_signal, l);
 
     if (failed) {
         g_set_error(err, CANDELA_ERROR, CANDELA_ERROR_HOST, "cannot wait for signals: %s",
@@ -351,10 +351,10 @@ static bool run_signals_begin(struct run_signals *s, GError **err)
     return !failed;
 }
 
-static void run_signals_end(struct run_signals *s)
+static void run_listen_end(struct run_listener *l)
 {
-    pthread_kill(s->thread, run_wake());
-    pthread_join(s->thread, NULL);
+    pthread_kill(l->thread, run_wake());
+    pthread_join(l->thread, NULL);
 }
 
 /* Until the machine ends or the time is up. */
@@ -388,9 +388,9 @@ static void run_in_window(struct run *r)
 
 static bool run_until_end(struct run *r, GError **err)
 {
-    struct run_signals signals = {.r = r};
+    struct run_listener listener = {.r = r};
     sigset_t set;
-    bool good = run_signals_begin(&signals, err);
+    bool good = run_listen(&listener, err);
 
     if (good) {
         if (r->window) {
@@ -398,7 +398,7 @@ static bool run_until_end(struct run *r, GError **err)
         } else {
             run_wait(r);
         }
-        run_signals_end(&signals);
+        run_listen_end(&listener);
     }
     for (unsigned i = 0; i < HOSTS; i++) {
         chr_host_restore(r->hosts[i]);
@@ -609,14 +609,14 @@ static bool run_open_window(struct run *r, const struct accel_ops *accel, const 
 /* Whoever started it by the library is told by that (library_start). */
 static void run_show_refusal(struct run *r, const char *why)
 {
-    struct run_signals signals = {.r = r, .refused = true};
+    struct run_listener listener = {.r = r, .refused = true};
 
     if (!run_is_watched(r) || g_getenv(LIBRARY_STARTED)) {
         return;
     }
-    if (run_signals_begin(&signals, NULL)) {
+    if (run_listen(&listener, NULL)) {
         window_refuse(r->window, why);
-        run_signals_end(&signals);
+        run_listen_end(&listener);
     }
 }
 

@@ -6,10 +6,14 @@
  */
 #include "accel/jit/jit_int.h"
 
+const struct code_block *tr_block_at(const struct tr *t, uint64_t ip)
+{
+    return t->j->hooks.peek(t->c, t->k->host + (ip - t->ip));
+}
+
 const uint8_t *tr_code_at(const struct tr *t, uint64_t ip)
 {
-    const uint8_t *host = t->k->host + (ip - t->ip);
-    const struct code_block *k = t->j->hooks.peek(t->c, host);
+    const struct code_block *k = tr_block_at(t, ip);
     const uint8_t *code = k ? jit_find(t->j, k, ip) : NULL;
 
     return code ? t->j->rw + (code - t->j->rx) : NULL;

@@ -91,15 +91,6 @@ static inline void emit16(struct emit *e, unsigned v)
     emit8(e, v);
     emit8(e, v >> 8);
 }
-static inline void emit32(struct emit *e, uint32_t v)
-{
-    if (likely(e->end - e->p >= 4)) {
-        memcpy(e->p, &v, 4);
-        e->p += 4;
-    } else {
-        e->full = true;
-    }
-}
 static inline void emit_bytes(struct emit *e, const void *bytes, size_t n)
 {
     if (likely((size_t)(e->end - e->p) >= n)) {
@@ -108,6 +99,10 @@ static inline void emit_bytes(struct emit *e, const void *bytes, size_t n)
     } else {
         e->full = true;
     }
+}
+static inline void emit32(struct emit *e, uint32_t v)
+{
+    emit_bytes(e, &v, sizeof v);
 }
 static inline void emit64(struct emit *e, uint64_t v)
 {

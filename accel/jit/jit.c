@@ -331,13 +331,12 @@ enum { ROW_MAX = 16, ROW_HEAT = 2 };
 struct code_block *jit_follower(const struct tr *t, uint64_t ip)
 {
     const struct jit *j = t->j;
-    const struct code_block *k =
-        j->row < ROW_MAX ? j->hooks.peek(t->c, t->k->host + (ip - t->ip)) : NULL;
+    const struct code_block *k = j->row < ROW_MAX ? tr_block_at(t, ip) : NULL;
 
     return k && !k->jit && k->heat >= ROW_HEAT ? j->blocks + (k - j->blocks) : NULL;
 }
 
-static const uint8_t over_save[JIT_OVER] = {0xeb, JIT_SAVE}, over_nop[JIT_OVER] = {0x66, 0x90};
+static const uint8_t over_save[JIT_OVER] = {0xeb, JIT_SAVE};
 
 /* The block just made goes on at ip, behind it, where nothing could be made: by a jump that is not
  * linked yet.  `saves`: with the guest's flags in the host's. */
@@ -346,9 +345,6 @@ static void end_in_edge(struct jit *j, uint64_t ip, bool saves)
     const struct jit_code *before = &j->codes[j->ncodes - 1];
     struct emit e = {.p = j->rw + j->used, .end = j->rw + j->cold_low}; /* CODE_SPARE is there */
 
-    if (!saves) {
-        memcpy(e.p - JIT_OVER, over_nop, JIT_OVER);
-    }
     const uint8_t *place = emit_jump(&e, 0xe9, e.p + 5); /* to the call, until it is linked */
     emit_edge_call(&e, j, saves ? TH_STRAIGHT : TH_LINK, place, ip - before->ip);
     j->used = align_up((size_t)(e.p - j->rw), JIT_ALIGN);
@@ -370,8 +366,8 @@ static void make_row(struct jit *j)
         }
         code->over = !saves;
         j->stats.behind++;
-        if (code->over && t->save_unwanted) {
-            memcpy(j->rw + code->at - JIT_SAVE - JIT_OVER, over_nop, JIT_OVER);
+        if (code->over && !t->save_unwanted) {
+            memcpy(j->rw + code->at - JIT_SAVE - JIT_OVER, over_save, JIT_OVER);
         }
     }
     j->row = 0;

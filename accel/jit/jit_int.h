@@ -64,8 +64,8 @@ enum { HOST_CALLS = 4096 };
 
 /* Bytes that save the flags (emit_save_flags). */
 enum { JIT_SAVE = 8 };
-/* Before those, where another block stands before and goes on there with the flags saved: a jump
- * over them, or a NOP where they are one. */
+/* Before those, where another block stands before and goes on there with the flags saved: a NOP
+ * where they are one too, else a jump over them. */
 enum { JIT_OVER = 2 };
 /* Where blocks' code may begin. */
 enum { JIT_ALIGN_SHIFT = 3, JIT_ALIGN = 1 << JIT_ALIGN_SHIFT };
@@ -320,10 +320,10 @@ void view_note_small(struct tr *t);
 void view_guess(struct tr *t);
 /* Behind a block's hot code: where comparisons lead that have failed. */
 void view_put_traps(struct tr *t);
+/* The same in the cold part, where another block stands behind the hot code. */
+void view_put_traps_apart(struct tr *t);
 /* In the cold part: the block's sites. */
 void view_put_sites(struct tr *t, struct jit_code *code);
-/* The same in the cold part, where another block stands behind the hot code. */
-void view_put_traps_apart(struct tr *t, const uint8_t *hot_end);
 /* The site of an instruction at `at` that faulted, and whose code that is; NULL: there is none. */
 const struct jit_code *view_find_site(const struct jit *j, const uint8_t *at, struct fault_site *s);
 /* Addresses by the key (a bit of low_of) were of another kind. */
@@ -388,8 +388,9 @@ void tr_reset(struct tr *t, struct jit *j, struct code_block *k, uint64_t ip, co
 /* decode.c: the block's bytes again; false: not what was decoded then (or cannot have been).
  * `tails`: only up to where there is code already. */
 bool tr_decode_block(struct tr *t, bool tails);
-/* The code of the block at ip, in the page of t's, where jumps of t's may lead for good; or NULL.
- */
+/* What is there of the block at ip, in the page of t's; or NULL. */
+const struct code_block *tr_block_at(const struct tr *t, uint64_t ip);
+/* Its code, where jumps of t's may lead for good; or NULL. */
 const uint8_t *tr_code_at(const struct tr *t, uint64_t ip);
 /* The interpreter goes on with the present instruction (GO_*). */
 void tr_go_to(struct tr *t, unsigned how);

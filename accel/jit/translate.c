@@ -126,12 +126,7 @@ static void emit_pair(struct tr *t, uint8_t **at)
         emit8(&t->e, 0xcc);
     }
     *at = t->e.p;
-    for (unsigned n = 0; n < sizeof pair / 8; n++) {
-        uint64_t v;
-
-        memcpy(&v, (const uint8_t *)pair + n * 8, 8);
-        emit64(&t->e, v);
-    }
+    emit_bytes(&t->e, pair, sizeof pair);
 }
 
 static void cold_pair(struct tr *t, struct cold *k)
@@ -287,6 +282,19 @@ static void lower_by_handler(struct tr *t)
     t->rdx = -1;
 }
 
+/* The way to the block behind: through the bytes that save flags, or to JIT_OVER bytes before
+ * those.
+ */
+static void emit_way_behind(struct tr *t)
+{
+    unsigned over = t->saves_behind ? 0 : JIT_OVER;
+
+    while (((uintptr_t)t->e.p + over) & (JIT_ALIGN - 1) && !t->e.full) {
+        emit8(&t->e, 0x90);
+    }
+    emit_bytes(&t->e, "\x66\x90", over);
+}
+
 static void lower_all(struct tr *t)
 {
     t->ended = false;
@@ -315,6 +323,10 @@ static void lower_all(struct tr *t)
     if (!t->ended) {
         tr_go_on(t, tr_next_ip(t));
     }
+    if (t->behind) {
+        emit_way_behind(t);
+    }
+    t->hot_end = t->e.p;
 }
 
 /* Those that are warm, or the others, behind the code made so far.  They may add more. */
@@ -387,20 +399,6 @@ static void put_save(uint8_t *save, bool unwanted)
     }
 }
 
-/* The way to the block behind: through the bytes that save flags, or over them. */
-static void emit_way_behind(struct tr *t)
-{
-    unsigned over = t->saves_behind ? 0 : JIT_OVER;
-
-    while (((uintptr_t)t->e.p + over) & (JIT_ALIGN - 1) && !t->e.full) {
-        emit8(&t->e, 0x90);
-    }
-    if (over) {
-        emit8(&t->e, 0xeb);
-        emit8(&t->e, JIT_SAVE);
-    }
-}
-
 bool translate(struct jit *j, struct code_block *k, uint64_t ip, struct jit_code *code)
 {
     struct tr *t = j->tr;
@@ -424,10 +422,6 @@ bool translate(struct jit *j, struct code_block *k, uint64_t ip, struct jit_code
     t->save_unwanted = t->e.p == start && tr_flags_unwanted(t);
     put_save(save, t->save_unwanted);
     lower_all(t);
-    if (t->behind) {
-        emit_way_behind(t);
-    }
-    t->hot_end = t->e.p;
     if (!t->behind) {
         emit_cold(t, true);
         view_put_traps(t);
@@ -439,7 +433,7 @@ bool translate(struct jit *j, struct code_block *k, uint64_t ip, struct jit_code
     t->e = (struct emit){.p = j->rw + j->cold, .end = j->rw + j->cold_end};
     emit_cold(t, false);
     if (t->behind) {
-        view_put_traps_apart(t, hot_end);
+        view_put_traps_apart(t);
     }
     *code = (struct jit_code){.ip = ip, .at = (uint32_t)(start - j->rw)};
     view_put_sites(t, code);

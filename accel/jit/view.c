@@ -305,9 +305,9 @@ void view_put_traps(struct tr *t)
     }
 }
 
-void view_put_traps_apart(struct tr *t, const uint8_t *hot_end)
+void view_put_traps_apart(struct tr *t)
 {
-    size_t off = (size_t)(hot_end - t->start);
+    size_t off = (size_t)(t->hot_end - t->start);
 
     for (unsigned n = 0; n < t->ntraps && !t->e.full; n++, off++) {
         struct apart a = {TRAP, (uint32_t)(t->start - t->j->rw), (uint16_t)off};

@@ -327,7 +327,9 @@ struct cpu {
     uint16_t mode;
     uint32_t eflags;       /* all but the arithmetic bits */
     struct tlb_entry *tlb; /* class in force: tlbs[tlb_class].e */
-    uint64_t icount;       /* instructions retired in blocks */
+    /* Of the translator, for views: the highest piece (view_slots), and addresses.  Where they
+     * stand is part of its code (accel/jit/view.c). */
+    uint64_t slot_max, low_max, high_max;
     uint64_t jkey;         /* map_gen << KEY_GEN_SHIFT | mode (cpu_update_keys) */
     uint64_t gkey;         /* global_gen << KEY_GEN_SHIFT | mode */
     struct cpu_due due[2]; /* beside jkey's generation, and gkey's */
@@ -343,8 +345,8 @@ struct cpu {
     bool vec_live;      /* the guest's vector registers stand in the host's, not in fpu.ymm */
     uint32_t tlb_mask;  /* of what is the offset of a TLB entry but for that */
     uint64_t window[4]; /* host address less linear address, of the block's windows */
-    uint64_t page_fit[4];       /* the last offset in a page for an access of 1, 2, 4, 8 bytes */
-    uint64_t low_max, high_max; /* of addresses, for views */
+    uint64_t page_fit[4]; /* the last offset in a page for an access of 1, 2, 4, 8 bytes */
+    uint64_t icount;      /* instructions retired in blocks */
     struct vcpu *v;
     const struct insn *
         cur; /* instruction being executed, set before anything that may raise; NULL: c->ip holds */

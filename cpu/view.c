@@ -603,6 +603,7 @@ static void set_slots(struct cpu *c, const struct view *v)
 
         c->view_slots[n] = n == 0 ? v->low : high ? VIEW_HIGH_BY : VIEW_NOWHERE;
     }
+    c->slot_max = VIEW_SLOTS - 1;
     c->low_max = VIEW_LOW_END - 1;
     c->high_max = VIEW_HIGH_MAX;
 }

@@ -152,7 +152,7 @@ struct jit {
     struct jit_piece pieces[1 << PIECES_BITS];
 };
 
-static_assert(offsetof(struct cpu, high_max) <= STATE_BIAS + 128 &&
+static_assert(offsetof(struct cpu, page_fit[3]) < STATE_BIAS + 128 &&
                   offsetof(struct cpu, r[8]) >= STATE_BIAS - 128,
               "short displacements");
 
@@ -318,10 +318,6 @@ void view_check_sp(struct tr *t);
 void view_note_small(struct tr *t);
 /* What is in a block's registers now says of what kind addresses are. */
 void view_guess(struct tr *t);
-/* Behind a block's hot code: where comparisons lead that have failed. */
-void view_put_traps(struct tr *t);
-/* The same in the cold part, where another block stands behind the hot code. */
-void view_put_traps_apart(struct tr *t);
 /* In the cold part: the block's sites. */
 void view_put_sites(struct tr *t, struct jit_code *code);
 /* The site of an instruction at `at` that faulted, and whose code that is; NULL: there is none. */

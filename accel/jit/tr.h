@@ -27,7 +27,7 @@
 #include "accel/jit/jit.h"
 
 /* So that what compiled code uses is within 128 bytes of RBP: from r[8] on. */
-enum { STATE_BIAS = 192 };
+enum { STATE_BIAS = 188 };
 /* A field of struct cpu as host memory operand. */
 #define tr_state(field) hmem(H_RBP, (int32_t)offsetof(struct cpu, field) - STATE_BIAS)
 static inline struct hrm tr_state_at(size_t offset)
@@ -141,10 +141,6 @@ struct fault_site {
 };
 enum { TR_SITES_MAX = 4 * BLOCK_MAX };
 static_assert(TR_SITES_MAX < 256, "counted in a byte");
-struct tr_trap {
-    uint8_t *from;
-    struct fault_site site;
-};
 
 struct tr {
     struct emit e;
@@ -181,8 +177,6 @@ struct tr {
     bool no_view;   /* the present access is not to be by a view */
     unsigned nsites;
     struct fault_site sites[TR_SITES_MAX];
-    unsigned ntraps;
-    struct tr_trap traps[TR_SITES_MAX];
     unsigned ncold;
     struct cold cold[TR_COLD_MAX];
     struct tr_insn insn[BLOCK_MAX];

@@ -383,7 +383,7 @@ void tr_reset(struct tr *t, struct jit *j, struct code_block *k, uint64_t ip, co
     t->base_set = t->vec = t->x87 = false;
     t->behind = NULL;
     t->saves_behind = false;
-    t->ncold = t->nbails = t->nsites = t->ntraps = 0;
+    t->ncold = t->nbails = t->nsites = 0;
     windows_close(t);
 }
 
@@ -424,7 +424,6 @@ bool translate(struct jit *j, struct code_block *k, uint64_t ip, struct jit_code
     lower_all(t);
     if (!t->behind) {
         emit_cold(t, true);
-        view_put_traps(t);
     }
     if (t->e.full) {
         return false;
@@ -432,9 +431,6 @@ bool translate(struct jit *j, struct code_block *k, uint64_t ip, struct jit_code
     uint8_t *hot_end = t->e.p;
     t->e = (struct emit){.p = j->rw + j->cold, .end = j->rw + j->cold_end};
     emit_cold(t, false);
-    if (t->behind) {
-        view_put_traps_apart(t);
-    }
     *code = (struct jit_code){.ip = ip, .at = (uint32_t)(start - j->rw)};
     view_put_sites(t, code);
     if (t->e.full) {

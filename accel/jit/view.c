@@ -260,62 +260,35 @@ static struct fault_site site_here(const struct tr *t, unsigned key)
     };
 }
 
-static void add_site_at(struct tr *t, struct fault_site s, size_t off)
+static void add_site(struct tr *t, struct fault_site s, const uint8_t *at)
 {
     if (t->nsites == TR_SITES_MAX) {
         t->e.full = true;
         return;
     }
-    s.off = (uint16_t)off;
+    s.off = (uint16_t)(at - t->start);
     t->sites[t->nsites++] = s;
 }
 
-static void add_site(struct tr *t, struct fault_site s)
+/*
+ * What a comparison that fails leads to faults, and stands in the comparison itself: the last byte
+ * of that, by which it has the limit's place in struct cpu, is an instruction that only an
+ * operating system may execute.  So there is one for each comparison, to be told from others by
+ * where it is.
+ */
+enum { TRAP_BACK = -3, TRAP_HLT = 0xf4, TRAP_IN = 0xe4, TRAP_IN_DX = 0xec };
+#define LIMIT_BYTE(field) ((offsetof(struct cpu, field) - STATE_BIAS) & 0xff)
+static_assert(LIMIT_BYTE(high_max) == TRAP_HLT && LIMIT_BYTE(low_max) == TRAP_IN_DX &&
+                  LIMIT_BYTE(slot_max) == TRAP_IN,
+              "instructions");
+
+/* Compare a register with a limit, a field of struct cpu: to a trap when it is above. */
+static void trap_if_above(struct tr *t, unsigned reg, struct hrm limit, unsigned key)
 {
-    add_site_at(t, s, (size_t)(t->e.p - t->start));
-}
-
-enum { TRAP = 0xf4 /* hlt */ };
-/* One that stands in the cold part: where its block's code begins in the cache, and what it has as
- * its own place there. */
-struct apart {
-    uint8_t trap;
-    uint32_t code;
-    uint16_t off;
-} __attribute__((packed));
-
-/* To a trap, which is told from others by where it stands, when what was compared is above. */
-static void trap_if_above(struct tr *t, unsigned key)
-{
-    uint8_t *from = emit_jump(&t->e, O_0F | 0x87, NULL);
-
-    if (t->ntraps == TR_SITES_MAX) {
-        t->e.full = true;
-        return;
-    }
-    t->traps[t->ntraps++] = (struct tr_trap){.from = from, .site = site_here(t, key)};
-}
-
-void view_put_traps(struct tr *t)
-{
-    for (unsigned n = 0; n < t->ntraps && !t->e.full; n++) {
-        emit_patch(t->traps[n].from, t->e.p);
-        add_site(t, t->traps[n].site);
-        emit8(&t->e, TRAP);
-    }
-}
-
-void view_put_traps_apart(struct tr *t)
-{
-    size_t off = (size_t)(t->hot_end - t->start);
-
-    for (unsigned n = 0; n < t->ntraps && !t->e.full; n++, off++) {
-        struct apart a = {TRAP, (uint32_t)(t->start - t->j->rw), (uint16_t)off};
-
-        emit_patch(t->traps[n].from, t->e.p);
-        add_site_at(t, t->traps[n].site, off);
-        emit_bytes(&t->e, &a, sizeof a);
-    }
+    emit_op(&t->e, X_W, 0x3b, reg, limit);
+    add_site(t, site_here(t, key), t->e.p - 1);
+    emit8(&t->e, 0x77); /* ja */
+    emit8(&t->e, (uint8_t)TRAP_BACK);
 }
 
 static struct hrm by_gs(struct hrm m)
@@ -333,8 +306,7 @@ static void find_slot(struct tr *t, unsigned reg, unsigned to, unsigned key)
     emit_mov_rr(e, true, to, reg);
     emit_op(e, X_W, 0xc1, 5, hreg(to)); /* shr */
     emit8(e, VIEW_SLOT_SHIFT);
-    emit_alu_imm(e, false, 7, hreg(to), VIEW_SLOTS - 1);
-    trap_if_above(t, key);
+    trap_if_above(t, to, tr_state(slot_max), key);
     emit_load(e, true, to,
               hmem_index(H_RBP, to, 3, (int)offsetof(struct cpu, view_slots) - STATE_BIAS));
 }
@@ -418,10 +390,7 @@ static struct hrm compared(struct tr *t, enum kind kind, const struct window *w,
 
 static void compare(struct tr *t, enum kind kind, unsigned reg, unsigned key)
 {
-    emit_op(&t->e, X_W, 0x3b, reg,
-            tr_state_at(kind == KIND_LOW ? offsetof(struct cpu, low_max)
-                                         : offsetof(struct cpu, high_max)));
-    trap_if_above(t, key);
+    trap_if_above(t, reg, kind == KIND_LOW ? tr_state(low_max) : tr_state(high_max), key);
 }
 
 static struct hrm first_any(struct tr *t, const struct tr_place *p)
@@ -545,7 +514,7 @@ bool view_access(struct tr *t, const struct tr_place *at, tr_body *body, const v
                                 : first_compared(t, kind, &p);
     }
     m = small ? with_index(t, m, at) : m;
-    add_site(t, site_here(t, key_of(&p)));
+    add_site(t, site_here(t, key_of(&p)), t->e.p);
     body(t, m, arg);
     t->sp_may_wait = false;
     return true;
@@ -674,30 +643,11 @@ void view_put_sites(struct tr *t, struct jit_code *code)
     }
 }
 
-/* The block of a place in the hot code, and how far in that is; or of a trap that stands apart from
- * its block, which tells both. */
-static const struct jit_code *whose(const struct jit *j, const uint8_t *at, size_t *off)
-{
-    struct apart a;
-
-    if (at >= j->rx + j->start && at < j->rx + j->used) {
-        const struct jit_code *code = jit_code_around(j, at);
-
-        *off = (size_t)(at - jit_begin(j, code));
-        return code;
-    }
-    if (at < j->rx + j->cold_low || at >= j->rx + j->code.bytes || *at != TRAP) {
-        return NULL;
-    }
-    memcpy(&a, at, sizeof a);
-    *off = a.off;
-    return jit_code_around(j, j->rx + a.code);
-}
-
 const struct jit_code *view_find_site(const struct jit *j, const uint8_t *at, struct fault_site *s)
 {
-    size_t off = 0;
-    const struct jit_code *code = whose(j, at, &off);
+    bool hot = at >= j->rx + j->start && at < j->rx + j->used;
+    const struct jit_code *code = hot ? jit_code_around(j, at) : NULL;
+    size_t off = code ? (size_t)(at - jit_begin(j, code)) : 0;
     const uint8_t *p = code ? j->rx + code->sites : NULL;
     struct fault_site next = {0};
     bool found = false;

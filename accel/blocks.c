@@ -25,6 +25,8 @@ enum {
     HEAT_SIZE = 1 << 17,
     BEGINS = 1 << 20,
     PIECE_SHIFT = 6,
+    HASH_SHIFT = 4,
+    HEAT_SHIFT = 2, /* of two blocks in one slot one is forgotten */
     BLOCKS_MAX = 160 * 1024,
     REF_BITS = 18,
     PAGES_MAX = 32 * 1024,
@@ -188,9 +190,23 @@ static uint32_t tagged(const struct blocks *b, const struct code_block *k)
     return ref_of(b, k) | tag_of(hash_of(k->host, k->mode)) << REF_BITS;
 }
 
-static uint32_t *hash_slot(const struct blocks *b, uint64_t hash)
+static const uint8_t *page_of(const uint8_t *host)
 {
-    return &b->hash[hash >> 32 & (HASH_SIZE - 1)];
+    return (const uint8_t *)((uintptr_t)host & ~(uintptr_t)PAGE_OFFSET_MASK);
+}
+
+/* A hash that goes up by one every 1 << shift bytes of a page: who looks for a block looks for its
+ * neighbours next.  `from`: the lowest bit of the page's hash that has a say. */
+static uint64_t local_hash(const uint8_t *host, unsigned mode, unsigned from, unsigned shift)
+{
+    uint64_t in_page = (uintptr_t)host & PAGE_OFFSET_MASK;
+
+    return (hash_of(page_of(host), mode) >> from) + (in_page >> shift);
+}
+
+static uint32_t *hash_slot(const struct blocks *b, const uint8_t *host, unsigned mode)
+{
+    return &b->hash[local_hash(host, mode, 32, HASH_SHIFT) & (HASH_SIZE - 1)];
 }
 
 static uint32_t *next_of(const struct blocks *b, const struct code_block *k)
@@ -199,9 +215,9 @@ static uint32_t *next_of(const struct blocks *b, const struct code_block *k)
 }
 
 /* Other bits than the hash's: blocks that share a slot there do not here. */
-static struct heat *heat_slot(const struct blocks *b, uint64_t hash)
+static struct heat *heat_slot(const struct blocks *b, const struct code_block *k)
 {
-    return &b->heat[hash >> 24 & (HEAT_SIZE - 1)];
+    return &b->heat[local_hash(k->host, k->mode, 24, HEAT_SHIFT) & (HEAT_SIZE - 1)];
 }
 
 /* The tag keeps what many cold blocks have had, one after the other in one slot, from making the
@@ -209,7 +225,7 @@ static struct heat *heat_slot(const struct blocks *b, uint64_t hash)
 static unsigned heat_of(const struct blocks *b, const struct code_block *k)
 {
     uint64_t hash = hash_of(k->host, k->mode);
-    const struct heat *h = heat_slot(b, hash);
+    const struct heat *h = heat_slot(b, k);
 
     return h->tag == (uint8_t)(hash >> 56) ? h->heat : 0;
 }
@@ -218,13 +234,8 @@ static void note_heat(struct blocks *b, const struct code_block *k)
 {
     uint64_t hash = hash_of(k->host, k->mode);
 
-    *heat_slot(b, hash) =
+    *heat_slot(b, k) =
         (struct heat){.tag = (uint8_t)(hash >> 56), .heat = (uint8_t)MIN(k->heat, UINT8_MAX)};
-}
-
-static const uint8_t *page_of(const uint8_t *host)
-{
-    return (const uint8_t *)((uintptr_t)host & ~(uintptr_t)PAGE_OFFSET_MASK);
 }
 
 /* Of b->begins: those of a page side by side, as they are asked for in a row. */
@@ -419,7 +430,7 @@ struct block_body *blocks_body(struct blocks *b, struct cpu *c, struct code_bloc
 
 static void hash_in(struct blocks *b, struct code_block *k)
 {
-    uint32_t *slot = hash_slot(b, hash_of(k->host, k->mode));
+    uint32_t *slot = hash_slot(b, k->host, k->mode);
 
     *next_of(b, k) = *slot;
     *slot = tagged(b, k);
@@ -477,7 +488,7 @@ static struct code_block *match(const struct blocks *b, const struct code_block 
                                 const uint8_t *host, unsigned mode)
 {
     uint64_t hash = hash_of(host, mode);
-    uint32_t tag = tag_of(hash), ref = last ? *next_of(b, last) : *hash_slot(b, hash);
+    uint32_t tag = tag_of(hash), ref = last ? *next_of(b, last) : *hash_slot(b, host, mode);
 
     for (; ref; ref = b->next[index_of(ref)]) {
         struct code_block *k = block_at(b, ref);
@@ -605,7 +616,7 @@ static void make_stale(struct code_block *k)
 static void drop_block(struct blocks *b, struct code_block *k)
 {
     if (!k->stale) {
-        uint32_t *at = hash_slot(b, hash_of(k->host, k->mode)), ref = tagged(b, k);
+        uint32_t *at = hash_slot(b, k->host, k->mode), ref = tagged(b, k);
 
         while (*at != ref) {
             at = &b->next[index_of(*at)];

@@ -103,18 +103,21 @@ static void set_target(const struct interp *e, struct jcache_entry *j, const str
     j->code = code ? code : e->jit ? jit_to_interp(e->jit) : NULL;
 }
 
-/* Have jumps to ip find block k, just fetched from there, and its compiled code where there is
- * some. */
-static void remember(struct cpu *c, const struct interp *e, uint64_t ip, const struct code_block *k,
-                     const void *code)
+/* Have jumps to c->ip find block k, just fetched from there, and its compiled code where there is
+ * some; gives the key. */
+static uint64_t remember(struct cpu *c, const struct interp *e, const struct code_block *k,
+                         const void *code)
 {
-    if (!e->unlinked) {
-        struct jcache_entry *j = jcache_slot(c, ip + c->cs_base);
+    uint64_t la = c->ip + c->cs_base, key = key_of(c, la, k);
 
-        j->at = jcache_at(c, ip);
-        j->key = key_of(c, ip + c->cs_base, k);
+    if (!e->unlinked) {
+        struct jcache_entry *j = jcache_slot(c, la);
+
+        j->at = jcache_at(c, c->ip);
+        j->key = key;
         set_target(e, j, k, code);
     }
+    return key;
 }
 
 static const struct insn *enter_block(struct cpu *c, struct interp *e, uint64_t la)
@@ -125,7 +128,7 @@ static const struct insn *enter_block(struct cpu *c, struct interp *e, uint64_t 
     if (!k) {
         return NULL;
     }
-    remember(c, e, c->ip, k, e->jit ? jit_find(e->jit, k, c->ip) : NULL);
+    remember(c, e, k, e->jit ? jit_find(e->jit, k, c->ip) : NULL);
     c->r[R_BASE] = c->ip;
     return k->body->insn;
 }
@@ -197,8 +200,7 @@ static const void *find_code(struct cpu *c, uint64_t *key)
         }
         code = jit_find(e->jit, k, c->ip);
     }
-    remember(c, e, c->ip, k, code);
-    *key = key_of(c, la, k);
+    *key = remember(c, e, k, code);
     return code;
 }
 

@@ -564,10 +564,8 @@ static void emit_finds(struct emit *e, struct jit *j)
     go(e, j, TH_DISPATCH);
 
     thunk_begin(e, j, TH_POLL_RET);
-    check_returned(e);
-    emit_push(e, H_RDX);
+    check_returned(e); /* so RDX will not be asked for, and nothing is on the stack for poll */
     poll_for_rax(e, j);
-    emit_pop(e, H_RDX);
     emit_ret(e);
 
     emit_poll_here(e, j);

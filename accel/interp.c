@@ -157,8 +157,8 @@ static void op_enter_hot(struct cpu *c, const struct insn *i)
     struct interp *e = interp_of(c);
     struct code_block *k = block_of(i);
 
-    /* `left`: a handler that compiled code called went elsewhere: back to it. */
-    if (unlikely(c->left || at_limit(c, e))) {
+    /* A handler that compiled code called went elsewhere: back to it. */
+    if (unlikely(c->inside || at_limit(c, e))) {
         c->ip = c->r[R_BASE];
         return;
     }
@@ -684,6 +684,7 @@ void interp_state_push(struct vcpu *v)
 
     c->cur = NULL;
     c->left = 0;
+    c->inside = false;
     c->watch = NULL;
     cpu_show_requests(c, e->jit);
     interp_use(c, e);

@@ -342,6 +342,7 @@ struct cpu {
     int32_t quantum;    /* what `left` begins with */
     bool went_on;       /* the handler called from compiled code went on to the next instruction */
     bool code_dropped;  /* blocks were dropped: the compiled code that runs may be stale */
+    bool inside;        /* compiled code runs, or has called what runs */
     bool vec_live;      /* the guest's vector registers stand in the host's, not in fpu.ymm */
     uint32_t tlb_mask;  /* of what is the offset of a TLB entry but for that */
     uint64_t window[4]; /* host address less linear address, of the block's windows */

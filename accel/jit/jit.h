@@ -51,6 +51,7 @@ static inline void jit_settle(struct cpu *c)
 {
     c->icount -= (uint64_t)(int64_t)c->left;
     c->left = 0;
+    c->inside = false;
 }
 
 struct jit_stats {

@@ -130,11 +130,12 @@ static void refill(struct emit *e)
 
 static const uint8_t saved[] = {H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15};
 
-/* Forget the guest calls under way; the outer compiled code's base, if any, is in force again. */
+/* Forget the guest calls under way: compiled code is left. */
 static void frame_pop(struct emit *e)
 {
+    emit_op(e, 0, 0xc6, 0, tr_state(inside));
+    emit8(e, false);
     emit_load(e, true, H_RSP, tr_state(host_base));
-    emit_op(e, 0, 0x8f, 0, tr_state(host_base));
     for (unsigned n = ARRAY_LEN(saved); n-- > 0;) {
         emit_pop(e, saved[n]);
     }
@@ -169,8 +170,8 @@ static void emit_enter(struct emit *e, struct jit *j)
 {
     thunk_begin(e, j, TH_ENTER_FIRST);
     /* A handler that compiled code called went elsewhere: back to it. */
-    emit_op(e, 0, 0x83, 7, hmem(H_RDI, offsetof(struct cpu, left)));
-    emit8(e, 0);
+    emit_op(e, 0, 0x80, 7, hmem(H_RDI, offsetof(struct cpu, inside)));
+    emit8(e, false);
     uint8_t *called = emit_jump(e, O_0F | 0x85, NULL);
     static_assert(offsetof(struct jit_code, first_fn) == 0, "what jit_first gives");
     emit_load(e, false, H_RSI, hmem(H_RSI, offsetof(struct jit_code, at)));
@@ -182,7 +183,8 @@ static void emit_enter(struct emit *e, struct jit *j)
     }
     emit_lea(e, true, H_RBP, hmem(H_RDI, STATE_BIAS));
     emit_mov_rr(e, true, H_RAX, H_RSI);
-    emit_op(e, 0, 0xff, 6, tr_state(host_base)); /* push */
+    emit_op(e, 0, 0xc6, 0, tr_state(inside));
+    emit8(e, true);
     emit_store(e, true, tr_state(host_base), H_RSP);
     emit_lea(e, true, H_RCX, hmem(H_RSP, -HOST_CALLS * 8));
     emit_store(e, true, tr_state(host_limit), H_RCX);

@@ -36,6 +36,29 @@ Test(jit_engine, mode_changes_in_handlers_do_not_pile_up)
     guest_free(&g);
 }
 
+/* Nor where a quantum is just used up at each of them, of which no jump forward takes notice. */
+Test(jit_engine, mode_changes_at_the_end_of_a_quantum_do_not_pile_up)
+{
+    struct guest g;
+
+    init_jit(&g);
+    guest_protected(&g);
+    guest_desc(&g, S_FREE, 0, 0xfffff, 0x93 | SEG_DB);
+    CODE(&g,
+         "\x90\xeb\x00"                           /* again: nop; jmp first */
+         "\x8e\xd8\xb9\xff\x07\x00\x00"           /* first: mov ds,ax; mov ecx,2047 */
+         "\x49\x75\xfd\xeb\x00"                   /* dec ecx; jnz there; jmp second */
+         "\x8e\xdb\xb9\xfd\x07\x00\x00"           /* second: mov ds,bx; mov ecx,2045 */
+         "\x49\x75\xfd\x4a\x74\x02\xeb\xe2\xf4"); /* the same; dec edx; jz out; jmp again; hlt */
+    g.c->r[R_RAX] = S_DATA;
+    g.c->r[R_RBX] = S_FREE;
+    g.c->r[R_RDX] = 60000;
+    guest_run(&g);
+    cr_assert_eq(guest_vector(&g), -1);
+    cr_assert_eq(g.c->r[R_RDX], 0);
+    guest_free(&g);
+}
+
 /*
  * 2000:0100 and 1ff0:0200 are one place.  There: 40 NOPs, which are two blocks; call $+3; pop ax;
  * retf.

@@ -563,14 +563,23 @@ static enum decode_result decode_body(struct cpu *c, struct decode *d, struct in
     return out->fn && fits ? DECODE_OK : DECODE_UD;
 }
 
+/* Another processor, or a device, may change what is in memory meanwhile: all of a decoding goes by
+ * one copy. */
+static void copy_bytes(struct decode *d, const uint8_t *bytes, unsigned avail)
+{
+    if (likely(avail >= sizeof d->bytes)) {
+        memcpy(d->bytes, bytes, sizeof d->bytes);
+    } else {
+        memcpy(d->bytes, bytes, avail);
+    }
+    d->avail = MIN(avail, 15);
+}
+
 enum decode_result cpu_decode(struct cpu *c, const uint8_t *bytes, unsigned avail, struct insn *out,
                               bool *end, struct decode *d)
 {
-    *d = (struct decode){.bytes = bytes,
-                         .avail = MIN(avail, 15),
-                         .mode = c->mode,
-                         .code = c->mode & MODE_CODE,
-                         .seg_override = -1};
+    *d = (struct decode){.mode = c->mode, .code = c->mode & MODE_CODE, .seg_override = -1};
+    copy_bytes(d, bytes, avail);
     *out =
         (struct insn){.ofs = out->ofs, .n = out->n, .base = R_ZERO, .index = R_ZERO, .seg = SEG_DS};
 

@@ -229,10 +229,11 @@ struct op_row {
 
 /* One instruction while it is decoded. */
 struct decode {
-    const uint8_t *bytes; /* start; `avail` of them readable (at most 15) */
-    unsigned avail, len;  /* len: bytes taken */
-    uint16_t mode;        /* MODE_* */
-    uint8_t code;         /* 0: 16, 1: 32, 2: 64-bit code */
+    uint8_t
+        bytes[16]; /* `avail` of them (at most 15), as they were when they were first looked at */
+    unsigned avail, len; /* len: bytes taken */
+    uint16_t mode;       /* MODE_* */
+    uint8_t code;        /* 0: 16, 1: 32, 2: 64-bit code */
     bool p66, p67, lock;
     uint8_t rep;         /* 0, 0xf2 or 0xf3 (the last one) */
     int8_t seg_override; /* -1: none */

@@ -367,7 +367,7 @@ static bool lower_simd(struct tr *t)
         return lower_gather(t);
     }
     if (!runs(t->in) || (d->has_mem && !tr_ea_ok(t)) || t->k->host2) {
-        return false; /* (no bytes of an instruction on two pages are kept for the immediate) */
+        return false;
     }
     struct vec_op o = describe(d);
     if (d->has_mem) {

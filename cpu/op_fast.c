@@ -303,12 +303,20 @@ static void op_rdmsr(struct cpu *c, const struct insn *i)
     NEXT(c, i);
 }
 
-static void op_wrmsr(struct cpu *c, const struct insn *i)
+/* Apart from the handler, which could not go on by a jump with `v` on its stack. */
+static __attribute__((noinline)) void wrmsr(struct cpu *c, const struct insn *i)
 {
-    uint64_t key = c->jkey, v = c->r[R_RDX] << 32 | (uint32_t)c->r[R_RAX];
+    uint64_t v = c->r[R_RDX] << 32 | (uint32_t)c->r[R_RAX];
 
     need_cpl0(c, i);
     access_msr(c, true, &v);
+}
+
+static void op_wrmsr(struct cpu *c, const struct insn *i)
+{
+    uint64_t key = c->jkey;
+
+    wrmsr(c, i);
     return sys_next_remapped(c, i, key); /* the APIC may have been written to, too */
 }
 

@@ -268,7 +268,8 @@ static void interp_lookup(struct cpu *c)
  * whatever maps the branch there maps the target too, unless its first instruction goes on in the
  * next page.  IP wrap-around could break that in segments that are not flat.  And what is found is
  * not always the branch's page: when the guest has changed the mapping and not said so, the branch
- * may still be the old one's, by the jump cache, when the target is already the new one's.
+ * may still be the old one's, by the jump cache, when the target is already the new one's.  Of a
+ * branch whose bytes are not all in memory there is no block, nor a link to keep.
  */
 static void interp_link(struct cpu *c, const struct insn *i)
 {
@@ -279,7 +280,7 @@ static void interp_link(struct cpu *c, const struct insn *i)
     if (must_leave(c, e)) {
         return;
     }
-    bool keep = (c->mode & MODE_CS_FLAT) && !((la ^ from) >> PAGE_SHIFT);
+    bool keep = i != e->single && (c->mode & MODE_CS_FLAT) && !((la ^ from) >> PAGE_SHIFT);
     struct jcache_entry *j = jcache_slot(c, la);
     const struct insn *t =
         j->at == jcache_at(c, c->ip) && (j->key == c->jkey || j->key == c->gkey) ? j->first : NULL;

@@ -379,18 +379,23 @@ static void excp_note(struct cpu *c, const struct event *ev)
     }
 }
 
+/* Deliveries that raise something to be delivered instead, one after the other.  Most kinds end in
+ * a shutdown soon; but a task that is switched to and traps on that, to itself, never does. */
+enum { ROUNDS_MAX = 16 };
+
 /* Deliver *ev, catching what the delivery raises. */
 static bool excp_run(struct cpu *c, struct event *ev)
 {
     jmp_buf outer;
     volatile bool alive = true;
+    volatile unsigned rounds = 0;
 
     c->halted = false;
     c->inhibit = false;
     c->step = false;
     memcpy(&outer, &c->jmp, sizeof outer);
     if (setjmp(c->jmp)) {
-        alive = excp_combine(c, ev);
+        alive = ++rounds < ROUNDS_MAX && excp_combine(c, ev);
     }
     if (alive) {
         excp_note(c, ev);

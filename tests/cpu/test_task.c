@@ -46,6 +46,33 @@ Test(task, call_and_return)
     guest_free(&g);
 }
 
+/* A task that traps as it begins, and whose descriptor cannot be made busy, is what its trap leads
+ * to: a processor would not get out of that either. */
+Test(task, a_trap_into_the_task_that_traps_ends)
+{
+    enum { ROM_AT = 0x2000000 };
+    struct region region;
+    struct guest g;
+
+    guest_init(&g, "x86-64-v3");
+    guest_protected(&g);
+    struct machine *m = g.rig->m;
+    machine_lock(m);
+    struct ram *rom = ram_new(m, "rom", 0x1000, NULL);
+    memcpy(rom->host, g.ram + G_GDT, 0x1000);
+    rom->readonly = true;
+    region_init_ram(&region, "rom", rom, 0, 0x1000);
+    region_add(m, &region, ROM_AT, 0);
+    machine_unlock(m);
+    put_tss2(&g);
+    g.ram[G_TSS2 + 0x64] = 1;
+    guest_gate(&g, G_IDT + 8 * EXCP_DB, S_TSS2, 0, 0x85, 0);
+    g.c->gdtr.base = ROM_AT;
+    guest_code(&g, "\xf1\xf4", 2); /* int1; hlt */
+    cr_assert_eq(guest_run(&g), VCPU_EXIT_SHUTDOWN);
+    guest_free(&g);
+}
+
 Test(task, jump_leaves_the_old_task_free)
 {
     struct guest g;

@@ -29,9 +29,19 @@ static void leave(struct tr *t)
     emit_jump(&t->e, 0xe9, t->j->thunk[TH_LEAVE]);
 }
 
+/* Is the block what the site is of, as far as it matters here?  Its bytes may have been changed. */
+static bool is_same(struct tr *t, const struct fault_site *s)
+{
+    if (!tr_decode_block(t, false) || s->at >= t->n || s->made >= t->n) {
+        return false;
+    }
+    t->in = &t->insn[s->made];
+    return s->flags != FL_LAZY || plain_gives_again(t);
+}
+
 static void emit_piece(struct tr *t, const struct fault_site *s, unsigned how)
 {
-    bool same = tr_decode_block(t, false) && s->at < t->n && s->made < t->n;
+    bool same = is_same(t, s);
 
     t->sp_pending = s->sp * 8;
     t->charged = s->charged;
@@ -77,16 +87,23 @@ static const uint8_t *piece_for(struct jit *j, const uint8_t *at, unsigned how,
     return p->piece;
 }
 
+/* To map a page its entry in the page table may have been changed, which may stand in the block's
+ * own bytes: where that begins is a call now. */
+static bool is_overwritten(const struct jit *j, const struct jit_code *code, const uint8_t *at)
+{
+    return jit_block(j, code)->stale && (size_t)(at - jit_begin(j, code)) < JIT_MOVED;
+}
+
 const void *slow_fault(struct cpu *c)
 {
     struct jit *j = jit_of(c);
     const struct jit_fault f = j->fault;
     struct fault_site s = {0};
 
-    if (f.known && view_fill(c, f.to, f.write)) {
+    const struct jit_code *code = view_find_site(j, f.at, &s);
+    if (f.known && view_fill(c, f.to, f.write) && !is_overwritten(j, code, f.at)) {
         return f.at;
     }
-    const struct jit_code *code = view_find_site(j, f.at, &s);
     bool other_kind = !f.known || !view_has(c->view, f.to);
     unsigned how = (other_kind ? GO_KIND : GO_FAULT) + s.key;
     j->stats.faults++;

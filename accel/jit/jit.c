@@ -388,14 +388,14 @@ const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
 
 void jit_drop(struct jit *j, struct code_block *k)
 {
-    uint8_t bytes[JIT_SAVE + 5];
+    uint8_t bytes[JIT_SAVE + JIT_MOVED];
 
     jit_save_bytes(bytes);
     bytes[JIT_SAVE] = 0xe8;
     for (const struct jit_code *at = version_at(j, k->jit); at; at = version_at(j, at->next)) {
         const uint8_t *begin = jit_begin(j, at);
 
-        emit_rel32(bytes + JIT_SAVE + 1, begin + 5, jit_rx(j, j->thunk[TH_MOVED]));
+        emit_rel32(bytes + JIT_SAVE + 1, begin + JIT_MOVED, jit_rx(j, j->thunk[TH_MOVED]));
         jit_poke(j, begin - JIT_SAVE, bytes, sizeof bytes);
         if (at->over) {
             jit_poke(j, begin - JIT_SAVE - JIT_OVER, over_save, sizeof over_save);

@@ -67,6 +67,8 @@ enum { JIT_SAVE = 8 };
 /* Before those, where another block stands before and goes on there with the flags saved: a NOP
  * where they are one too, else a jump over them. */
 enum { JIT_OVER = 2 };
+/* Bytes of the call of TH_MOVED that a dropped block begins with. */
+enum { JIT_MOVED = 5 };
 /* Where blocks' code may begin. */
 enum { JIT_ALIGN_SHIFT = 3, JIT_ALIGN = 1 << JIT_ALIGN_SHIFT };
 

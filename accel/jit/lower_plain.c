@@ -522,6 +522,18 @@ static bool gives_again(const struct plain *p, const struct shape *f)
                                                  ((alu == 0 || alu == 5) && !same)));
 }
 
+bool plain_gives_again(struct tr *t)
+{
+    const struct lowering *l = t->in->result == DECODE_OK ? tr_lowering(t) : NULL;
+    struct shape f;
+
+    if (!l || l->kind != LOWER_PLAIN || t->in->d.has_mem) {
+        return false;
+    }
+    make_shape(t, l->arg, &f);
+    return ((const struct plain *)l->arg)->flags & F_OUT && gives_again(l->arg, &f);
+}
+
 /* RAX = what the destination was; then the operation again. */
 static void sum_again(struct tr *t, const struct plain *p, const struct shape *f, unsigned to)
 {

@@ -542,7 +542,7 @@ const void *slow_straight(struct cpu *c, const uint8_t *behind)
 
 const void *slow_moved(struct cpu *c, const uint8_t *piece)
 {
-    const uint8_t *entry = piece - 5;
+    const uint8_t *entry = piece - JIT_MOVED;
     struct jit *j = jit_of(c);
     uint64_t key;
 

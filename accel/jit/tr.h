@@ -444,8 +444,9 @@ enum {
     FLAGS_CARRY = FLAGS_READ | BIT(3), /* reads, or leaves, only CF */
 };
 unsigned plain_flags(const void *plain, const struct tr_insn *in);
-/* Emit what sets the flags as t->in, a `made`, did; uses RAX. */
+/* Emit what sets the flags as t->in, a `made`, did; uses RAX.  And whether t->in can be one. */
 void plain_again(struct tr *t);
+bool plain_gives_again(struct tr *t);
 /* May it use guest register g? */
 bool plain_uses(const void *plain, const struct tr_insn *in, unsigned g);
 lower_fn *branch_of(const struct op_fns *fns); /* lower_branch.c */

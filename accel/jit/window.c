@@ -87,7 +87,7 @@ static bool plain_moves(const struct tr *t, const struct tr_insn *in, struct eff
     }
     if (fns == &fns_add_ei || fns == &fns_add_ai) {
         moves(f, fns == &fns_add_ai ? R_RAX : in->i.r2, (int32_t)in->i.imm);
-    } else if (fns == &fns_sub_ei || fns == &fns_sub_ai) {
+    } else if ((fns == &fns_sub_ei || fns == &fns_sub_ai) && (int32_t)in->i.imm != INT32_MIN) {
         moves(f, fns == &fns_sub_ai ? R_RAX : in->i.r2, -(int32_t)in->i.imm);
     } else if (fns == &fns_inc || fns == &fns_dec) {
         moves(f, in->i.r2, fns == &fns_inc ? 1 : -1);

@@ -22,8 +22,8 @@
 #define HWCAP2_FSGSBASE (1 << 1)
 #endif
 
-/* Pages in a view: fewer than the host allows mappings. */
-enum { PAGES_MAX = 1 << 15, HASH_SIZE = 2 * PAGES_MAX };
+/* Pages in a view; and mappings that are left for all else in the process (most_pages). */
+enum { PAGES_MAX = 1 << 15, HASH_SIZE = 2 * PAGES_MAX, OTHER_MAPPINGS = 4096 };
 /* Pages mapped for one fault. */
 enum { AROUND = 16 };
 /*
@@ -51,7 +51,7 @@ struct view {
     uint64_t *writable;     /* pages of it that are mapped for writes: a bit each */
     struct view_page *page; /* PAGES_MAX */
     uint32_t *hash;         /* number + 1 */
-    uint32_t top, unused, count;
+    uint32_t top, unused, count, most;
     const struct mmu_ctx *owner;
     bool eager;       /* taken by whoever can (tests) */
     bool shared;      /* the room for high addresses has others' memory in it (tests) */
@@ -132,6 +132,20 @@ static bool reserve_all(struct view *v)
         munmap(high_room(), high_bytes);
     }
     return v->low_room;
+}
+
+/* Pages that the view may have: one that stands alone is a mapping, and makes another of the room
+ * around it.  A process that has all that the host allows can map nothing, nor unmap. */
+static uint32_t most_pages(void)
+{
+    g_autofree char *text = NULL;
+    uint64_t allowed = 65530;
+
+    if (g_file_get_contents("/proc/sys/vm/max_map_count", &text, NULL, NULL)) {
+        allowed = g_ascii_strtoull(text, NULL, 10);
+    }
+    uint64_t most = allowed > OTHER_MAPPINGS ? (allowed - OTHER_MAPPINGS) / 2 : 0;
+    return (uint32_t)CLAMP(most, 2 * AROUND, PAGES_MAX);
 }
 
 /* ---- addresses ---- */
@@ -355,7 +369,7 @@ static bool fill_page(struct cpu *c, struct view *v, uint64_t la, const struct v
     if (la == VIEW_NARROW_END || !is_mappable(v, e->ram) || !may_fill(c, v)) {
         return false;
     }
-    if (v->count > PAGES_MAX - AROUND) {
+    if (v->count > v->most - AROUND) {
         drop_all(v);
     }
     v->stats.fills++;
@@ -624,6 +638,7 @@ struct view *view_new(struct cpu *c)
     v->fills_left = FILLS_AT_ONCE;
     v->gs = VIEW_HIGH_BY;
     v->hash = g_new0(uint32_t, HASH_SIZE);
+    v->most = most_pages();
     v->page = g_new0(struct view_page, PAGES_MAX);
     set_slots(c, v);
     return v;

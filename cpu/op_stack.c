@@ -52,21 +52,21 @@
         pop_mem##bits(c, i, v, sp);                                                                \
         NEXT(c, i);                                                                                \
     }
-/* Address of POP's destination, charged to the real instruction. */
-static uint64_t pop_ea(struct cpu *c, const struct insn *shifted, const struct insn *i,
-                       unsigned size)
+/* Address of POP's destination, by the stack pointer as it is behind it. */
+static uint64_t pop_ea(struct cpu *c, const struct insn *i, unsigned size)
 {
-    uint64_t off = ea_offset(c, shifted);
+    uint64_t off = ea_offset(c, i);
 
+    if (i->base == R_RSP) {
+        off = INSN_ASIZE(i) == 2 ? off + size : (uint32_t)(off + size);
+    }
     return seg_linear(c, i, i->seg, off, size, EA_WRITE);
 }
 #define POP_MEM(bits, T, sfx, ...)                                                                 \
     static __attribute__((noinline)) void pop_mem##bits(struct cpu *c, const struct insn *i, T v,  \
                                                         uint64_t sp)                               \
     {                                                                                              \
-        struct insn shifted = *i;                                                                  \
-        shifted.disp += i->base == R_RSP ? bits / 8 : 0;                                           \
-        mem_store##bits(c, i, pop_ea(c, &shifted, i, bits / 8), v);                                \
+        mem_store##bits(c, i, pop_ea(c, i, bits / 8), v);                                          \
         stack_set(c, sp);                                                                          \
     }
 FOR_WIDE(POP_MEM, )

@@ -7,7 +7,8 @@
  * what there is to raise: for that a piece of code is made that has the guest's state as the
  * block's sites say it is.
  *
- * Not modelled: nothing left out.
+ * Not modelled: blocks whose bytes change while one of their instructions faults, by a device or by
+ * the accessed bit of a page-table entry among them: what stands before that one is done again.
  */
 #define _GNU_SOURCE /* REG_RIP */
 #include "accel/jit/jit_int.h"

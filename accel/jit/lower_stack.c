@@ -174,6 +174,9 @@ static bool lower_pop_e(struct tr *t)
     if (!t->in->d.has_mem) {
         return pop(t, t->in->i.r2);
     }
+    if (t->in->i.base == R_RSP && t->in->i.disp > INT32_MAX - (int32_t)bytes) {
+        return false;
+    }
     tr_flags_clobber(t);
     pop_address(t);
     tr_seg_check(t, seg, TR_STORE, bytes);

@@ -59,6 +59,26 @@ Test(interp, a_branch_of_no_block_is_not_linked)
     jump_from_the_end("jit");
 }
 
+/* POP to memory goes by the stack pointer behind it, which no displacement can say. */
+static void pop_far(const char *engine)
+{
+    struct guest g;
+
+    init(&g, engine);
+    guest_long(&g);
+    CODE(&g, "\x8f\x84\x24\xff\xff\xff\x7f\xf4"); /* pop qword [rsp+0x7fffffff] */
+    cr_assert_eq(guest_run(&g), VCPU_EXIT_HALT);
+    cr_assert_eq(guest_vector(&g), EXCP_PF);
+    cr_assert_eq(g.c->cr2, G_STACK + 0x80000007ull, "%#" G_GINT64_MODIFIER "x", g.c->cr2);
+    guest_free(&g);
+}
+
+Test(interp, a_pop_through_the_stack_pointer_does_not_wrap)
+{
+    pop_far("interp");
+    pop_far("jit");
+}
+
 /* ---- bytes that change ---- */
 
 struct writer {

@@ -102,7 +102,8 @@ bool native_host_has(enum feature f)
         {FEAT_AVX, 1, 2, 28, true},
         {FEAT_F16C, 1, 2, 29, true},
         {FEAT_AVX2, 7, 1, 5, true},
-        /* These the integer handlers (op_bit.c) execute. */
+        /* These the integer handlers (op_bit.c) execute, or the translator does. */
+        {FEAT_MOVBE, 1, 2, 22, false},
         {FEAT_CX16, 1, 2, 13, false},
         {FEAT_POPCNT, 1, 2, 23, false},
         {FEAT_BMI1, 7, 1, 3, false},

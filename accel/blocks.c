@@ -241,9 +241,7 @@ static void note_heat(struct blocks *b, const struct code_block *k)
 /* Of b->begins: those of a page side by side, as they are asked for in a row. */
 static uint64_t *begin_word(const struct blocks *b, const uint8_t *host)
 {
-    uint64_t at = (uintptr_t)host & PAGE_OFFSET_MASK;
-
-    return &b->begins[((hash_of(page_of(host), 0) >> 32) + (at >> 6)) & ((BEGINS >> 6) - 1)];
+    return &b->begins[local_hash(host, 0, 32, 6) & ((BEGINS >> 6) - 1)];
 }
 
 static uint64_t begin_bit(const uint8_t *host)

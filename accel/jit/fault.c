@@ -99,16 +99,14 @@ const void *slow_fault(struct cpu *c)
 {
     struct jit *j = jit_of(c);
     const struct jit_fault f = j->fault;
-    struct fault_site s = {0};
 
-    const struct jit_code *code = view_find_site(j, f.at, &s);
-    if (f.known && view_fill(c, f.to, f.write) && !is_overwritten(j, code, f.at)) {
+    if (f.known && view_fill(c, f.to, f.write) && !is_overwritten(j, f.code, f.at)) {
         return f.at;
     }
     bool other_kind = !f.known || !view_has(c->view, f.to);
-    unsigned how = (other_kind ? GO_KIND : GO_FAULT) + s.key;
+    unsigned how = (other_kind ? GO_KIND : GO_FAULT) + f.site.key;
     j->stats.faults++;
-    return piece_for(j, f.at, how, code, &s);
+    return piece_for(j, f.at, how, f.code, &f.site);
 }
 
 /* As if the instruction at RIP were a call of the thunk.  False: the fault is none of ours. */
@@ -117,9 +115,10 @@ static bool divert(struct cpu *c, const siginfo_t *info, ucontext_t *u)
     greg_t *r = u->uc_mcontext.gregs;
     const uint8_t *at = (const uint8_t *)(uintptr_t)r[REG_RIP];
     struct jit *j = c && c->view ? jit_of(c) : NULL;
-    struct fault_site s;
+    struct fault_site site = {0};
+    const struct jit_code *code = j ? view_find_site(j, at, &site) : NULL;
 
-    if (!j || !view_find_site(j, at, &s)) {
+    if (!code) {
         return false;
     }
     j->fault = (struct jit_fault){
@@ -127,6 +126,8 @@ static bool divert(struct cpu *c, const siginfo_t *info, ucontext_t *u)
         .to = (uint64_t)(uintptr_t)info->si_addr,
         .known = info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR,
         .write = r[REG_ERR] & 2,
+        .code = code,
+        .site = site,
     };
     r[REG_RSP] -= 8;
     memcpy((void *)(uintptr_t)r[REG_RSP], &at, sizeof at);

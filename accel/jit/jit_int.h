@@ -97,10 +97,13 @@ struct jit_seen {
 };
 enum { SEEN_BITS = 8 };
 
-/* A fault under way: of the instruction at `at`, which meant to reach `to`, if that is known. */
+/* A fault under way: of the instruction at `at`, which meant to reach `to`, if that is known; whose
+ * code that is, and its site. */
 struct jit_fault {
     const uint8_t *at;
     uint64_t to;
+    const struct jit_code *code;
+    struct fault_site site;
     bool known, write;
 };
 

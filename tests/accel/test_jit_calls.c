@@ -9,29 +9,30 @@
 #include "tests/cpu/guest.h"
 #include <criterion/criterion.h>
 
-static void begin(struct guest *g, const char *code, size_t len)
+/* A guest of an engine in 64-bit mode. */
+static void begin(struct guest *g, const char *engine)
 {
-    g_setenv("CANDELA_TEST_ACCEL", "jit", true);
+    g_setenv("CANDELA_TEST_ACCEL", engine, true);
     guest_init_linked(g, "x86-64-v3");
     guest_long(g);
-    guest_code(g, code, len);
-    g->c->r[R_RSP] = 0x180000;
 }
-#define BEGIN(g, code) begin(g, code, sizeof(code) - 1)
 
 /* As deep as it can be without being forgotten, and deeper; and the run loop looks in at calls and
  * at returns of any depth. */
 Test(jit_calls, may_be_deep)
 {
+    static const char code[] = "\x89\xd9\xe8\x0c\x00\x00\x00"     /* again: mov ecx,ebx; call f */
+                               "\x83\xeb\x07"                     /* sub ebx,7 */
+                               "\x81\xfb\x04\x10\x00\x00\x73\xee" /* cmp ebx,4100; jae again */
+                               "\xf4"
+                               "\xff\xc9\x74\x05"     /* f: dec ecx; jz out */
+                               "\xe8\xf7\xff\xff\xff" /* call f */
+                               "\xc3";                /* out: ret */
     struct guest g;
 
-    BEGIN(&g, "\x89\xd9\xe8\x0c\x00\x00\x00"     /* again: mov ecx,ebx; call f */
-              "\x83\xeb\x07"                     /* sub ebx,7 */
-              "\x81\xfb\x04\x10\x00\x00\x73\xee" /* cmp ebx,4100; jae again */
-              "\xf4"
-              "\xff\xc9\x74\x05"     /* f: dec ecx; jz out */
-              "\xe8\xf7\xff\xff\xff" /* call f */
-              "\xc3");               /* out: ret */
+    begin(&g, "jit");
+    guest_code(&g, code, sizeof code - 1);
+    g.c->r[R_RSP] = 0x180000;
     g.c->r[R_RBX] = 5600;
     cr_assert_eq(guest_run(&g), VCPU_EXIT_HALT);
     cr_assert_eq(guest_vector(&g), -1);
@@ -191,9 +192,7 @@ static void run_program(uint32_t seed, const char *engine, struct end *end)
 {
     struct guest g;
 
-    g_setenv("CANDELA_TEST_ACCEL", engine, true);
-    guest_init_linked(&g, "x86-64-v3");
-    guest_long(&g);
+    begin(&g, engine);
     put_program(&g, seed);
     guest_user(&g);
     g.c->ip = G_CODE;

@@ -8,12 +8,35 @@
  */
 #include "cpu/insn.h"
 
-enum { NO_ROW = 0xffff, OPCODES = MAP_COUNT * 256 };
+enum { OPCODES = MAP_COUNT * 256 };
+
+/* What chooses among the rows of an opcode, side by side: the ModRM byte is in the low ones. */
+enum {
+    LOOK_MODRM_RM = 7,
+    LOOK_MODRM_REG = 7 << 3,
+    LOOK_REG = BIT(8), /* ModRM.mod is 3 */
+    LOOK_64 = BIT(9),  /* 64-bit code */
+    LOOK_VEX_L = BIT(10),
+    LOOK_VEX_W = BIT(11),
+    LOOK_PFX_SHIFT = 12, /* the mandatory prefix, enum pfx */
+    LOOK_PFX = 7 << LOOK_PFX_SHIFT,
+};
+
+/* An opcode is a row's where `mask` of what is looked at is `want`.  The row is copied: so all that
+ * is wanted of it is in one line of the cache. */
+struct candidate {
+    uint16_t mask, want;
+    uint16_t index;
+    bool byte1, byte2; /* r1, r2 are byte registers */
+    uint32_t sizes;    /* the size index, two bits for each size_place */
+    struct op_row row;
+} __attribute__((aligned(64)));
+static_assert(sizeof(struct candidate) == 64, "one line of the cache");
 
 struct decoder {
     const struct op_row **rows;
-    uint16_t *next; /* chain of rows with the same map and opcode */
-    uint16_t first[OPCODES];
+    struct candidate *candidates; /* by opcode, those of one by weight */
+    uint16_t first[OPCODES + 1];  /* of each opcode; the next opcode's are behind them */
     unsigned count;
 };
 
@@ -26,16 +49,128 @@ static unsigned row_weight(const struct op_row *r)
            (r->mod != MOD_ANY ? 1 : 0);
 }
 
-static void decoder_insert(struct decoder *d, uint16_t n)
+static unsigned opcode_of(const struct op_row *r)
 {
-    const struct op_row *r = d->rows[n];
-    uint16_t *at = &d->first[r->map * 256 + r->op];
+    return r->map * 256u + r->op;
+}
 
-    while (*at != NO_ROW && row_weight(d->rows[*at]) >= row_weight(r)) {
-        at = &d->next[*at];
+/* Of candidate.sizes: by code size, REX and operand-size prefix. */
+static unsigned size_place(unsigned code, unsigned rex, unsigned p66)
+{
+    return code << 3 | (rex & 8) >> 1 | p66 << 1;
+}
+
+static unsigned size_index(const struct op_row *r, unsigned code, bool w, bool p66)
+{
+    unsigned v = w                                                                          ? 3
+                 : p66 != (code == MODE_CODE16) && r->pfx != PFX_66 && !(r->enc & ENC_NO66) ? 1
+                 : r->pfx == PFX_66 && code == MODE_CODE16                                  ? 1
+                                                                                            : 2;
+
+    switch (r->size) {
+    case SZ_B:
+        return 0;
+    case SZ_W:
+        return 1;
+    case SZ_D:
+        return 2;
+    case SZ_Q:
+        return 3;
+    case SZ_V:
+        return v;
+    case SZ_Y:
+        return w ? 3 : 2;
+    case SZ_V64:
+        return code == MODE_CODE64 ? (p66 && !w ? 1 : 3) : v;
+    case SZ_F64:
+        return code == MODE_CODE64 ? 3 : v;
+    case SZ_Z:
+        return v == 3 ? 2 : v;
+    default:
+        return 0;
     }
-    d->next[n] = *at;
-    *at = n;
+}
+
+static uint32_t sizes_of(const struct op_row *r)
+{
+    uint32_t sizes = 0;
+
+    for (unsigned n = 0; n < 12; n++) {
+        unsigned code = n >> 2;
+        bool w = n & 2, p66 = n & 1;
+
+        sizes |= size_index(r, code, w, p66) << size_place(code, w ? 8 : 0, p66);
+    }
+    return sizes;
+}
+
+/* By opcode, those of one by weight; else as they stand in the tables. */
+static gint compare_candidates(gconstpointer a, gconstpointer b)
+{
+    const struct candidate *x = a, *y = b;
+    int by_op = (int)opcode_of(&x->row) - (int)opcode_of(&y->row),
+        by_weight = (int)row_weight(&y->row) - (int)row_weight(&x->row);
+
+    return by_op ? by_op : by_weight ? by_weight : x->index - y->index;
+}
+
+static void look_for(struct candidate *k, unsigned mask, unsigned want)
+{
+    k->mask |= (uint16_t)mask;
+    k->want |= (uint16_t)(want & mask);
+}
+
+static void look_for_bit(struct candidate *k, unsigned bit, bool set)
+{
+    look_for(k, bit, set ? bit : 0);
+}
+
+static void look_for_modrm(struct candidate *k, const struct op_row *r)
+{
+    if (r->ext >= 0) {
+        look_for(k, LOOK_MODRM_REG, (unsigned)r->ext << 3);
+    }
+    if (r->rm >= 0) {
+        look_for(k, LOOK_MODRM_RM, (unsigned)r->rm);
+    }
+    if (r->mod != MOD_ANY) {
+        look_for_bit(k, LOOK_REG, r->mod == MOD_REG);
+    }
+}
+
+static struct candidate candidate_of(const struct op_row *r, unsigned index)
+{
+    struct candidate k = {.index = (uint16_t)index, .sizes = sizes_of(r), .row = *r};
+    bool vex = r->map >= MAP_VEX_0F, general = !(r->enc & ENC_PLAINREG);
+
+    k.byte1 = general && (r->size == SZ_B || r->enc & ENC_REG8);
+    k.byte2 = general && r->enc & ENC_MODRM && (r->size == SZ_B || r->enc & ENC_RM8);
+
+    look_for_modrm(&k, r);
+    if (r->pfx != PFX_ANY) {
+        look_for(&k, LOOK_PFX, (r->pfx == PFX_66W ? PFX_66 : r->pfx) << LOOK_PFX_SHIFT);
+    }
+    if (vex && r->vex_l != 2) {
+        look_for_bit(&k, LOOK_VEX_L, r->vex_l);
+    }
+    if (vex && r->vex_w != 2) {
+        look_for_bit(&k, LOOK_VEX_W, r->vex_w);
+    }
+    if (r->enc & (ENC_NO64 | ENC_ONLY64)) {
+        look_for_bit(&k, LOOK_64, r->enc & ENC_ONLY64);
+    }
+    return k;
+}
+
+static void index_candidates(struct decoder *d)
+{
+    qsort(d->candidates, d->count, sizeof d->candidates[0], compare_candidates);
+    for (unsigned op = 0, n = 0; op <= OPCODES; op++) {
+        while (n < d->count && opcode_of(&d->candidates[n].row) < op) {
+            n++;
+        }
+        d->first[op] = (uint16_t)n;
+    }
 }
 
 struct decoder *decoder_new(const struct cpu *c)
@@ -47,20 +182,18 @@ struct decoder *decoder_new(const struct cpu *c)
         total += all_tables[t]->count;
     }
     d->rows = g_new0(const struct op_row *, total);
-    d->next = g_new0(uint16_t, total);
-    for (unsigned k = 0; k < OPCODES; k++) {
-        d->first[k] = NO_ROW;
-    }
+    d->candidates = g_aligned_alloc0(total, sizeof *d->candidates, 64);
     for (unsigned t = 0; t < ARRAY_LEN(all_tables); t++) {
         for (unsigned k = 0; k < all_tables[t]->count; k++) {
             const struct op_row *r = &all_tables[t]->rows[k];
 
             if (cpu_has(c, r->isa)) {
-                d->rows[d->count] = r;
-                decoder_insert(d, d->count++);
+                d->candidates[d->count] = candidate_of(r, d->count);
+                d->rows[d->count++] = r;
             }
         }
     }
+    index_candidates(d);
     return d;
 }
 
@@ -68,7 +201,7 @@ void decoder_free(struct decoder *d)
 {
     if (d) {
         g_free(d->rows);
-        g_free(d->next);
+        g_aligned_free(d->candidates);
         g_free(d);
     }
 }
@@ -83,85 +216,96 @@ unsigned decoder_row_count(const struct decoder *d)
     return d->count;
 }
 
-/* Next byte of the instruction; past the end gives 0 and is noticed once, at the end, by len >
- * avail. */
+/* Next byte of the instruction; past the end they are 0, which is noticed once, at the end, by len
+ * > avail. */
 static uint8_t take(struct decode *d)
 {
-    unsigned at = d->len++;
-
-    return at < d->avail ? d->bytes[at] : 0;
+    return d->bytes[d->len++];
 }
 
-static uint32_t take16(struct decode *d)
+static uint16_t take16(struct decode *d)
 {
-    uint32_t lo = take(d);
+    uint16_t v;
 
-    return lo | (uint32_t)take(d) << 8;
+    memcpy(&v, d->bytes + d->len, sizeof v);
+    d->len += sizeof v;
+    return v;
 }
 
 static uint32_t take32(struct decode *d)
 {
-    uint32_t lo = take16(d);
+    uint32_t v;
 
-    return lo | take16(d) << 16;
+    memcpy(&v, d->bytes + d->len, sizeof v);
+    d->len += sizeof v;
+    return v;
 }
 
 static uint64_t take64(struct decode *d)
 {
-    uint64_t lo = take32(d);
+    uint64_t v;
 
-    return lo | (uint64_t)take32(d) << 32;
+    memcpy(&v, d->bytes + d->len, sizeof v);
+    d->len += sizeof v;
+    return v;
+}
+
+/* What is a prefix (P_REX: in 64-bit code). */
+enum { P_NONE, P_REX, P_SEGMENT, P_FS_GS, P_66, P_67, P_LOCK, P_REP };
+static const uint8_t prefixes[256] = {
+    [0x26] = P_SEGMENT,      [0x2e] = P_SEGMENT, [0x36] = P_SEGMENT, [0x3e] = P_SEGMENT,
+    [0x40 ... 0x4f] = P_REX, [0x64] = P_FS_GS,   [0x65] = P_FS_GS,   [0x66] = P_66,
+    [0x67] = P_67,           [0xf0] = P_LOCK,    [0xf2] = P_REP,     [0xf3] = P_REP};
+
+static void take_legacy_prefix(struct decode *d, uint8_t b)
+{
+    switch (prefixes[b]) {
+    case P_SEGMENT:
+        if (d->code != MODE_CODE64) {
+            d->seg_override = b >> 3 & 3;
+        }
+        break;
+    case P_FS_GS:
+        d->seg_override = b & 7;
+        break;
+    case P_66:
+        d->p66 = true;
+        break;
+    case P_67:
+        d->p67 = true;
+        break;
+    case P_LOCK:
+        d->lock = true;
+        break;
+    default:
+        d->rep = b;
+        break;
+    }
 }
 
 /* Legacy and REX prefixes; leaves d->op the first opcode byte. */
 static void take_prefixes(struct decode *d)
 {
-    while (d->len < 15) {
-        uint8_t b = take(d);
+    uint8_t b = take(d);
 
-        switch (b) {
-        case 0x26:
-        case 0x2e:
-        case 0x36:
-        case 0x3e:
-            if (d->code != MODE_CODE64) {
-                d->seg_override = b >> 3 & 3;
-            }
+    while (prefixes[b] && d->len <= 15) {
+        if (prefixes[b] != P_REX) {
+            take_legacy_prefix(d, b);
+            d->rex = 0; /* REX counts only right before the opcode */
+        } else if (d->code == MODE_CODE64) {
+            d->rex = b;
+        } else {
             break;
-        case 0x64:
-        case 0x65:
-            d->seg_override = b & 7;
-            break;
-        case 0x66:
-            d->p66 = true;
-            break;
-        case 0x67:
-            d->p67 = true;
-            break;
-        case 0xf0:
-            d->lock = true;
-            break;
-        case 0xf2:
-        case 0xf3:
-            d->rep = b;
-            break;
-        default:
-            if (d->code == MODE_CODE64 && (b & 0xf0) == 0x40) {
-                d->rex = b;
-                continue;
-            }
-            d->op = b;
-            return;
         }
-        d->rex = 0; /* REX counts only right before the opcode */
+        b = take(d);
     }
-    d->op = take(d);
+    d->op = b;
 }
 
 /* C4/C5 as VEX; false: it is LES/LDS. */
 static bool take_vex(struct decode *d)
 {
-    uint8_t b1 = d->len < d->avail ? d->bytes[d->len] : 0;
+    uint8_t b1 = d->bytes[d->len];
 
     if (d->op != 0xc4 && d->op != 0xc5) {
         return false;
@@ -220,74 +364,43 @@ static unsigned mandatory_prefix(const struct decode *d)
 
         return vex_pfx[d->vex_pp];
     }
-    return d->rep == 0xf3 ? PFX_F3 : d->rep == 0xf2 ? PFX_F2 : d->p66 ? PFX_66 : PFX_NP;
+    if (d->rep) {
+        return d->rep == 0xf3 ? PFX_F3 : PFX_F2;
+    }
+    return d->p66 ? PFX_66 : PFX_NP;
 }
 
-static bool row_matches(const struct decode *d, const struct op_row *r, unsigned pfx, uint8_t modrm)
+/* LOOK_* of the instruction, whose ModRM byte is the next, if it has one. */
+static unsigned looks(const struct decode *d)
 {
-    if (r->pfx != PFX_ANY && r->pfx != pfx && !(r->pfx == PFX_66W && pfx == PFX_66)) {
-        return false;
+    uint8_t modrm = d->bytes[d->len];
+    unsigned has = modrm | (modrm >= 0xc0 ? LOOK_REG : 0u) |
+                   (d->code == MODE_CODE64 ? LOOK_64 : 0u) | mandatory_prefix(d) << LOOK_PFX_SHIFT;
+
+    if (d->vex) {
+        has |= (d->vex_l ? LOOK_VEX_L : 0u) | (d->vex_w ? LOOK_VEX_W : 0u);
     }
-    if ((r->ext >= 0 && r->ext != (modrm >> 3 & 7)) || (r->rm >= 0 && r->rm != (modrm & 7))) {
-        return false;
-    }
-    if ((r->mod == MOD_REG && modrm < 0xc0) || (r->mod == MOD_MEM && modrm >= 0xc0)) {
-        return false;
-    }
-    if (d->vex &&
-        ((r->vex_l != 2 && r->vex_l != d->vex_l) || (r->vex_w != 2 && r->vex_w != d->vex_w))) {
-        return false;
-    }
-    return !(r->enc & (d->code == MODE_CODE64 ? ENC_NO64 : ENC_ONLY64));
+    return has;
 }
 
-static const struct op_row *find_row(const struct decoder *dec, struct decode *d, unsigned *index)
+static const struct candidate *find_row(const struct decoder *dec, struct decode *d)
 {
-    unsigned pfx = mandatory_prefix(d);
-    uint8_t modrm = d->len < d->avail ? d->bytes[d->len] : 0;
+    unsigned op = d->map * 256u + d->op, has = looks(d);
+    const struct candidate *k = &dec->candidates[dec->first[op]],
+                           *end = &dec->candidates[dec->first[op + 1]];
 
-    for (unsigned n = dec->first[d->map * 256 + d->op]; n != NO_ROW; n = dec->next[n]) {
-        if (row_matches(d, dec->rows[n], pfx, modrm)) {
-            *index = n;
-            return dec->rows[n];
+    if (k == end) {
+        return NULL;
+    }
+    for (; k < end; k++) {
+        if ((has & k->mask) == k->want) {
+            return k;
         }
     }
-    if (dec->first[d->map * 256 + d->op] != NO_ROW && d->len >= d->avail) {
+    if (d->len >= d->avail) {
         d->len++; /* the ModRM byte decides, and it lies beyond what there is: truncated */
     }
     return NULL;
-}
-
-static unsigned size_index(const struct decode *d, const struct op_row *r)
-{
-    unsigned v = d->rex & 8 ? 3
-                 : d->p66 != (d->code == MODE_CODE16) && r->pfx != PFX_66 && !(r->enc & ENC_NO66)
-                     ? 1
-                 : r->pfx == PFX_66 && d->code == MODE_CODE16 ? 1
-                                                              : 2;
-
-    switch (r->size) {
-    case SZ_B:
-        return 0;
-    case SZ_W:
-        return 1;
-    case SZ_D:
-        return 2;
-    case SZ_Q:
-        return 3;
-    case SZ_V:
-        return v;
-    case SZ_Y:
-        return (d->rex & 8) || (d->vex && d->vex_w && d->code == MODE_CODE64) ? 3 : 2;
-    case SZ_V64:
-        return d->code == MODE_CODE64 ? (d->p66 && !(d->rex & 8) ? 1 : 3) : v;
-    case SZ_F64:
-        return d->code == MODE_CODE64 ? 3 : v;
-    case SZ_Z:
-        return v == 3 ? 2 : v;
-    default:
-        return 0;
-    }
 }
 
 /* 16-bit addressing forms (SDM vol. 2, table 2-1). */
@@ -375,10 +488,9 @@ static uint8_t byte_reg(const struct decode *d, unsigned n)
     return !d->rex && n >= 4 && n < 8 ? (n - 4) * 8 + 1 : n * 8;
 }
 
-static void set_registers(struct decode *d, struct insn *i)
+static void set_registers(const struct decode *d, const struct candidate *k, struct insn *i)
 {
-    uint32_t enc = d->row->enc;
-    bool b8 = d->size == 0 && d->row->size == SZ_B;
+    uint32_t enc = k->row.enc;
 
     if (enc & ENC_MODRM) {
         i->r1 = d->reg;
@@ -388,21 +500,27 @@ static void set_registers(struct decode *d, struct insn *i)
     } else {
         i->r1 = R_RAX;
     }
-    if (enc & ENC_PLAINREG) {
-        return;
-    }
-    if (b8 || (enc & ENC_REG8)) {
+    if (k->byte1) {
         i->r1 = enc & (ENC_MODRM | ENC_OPREG) ? byte_reg(d, i->r1) : 0;
     }
-    if (enc & ENC_MODRM && (b8 || (enc & ENC_RM8))) {
+    if (k->byte2) {
         i->r2 = byte_reg(d, i->r2);
     }
 }
+
+enum {
+    ENC_IMMEDIATES = ENC_IB | ENC_IBS | ENC_IW | ENC_IZ | ENC_IV | ENC_JB | ENC_JZ | ENC_MOFFS |
+                     ENC_AP | ENC_IB2 | ENC_REP | ENC_VEX_GPR,
+    ENC_TRAPS = ENC_NOREAL | ENC_FPU | ENC_MMX | ENC_SSE | ENC_AVX,
+};
 
 static void take_immediates(struct decode *d, struct insn *i)
 {
     uint32_t enc = d->row->enc;
 
+    if (!(enc & ENC_IMMEDIATES)) {
+        return;
+    }
     if (enc & ENC_IB) {
         i->imm = take(d);
     } else if (enc & ENC_IBS) {
@@ -486,6 +604,9 @@ static op_fn *mode_trap(const struct decode *d)
 {
     uint32_t enc = d->row->enc;
 
+    if (!(enc & ENC_TRAPS)) {
+        return NULL;
+    }
     if (enc & ENC_NOREAL && ((d->mode & MODE_V86) || !(d->mode & MODE_PE))) {
         return op_ud;
     }
@@ -516,22 +637,21 @@ static bool rebase(const struct decode *d, struct insn *i)
 
 static enum decode_result decode_body(struct cpu *c, struct decode *d, struct insn *out)
 {
-    unsigned index = 0;
-
     take_prefixes(d);
     if (!take_map(d)) {
         return DECODE_UD;
     }
-    d->row = find_row(c->decoder, d, &index);
-    if (!d->row) {
+    const struct candidate *r = find_row(c->decoder, d);
+    if (!r) {
         d->len += d->len == d->avail; /* the row may hang on a ModRM byte not fetched yet */
         return DECODE_UD;
     }
-    out->row = index;
+    d->row = &r->row;
+    out->row = r->index;
     d->asize = d->code == MODE_CODE64               ? (d->p67 ? 2 : 3)
                : d->p67 != (d->code == MODE_CODE32) ? 2
                                                     : 1;
-    d->size = size_index(d, d->row);
+    d->size = r->sizes >> size_place(d->code, d->rex, d->p66) & 3;
     d->osize = d->size;
     bool stack = d->row->size == SZ_V64 || d->row->size == SZ_F64;
     out->seg = d->seg_override >= 0 && !stack ? d->seg_override : stack ? SEG_SS : SEG_DS;
@@ -539,12 +659,12 @@ static enum decode_result decode_body(struct cpu *c, struct decode *d, struct in
         take_modrm(d, out);
     }
     out->sib |= (d->asize - 1) << 2;
-    set_registers(d, out);
+    set_registers(d, r, out);
     take_immediates(d, out);
     if (d->lock && (!(d->row->enc & ENC_LOCK) || !d->has_mem)) {
         return DECODE_UD;
     }
-    if (d->row->enc & ENC_VEX_GPR && d->row->enc & ENC_IB && d->vvvv) {
+    if (d->vvvv && d->row->enc & ENC_VEX_GPR && d->row->enc & ENC_IB) {
         return DECODE_UD; /* RORX has no third register */
     }
     out->fn = mode_trap(d);
@@ -567,12 +687,14 @@ static enum decode_result decode_body(struct cpu *c, struct decode *d, struct in
  * one copy. */
 static void copy_bytes(struct decode *d, const uint8_t *bytes, unsigned avail)
 {
-    if (likely(avail >= sizeof d->bytes)) {
-        memcpy(d->bytes, bytes, sizeof d->bytes);
+    if (likely(avail >= 16)) {
+        memcpy(d->bytes, bytes, 16); /* is quicker than 15 */
+        d->bytes[15] = 0;
+        d->avail = 15;
     } else {
         memcpy(d->bytes, bytes, avail);
+        d->avail = (uint8_t)avail;
     }
-    d->avail = MIN(avail, 15);
 }
 
 enum decode_result cpu_decode(struct cpu *c, const uint8_t *bytes, unsigned avail, struct insn *out,

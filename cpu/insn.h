@@ -229,11 +229,12 @@ struct op_row {
 
 /* One instruction while it is decoded. */
 struct decode {
-    uint8_t
-        bytes[16]; /* `avail` of them (at most 15), as they were when they were first looked at */
-    unsigned avail, len; /* len: bytes taken */
-    uint16_t mode;       /* MODE_* */
-    uint8_t code;        /* 0: 16, 1: 32, 2: 64-bit code */
+    /* `avail` of them (at most 15), as they were when they were first looked at; then zeros, for
+     * what is taken beyond: as much as could follow 15 prefixes. */
+    uint8_t bytes[40];
+    uint8_t avail, len; /* len: bytes taken */
+    uint16_t mode;      /* MODE_* */
+    uint8_t code;       /* 0: 16, 1: 32, 2: 64-bit code */
     bool p66, p67, lock;
     uint8_t rep;         /* 0, 0xf2 or 0xf3 (the last one) */
     int8_t seg_override; /* -1: none */
@@ -243,10 +244,10 @@ struct decode {
     uint8_t map, op;
     bool has_modrm, has_mem;
     uint8_t modrm, mod, reg, rm; /* reg and rm with REX bits */
-    unsigned osize, asize;       /* size index: 1, 2, 3 (16, 32, 64) */
-    unsigned size;               /* index chosen by the size rule */
-    unsigned modrm_at;           /* offset of the ModRM byte in bytes */
-    const struct op_row *row;
+    uint8_t osize, asize;        /* size index: 1, 2, 3 (16, 32, 64) */
+    uint8_t size;                /* index chosen by the size rule */
+    uint8_t modrm_at;            /* offset of the ModRM byte in bytes */
+    const struct op_row *row;    /* equal to the table's, but the decoder's own */
 };
 
 /* The register in VEX.vvvv.  Its highest bit means nothing outside 64-bit code; a field without use

@@ -14,33 +14,32 @@ static bool has_room(struct emit *e)
 {
     bool room = e->end - e->p >= LONGEST;
 
-    e->full |= !room;
+    if (unlikely(!room)) {
+        e->full = true;
+    }
     return room;
 }
 
-static uint8_t *put_sib_disp(uint8_t *p, unsigned reg, struct hrm rm)
+/* Of memory: without branches, as no two operands in a row are alike. */
+static inline uint8_t *put_memory(uint8_t *p, unsigned reg, struct hrm rm)
 {
-    unsigned r = (reg & 7) << 3;
-    bool sib = rm.index != H_NONE || rm.reg == H_NONE || (rm.reg & 7) == H_RSP;
-    bool small = rm.disp == (int8_t)rm.disp, none = !rm.disp && (rm.reg & 7) != H_RBP;
-    unsigned mod = rm.reg == H_NONE ? 0 : none ? 0 : small ? 0x40 : 0x80;
+    bool absolute = rm.reg == H_NONE, sib = rm.index != H_NONE || absolute || (rm.reg & 7) == H_RSP;
+    bool none = (!rm.disp && (rm.reg & 7) != H_RBP) || absolute;
+    unsigned mod = none ? 0 : 2u - (rm.disp == (int8_t)rm.disp);
+    unsigned base = absolute ? 5 : rm.reg & 7, index = rm.index == H_NONE ? 4 : rm.index & 7;
 
-    if (sib) {
-        *p++ = (uint8_t)(mod | r | 4);
-        *p++ = (uint8_t)(rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 |
-                         (rm.reg == H_NONE ? 5 : rm.reg & 7));
-    } else {
-        *p++ = (uint8_t)(mod | r | (rm.reg & 7));
-    }
+    p[0] = (uint8_t)(mod << 6 | (reg & 7) << 3 | (sib ? 4 : base));
+    p[1] = (uint8_t)(rm.scale << 6 | index << 3 | base);
+    p += 1 + sib;
     memcpy(p, &rm.disp, sizeof rm.disp);
-    return p + (mod == 0x40 ? 1 : mod == 0x80 || rm.reg == H_NONE ? 4 : 0);
+    return p + (absolute ? 4 : mod * mod); /* 0, 1 or 4 bytes of it */
 }
 
 /* ModRM, SIB and displacement. */
-static uint8_t *put_modrm(uint8_t *p, unsigned reg, struct hrm rm)
+static inline uint8_t *put_modrm(uint8_t *p, unsigned reg, struct hrm rm)
 {
     if (rm.mem) {
-        return put_sib_disp(p, reg, rm);
+        return put_memory(p, reg, rm);
     }
     *p = (uint8_t)(0xc0 | (reg & 7) << 3 | (rm.reg & 7));
     return p + 1;
@@ -49,25 +48,22 @@ static uint8_t *put_modrm(uint8_t *p, unsigned reg, struct hrm rm)
 /* REX.R, X and B of the operands. */
 static unsigned rex_rxb(unsigned reg, struct hrm rm)
 {
-    return (reg & 8) >> 1 | (rm.index != H_NONE ? (rm.index & 8) >> 2 : 0) |
-           (rm.reg != H_NONE ? (rm.reg & 8) >> 3 : 0);
+    return (reg & 8) >> 1 | (rm.index & 8) >> 2 | (rm.reg & 8) >> 3;
 }
 
-void emit_op(struct emit *e, unsigned flags, unsigned op, unsigned reg, struct hrm rm)
+static uint8_t *put_address_prefixes(uint8_t *p, struct hrm rm)
 {
-    unsigned rex = (flags & X_W ? 8 : 0) | rex_rxb(reg, rm);
-    bool byte = (flags & X_BREG && reg >= 4) || (flags & X_BRM && !rm.mem && rm.reg >= 4);
-
-    if (!has_room(e)) {
-        return;
-    }
-    uint8_t *p = e->p; /* not through e each time */
     if (rm.gs) {
         *p++ = 0x65;
     }
     if (rm.narrow) {
         *p++ = 0x67;
     }
+    return p;
+}
+
+static uint8_t *put_prefixes(uint8_t *p, unsigned flags)
+{
     if (flags & X_LOCK) {
         *p++ = 0xf0;
     }
@@ -77,9 +73,34 @@ void emit_op(struct emit *e, unsigned flags, unsigned op, unsigned reg, struct h
     if (flags & (X_F2 | X_F3)) {
         *p++ = flags & X_F2 ? 0xf2 : 0xf3;
     }
-    if (rex || (byte && !(flags & X_NOREX))) {
-        *p++ = (uint8_t)(0x40 | rex);
+    return p;
+}
+
+/* Does a byte register want a REX prefix, whatever is in that? */
+static bool byte_wants_rex(unsigned flags, unsigned reg, struct hrm rm)
+{
+    return !(flags & X_NOREX) &&
+           ((flags & X_BREG && reg >= 4) || (flags & X_BRM && !rm.mem && rm.reg >= 4));
+}
+
+void emit_op(struct emit *e, unsigned flags, unsigned op, unsigned reg, struct hrm rm)
+{
+    unsigned rex = (flags & X_W) << 3 | rex_rxb(reg, rm);
+    bool has_rex = rex;
+
+    if (!has_room(e)) {
+        return;
     }
+    uint8_t *p = e->p; /* not through e each time */
+    if (unlikely(rm.gs | rm.narrow)) {
+        p = put_address_prefixes(p, rm);
+    }
+    if (unlikely(flags & ~(unsigned)X_W)) {
+        p = put_prefixes(p, flags);
+        has_rex |= byte_wants_rex(flags, reg, rm);
+    }
+    *p = (uint8_t)(0x40 | rex);
+    p += has_rex;
     if (op >= O_0F) {
         *p++ = 0x0f;
         if (op >= O_0F38) {
@@ -98,13 +119,8 @@ void emit_vex(struct emit *e, unsigned op, unsigned pp, bool w, bool l, unsigned
     if (!has_room(e)) {
         return;
     }
-    uint8_t *p = e->p;
-    if (rm.gs) {
-        *p++ = 0x65;
-    }
-    if (rm.narrow) {
-        *p++ = 0x67;
-    }
+    uint8_t *p = put_address_prefixes(e->p, rm);
+
     *p++ = 0xc4;
     *p++ = (uint8_t)(rxb << 5 | op >> 8);
     *p++ = (uint8_t)((w ? 0x80u : 0) | (vvvv ^ 15) << 3 | (l ? 4 : 0) | pp);

@@ -29,7 +29,7 @@ enum {
     H_R13,
     H_R14,
     H_R15,
-    H_NONE = 0xff
+    H_NONE = 0x40 /* has none of the bits that go into an encoding */
 };
 
 /* Opcode maps, as they stand above the opcode byte. */

@@ -11,18 +11,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
 #ifndef MADV_COLLAPSE /* Linux 6.1 */
 #define MADV_COLLAPSE 25
 #endif
 
-static uint8_t *map(int fd, size_t bytes, int rights)
-{
-    void *at = mmap(NULL, bytes, rights, MAP_SHARED, fd, 0);
-
-    return at == MAP_FAILED ? NULL : at;
-}
-
-/* The same where large pages can be mapped. */
+/* Where large pages can be mapped. */
 static uint8_t *map_aligned(int fd, size_t bytes, int rights)
 {
     uint8_t *room = mmap(NULL, bytes + CODEMEM_LARGE, PROT_NONE,
@@ -45,6 +41,11 @@ void codemem_make_large(const struct codemem *m, size_t at)
     (void)madvise(m->rx + at, CODEMEM_LARGE, MADV_COLLAPSE); /* else with small ones */
 }
 
+void codemem_populate(void *at, size_t n)
+{
+    (void)madvise(at, n, MADV_POPULATE_WRITE); /* else page by page */
+}
+
 void codemem_give_back(const struct codemem *m, size_t at)
 {
     (void)fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
@@ -62,7 +63,7 @@ bool codemem_map(struct codemem *m, const char *name, const char *use, size_t by
 {
     *m = (struct codemem){.bytes = bytes, .fd = memfd_create(name, MFD_CLOEXEC)};
     if (m->fd >= 0 && ftruncate(m->fd, (off_t)bytes) == 0) {
-        m->rw = map(m->fd, bytes, PROT_READ | PROT_WRITE);
+        m->rw = map_aligned(m->fd, bytes, PROT_READ | PROT_WRITE);
         m->rx = m->rw ? map_aligned(m->fd, bytes, PROT_READ | PROT_EXEC) : NULL;
     }
     if (!m->rx) {

@@ -24,6 +24,9 @@ bool codemem_map(struct codemem *m, const char *name, const char *use, size_t by
  */
 #define CODEMEM_LARGE ((size_t)2 * MiB)
 void codemem_make_large(const struct codemem *m, size_t at);
+/* n bytes at `at` are about to be written, whole pages of the writable mapping or of other memory:
+ * have them all at once, as a page fault takes several times as long as a page. */
+void codemem_populate(void *at, size_t n);
 /* What is there from `at` (of a page) on is not wanted any more: zeros take its place. */
 void codemem_give_back(const struct codemem *m, size_t at);
 /* Change n bytes of what has been written at `at`.  Pages of the writable mapping that are not

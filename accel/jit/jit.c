@@ -22,6 +22,8 @@
 #define CODE_SPARE (64 * KiB)
 /* What is rarely run fills such pieces, the first at the end of the cache. */
 #define COLD_CHUNK (256 * KiB)
+/* The table of what is in it comes by as many. */
+enum { CODES_CHUNK = 4096 };
 /* Versions of one block for different IPs. */
 enum { VERSIONS_MAX = 8 };
 /* Code between two times that the writable view is given back. */
@@ -128,6 +130,7 @@ void jit_flush(struct jit *j)
     size_t kept = align_up(j->start, PAGE_BYTES);
     codemem_give_back(&j->code, kept);
     madvise(j->codes, CODES_MAX * sizeof *j->codes, MADV_DONTNEED);
+    j->codes_there = 0;
     j->large = 0;
 }
 
@@ -142,6 +145,7 @@ void jit_make_cold_room(struct jit *j)
     if (j->cold_end - j->cold < CODE_SPARE && !jit_full(j)) {
         j->cold_end = j->cold_low;
         j->cold = j->cold_low -= COLD_CHUNK;
+        codemem_populate(j->rw + j->cold, COLD_CHUNK);
     }
 }
 
@@ -186,6 +190,14 @@ struct jit_code *jit_code_around(const struct jit *j, const void *place)
         left = j->starts[--word];
     }
     return &j->codes[j->before[word] + (unsigned)__builtin_popcountll(left) - 1];
+}
+
+static void make_room_for_code(struct jit *j)
+{
+    if (j->ncodes == j->codes_there) {
+        j->codes_there = MIN(j->codes_there + CODES_CHUNK, CODES_MAX);
+        codemem_populate(j->codes + j->ncodes, (j->codes_there - j->ncodes) * sizeof *j->codes);
+    }
 }
 
 /* The one just made is j->codes[j->ncodes]: to be found by its place. */
@@ -296,6 +308,7 @@ static struct jit_code *make(struct jit *j, struct code_block *k, uint64_t ip)
     if (jit_full(j) || versions(j, k) >= VERSIONS_MAX || k->mode != j->c->mode) {
         return NULL;
     }
+    make_room_for_code(j);
     bool timed = j->stats.blocks % TIMED_EVERY == 0;
     if (timed) {
         asked = now_ns();

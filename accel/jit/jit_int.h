@@ -136,7 +136,7 @@ struct jit {
     size_t shed;            /* bytes in use when the writable view was given back last */
     size_t fresh;           /* from here to `used` it is there */
     struct jit_code *codes; /* CODES_MAX, of which ncodes are in use */
-    unsigned ncodes;
+    unsigned ncodes, codes_there;
     uint64_t *starts;         /* bit n: code of one begins at n * JIT_ALIGN */
     uint32_t *before;         /* by words of those: how many begin before */
     size_t large;             /* up to here code is in large pages */

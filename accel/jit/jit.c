@@ -10,10 +10,10 @@
 #include "accel/jit/jit_int.h"
 #include "cpu/codemem.h"
 #include "cpu/native.h"
+#include "hw/core/exits.h"
 #include "hw/core/machine.h"
 #include <errno.h>
 #include <sys/mman.h>
-#include <time.h>
 
 /* With the arena of decoded blocks: what an engine may take (tests/accel/test_memory.c). */
 #define CODE_BYTES (31 * MiB)
@@ -265,18 +265,6 @@ static unsigned versions(const struct jit *j, const struct code_block *k)
     return n;
 }
 
-/* Asking for the time takes a tenth as long as a translation, as a system call of the host's. */
-enum { TIMED_EVERY = 16 };
-
-/* This thread's: what others do meanwhile is not the translation's. */
-static uint64_t now_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /* The writable view has no use where code is not being made: so the cache counts once in what the
  * process takes.  Its pages come again where a jump is linked. */
 static void shed(struct jit *j)
@@ -303,25 +291,12 @@ static void make_large(struct jit *j)
 static struct jit_code *make(struct jit *j, struct code_block *k, uint64_t ip)
 {
     struct jit_code *code = &j->codes[j->ncodes];
-    uint64_t asked = 0, start = 0;
 
     if (jit_full(j) || versions(j, k) >= VERSIONS_MAX || k->mode != j->c->mode) {
         return NULL;
     }
     make_room_for_code(j);
-    bool timed = j->stats.blocks % TIMED_EVERY == 0;
-    if (timed) {
-        asked = now_ns();
-        start = now_ns();
-    }
-    bool good = translate(j, k, ip, code);
-    if (timed) {
-        uint64_t took = now_ns() - start,
-                 clock = start - asked; /* what asking takes is not in it */
-
-        j->stats.ns += (took - MIN(took, clock)) * TIMED_EVERY;
-    }
-    if (!good) { /* too much for it: not again at every entry */
+    if (!translate(j, k, ip, code)) { /* too much for it: not again at every entry */
         k->heat = 0;
         return NULL;
     }
@@ -386,15 +361,27 @@ static void make_row(struct jit *j)
     j->row = 0;
 }
 
+/* All of it is timed, by what disturbs no cache: a system call would cost the blocks to come some
+ * of what they find there. */
+static const struct jit_code *translate_row(struct jit *j, struct code_block *k, uint64_t ip)
+{
+    uint64_t start = __builtin_ia32_rdtsc();
+
+    const struct jit_code *code = make(j, k, ip);
+    if (code) {
+        make_row(j);
+    }
+    int64_t ticks = (int64_t)(__builtin_ia32_rdtsc() - start);
+    j->ticks += (uint64_t)MAX(ticks, 0); /* those of two processors may be a little apart */
+    return code;
+}
+
 const void *jit_get(struct jit *j, struct code_block *k, uint64_t ip)
 {
     const struct jit_code *code = find(j, k, ip);
 
     if (!code) {
-        code = make(j, k, ip);
-        if (code) {
-            make_row(j);
-        }
+        code = translate_row(j, k, ip);
     }
     return code ? jit_begin(j, code) : NULL;
 }
@@ -437,6 +424,7 @@ void jit_get_stats(const struct jit *j, struct jit_stats *out)
 {
     *out = j->stats;
     out->used = taken(j);
+    out->ns = (uint64_t)((double)j->ticks * exits_ns_per_tick(j->c->v->m));
 }
 
 const struct jit_fallback *jit_fallbacks(const struct jit *j)

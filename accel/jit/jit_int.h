@@ -142,8 +142,9 @@ struct jit {
     size_t large;             /* up to here code is in large pages */
     uint8_t *thunk[TH_COUNT]; /* in rw */
     struct jit_hooks hooks;
-    struct code_block *blocks; /* all that can be compiled (blocks_array) */
-    struct jit_stats stats;
+    struct code_block *blocks;      /* all that can be compiled (blocks_array) */
+    struct jit_stats stats;         /* but for what jit_get_stats finds */
+    uint64_t ticks;                 /* of the TSC, in translation */
     struct jit_fallback *fallbacks; /* by row */
     struct tr *tr;
     struct lowering *lower; /* by row */

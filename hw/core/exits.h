@@ -187,4 +187,8 @@ void exits_reset(struct machine *m);
 void exits_print(struct machine *m, bool all, GString *out);
 void exits_json(struct machine *m, GString *out);
 
+/* For everybody: nanoseconds to a tick of the host's TSC, which all is counted in, as it went since
+ * the machine was made. */
+double exits_ns_per_tick(const struct machine *m);
+
 #endif

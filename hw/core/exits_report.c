@@ -76,7 +76,7 @@ struct exits_line {
     double ns;
 };
 
-static double ns_per_tick(const struct machine *m)
+double exits_ns_per_tick(const struct machine *m)
 {
     uint64_t ticks = __builtin_ia32_rdtsc() - m->exits.ticks;
     int64_t ns = clock_host_now() - m->exits.ns;
@@ -438,7 +438,7 @@ static void print_tax(const struct machine *m, const struct total *t, GString *o
 
 void exits_print(struct machine *m, bool all, GString *out)
 {
-    double scale = ns_per_tick(m), ran;
+    double scale = exits_ns_per_tick(m), ran;
     struct total t = {0};
 
     machine_assert_locked(m);
@@ -512,7 +512,7 @@ static void json_line(struct machine *m, const struct exits_line *l, GString *ou
 
 void exits_json(struct machine *m, GString *out)
 {
-    double scale = ns_per_tick(m), ran;
+    double scale = exits_ns_per_tick(m), ran;
     g_autoptr(GArray) lines = collect(m, scale);
     struct total all = {0};
     bool first = true;

@@ -59,10 +59,10 @@ struct blocks {
     /* Heads of chains, and by block the next in its chain, or the next unused one; each beside
      * REF_BITS of reference has a tag (tagged), so that few blocks are looked at in vain. */
     uint32_t *hash, *next;
-    uint64_t *begins;         /* bits by a hash of pages: where no block begins (blocks_peek) */
-    struct page_code **pages; /* by hash */
-    struct heat *heat;        /* of blocks that were forgotten */
-    uint64_t built, dropped, flushes;
+    uint64_t *begins;          /* bits by a hash of pages: where no block begins (blocks_peek) */
+    struct page_code **pages;  /* by hash */
+    struct heat *heat;         /* of blocks that were forgotten */
+    struct blocks_stats stats; /* but for what blocks_get_stats knows */
     op_fn *enter;
     void (*drop)(void *to, struct code_block *k);
     void *to;
@@ -149,11 +149,9 @@ bool blocks_full(const struct blocks *b)
 
 void blocks_get_stats(const struct blocks *b, struct blocks_stats *out)
 {
-    *out = (struct blocks_stats){.built = b->built,
-                                 .dropped = b->dropped,
-                                 .flushes = b->flushes,
-                                 .used = b->used,
-                                 .size = ARENA_BYTES};
+    *out = b->stats;
+    out->used = b->used;
+    out->size = ARENA_BYTES;
 }
 
 static uint64_t hash_of(const uint8_t *host, unsigned mode)
@@ -199,9 +197,7 @@ static const uint8_t *page_of(const uint8_t *host)
  * neighbours next.  `from`: the lowest bit of the page's hash that has a say. */
 static uint64_t local_hash(const uint8_t *host, unsigned mode, unsigned from, unsigned shift)
 {
-    uint64_t in_page = (uintptr_t)host & PAGE_OFFSET_MASK;
-
-    return (hash_of(page_of(host), mode) >> from) + (in_page >> shift);
+    return (hash_of(page_of(host), mode) >> from) + (((uintptr_t)host & PAGE_OFFSET_MASK) >> shift);
 }
 
 static uint32_t *hash_slot(const struct blocks *b, const uint8_t *host, unsigned mode)
@@ -476,7 +472,7 @@ static struct code_block *build(struct blocks *b, struct cpu *c, const struct it
     keep_body(b, k);
     add_to_pages(b, k);
     hash_in(b, k);
-    b->built++;
+    b->stats.built++;
     return k;
 }
 
@@ -521,6 +517,13 @@ const struct code_block *blocks_peek(const struct blocks *b, const struct cpu *c
     return k;
 }
 
+void blocks_expect(const struct blocks *b, const struct cpu *c, const uint8_t *host)
+{
+    if (*begin_word(b, host) & begin_bit(host)) {
+        __builtin_prefetch(block_at(b, *hash_slot(b, host, c->mode)));
+    }
+}
+
 /* Whether the fetch of [ip, ip + len) stays inside CS. */
 static bool inside_cs(const struct cpu *c, uint64_t ip, unsigned len)
 {
@@ -551,9 +554,8 @@ struct code_block *blocks_get(struct blocks *b, struct cpu *c, uint64_t la)
     return k && inside_cs(c, c->ip, k->bytes) ? k : NULL;
 }
 
-/* Up to 15 bytes at la, crossing pages and device memory; *got how many could be fetched without a
- * fault. */
-static unsigned fetch_bytes(struct cpu *c, uint64_t la, uint8_t bytes[16], unsigned want)
+/* `want` bytes at la, crossing pages and device memory. */
+static void fetch_bytes(struct cpu *c, uint64_t la, uint8_t bytes[16], unsigned want)
 {
     unsigned got = 0;
 
@@ -571,7 +573,6 @@ static unsigned fetch_bytes(struct cpu *c, uint64_t la, uint8_t bytes[16], unsig
         }
         got += len;
     }
-    return got;
 }
 
 void blocks_single(struct cpu *c, uint64_t la, struct insn out[2])
@@ -624,7 +625,7 @@ static void drop_block(struct blocks *b, struct code_block *k)
         if (k->jit) {
             b->drop(b->to, k);
         }
-        b->dropped++;
+        b->stats.dropped++;
     }
 }
 
@@ -676,7 +677,7 @@ void blocks_flush(struct blocks *b, struct cpu *c)
     memset(c->jcache, 0, JCACHE_SIZE * sizeof *c->jcache);
     b->nblocks = b->nfree = 0;
     b->unused = 0;
-    b->flushes++;
+    b->stats.flushes++;
 }
 
 /* Code compiled from it may be in the cache for as long as that is not flushed. */

@@ -85,6 +85,8 @@ struct code_block *blocks_get(struct blocks *b, struct cpu *c, uint64_t la);
  * there yet. */
 const struct code_block *blocks_peek(const struct blocks *b, const struct cpu *c,
                                      const uint8_t *host);
+/* Such a look is to come: what it would find is fetched into the host's caches. */
+void blocks_expect(const struct blocks *b, const struct cpu *c, const uint8_t *host);
 /*
  * The body of block k, decoded again when it was forgotten.  NULL: there is no room, or other code
  * stands there by now, or the mode is another.

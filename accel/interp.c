@@ -214,6 +214,11 @@ static const struct code_block *peek(struct cpu *c, const uint8_t *host)
     return blocks_peek(interp_of(c)->blocks, c, host);
 }
 
+static void expect(struct cpu *c, const uint8_t *host)
+{
+    blocks_expect(interp_of(c)->blocks, c, host);
+}
+
 static void drop_code(void *to, struct code_block *k)
 {
     jit_drop(to, k);
@@ -221,7 +226,8 @@ static void drop_code(void *to, struct code_block *k)
 
 bool interp_start_jit(struct cpu *c, struct interp *e, GError **err)
 {
-    static const struct jit_hooks hooks = {.find = find_code, .body = body_of, .peek = peek};
+    static const struct jit_hooks hooks = {
+        .find = find_code, .body = body_of, .peek = peek, .expect = expect};
 
     e->hot = c->v->m->config.jit_hot ? c->v->m->config.jit_hot : HOT;
     e->jit = jit_new(c, blocks_array(e->blocks), err);

@@ -321,7 +321,11 @@ struct code_block *jit_follower(const struct tr *t, uint64_t ip)
     const struct jit *j = t->j;
     const struct code_block *k = j->row < ROW_MAX ? tr_block_at(t, ip) : NULL;
 
-    return k && !k->jit && k->heat >= ROW_HEAT ? j->blocks + (k - j->blocks) : NULL;
+    if (!k || k->jit || k->heat < ROW_HEAT) {
+        return NULL;
+    }
+    __builtin_prefetch(k->host);
+    return j->blocks + (k - j->blocks);
 }
 
 static const uint8_t over_save[JIT_OVER] = {0xeb, JIT_SAVE};
@@ -367,6 +371,7 @@ static const struct jit_code *translate_row(struct jit *j, struct code_block *k,
 {
     uint64_t start = __builtin_ia32_rdtsc();
 
+    __builtin_prefetch(k->host);
     const struct jit_code *code = make(j, k, ip);
     if (code) {
         make_row(j);

@@ -88,6 +88,8 @@ struct jit_hooks {
     struct block_body *(*body)(struct cpu *c, struct code_block *k);
     /* What is there of the block whose first byte is at `host`, in the present mode; or NULL. */
     const struct code_block *(*peek)(struct cpu *c, const uint8_t *host);
+    /* That will be asked soon. */
+    void (*expect)(struct cpu *c, const uint8_t *host);
 };
 /* `unlinked`: every jump comes back to the run loop.  `every_end`: c->quantum may be less than
  * JIT_QUANTUM (jit_enter). */

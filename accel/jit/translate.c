@@ -413,6 +413,11 @@ bool translate(struct jit *j, struct code_block *k, uint64_t ip, struct jit_code
     if (!k->n || !tr_decode_block(t, tails)) {
         return false;
     }
+    t->in = &t->insn[t->n - 1];
+    if (t->in->result == DECODE_OK && t->in->d.row->enc & (ENC_JB | ENC_JZ)) {
+        j->hooks.expect(j->c, k->host + (tr_target(t) - ip));
+        j->hooks.expect(j->c, k->host + (tr_next_ip(t) - ip));
+    }
     if (tr_is_view(t)) {
         view_guess(t);
     }

@@ -33,9 +33,7 @@ static bool has_tail(const struct tr *t, unsigned at)
     return k && (k->jit || k->heat >= TAIL_HEAT);
 }
 
-/* The block's bytes again; false: not what was decoded then (or cannot have been).  `tails`: up to
- * a tail that there is. */
-bool tr_decode_block(struct tr *t, bool tails)
+static bool decode_all(struct tr *t, bool tails)
 {
     const struct code_block *k = t->k;
     uint8_t crossing[16];
@@ -53,15 +51,26 @@ bool tr_decode_block(struct tr *t, bool tails)
             return true;
         }
         in->host = NULL;
-        t->notes[t->n].made = false;
         in->i.ofs = (uint16_t)at;
         in->i.n = (uint8_t)(t->n + 1);
         in->result = cpu_decode(t->c, k->host2 ? crossing : k->host + at,
                                 k->host2 ? 15 : avail - at, &in->i, &end, &in->d);
+        __builtin_prefetch(&t->j->lower[in->i.row]);
         if (in->result == DECODE_TRUNCATED) {
             return false;
         }
         at += block_bytes_seen(in->result, &in->i, k->host2 ? 15 : avail - at);
     }
     return at == k->bytes;
+}
+
+/* The block's bytes again; false: not what was decoded then (or cannot have been).  `tails`: up to
+ * a tail that there is. */
+bool tr_decode_block(struct tr *t, bool tails)
+{
+    if (!decode_all(t, tails)) {
+        return false;
+    }
+    tr_make_notes(t);
+    return true;
 }

@@ -12,22 +12,12 @@
 #include "accel/jit/jit_int.h"
 #include "cpu/ops.h"
 
-void emit_save_flags(struct emit *e)
-{
-    emit8(e, 0x9f);                             /* lahf */
-    emit_op(e, 0, O_0F | 0x90, 0, hreg(H_RAX)); /* seto al */
-    emit_op(e, X_66, 0x89, H_RAX, tr_state(fl));
-}
-
-void jit_save_bytes(uint8_t bytes[JIT_SAVE])
-{
-    uint8_t room[64]; /* the emitter wants some */
-    struct emit e = {.p = room, .end = room + sizeof room};
-
-    emit_save_flags(&e);
-    g_assert(e.p == room + JIT_SAVE);
-    memcpy(bytes, room, JIT_SAVE);
-}
+static_assert(TR_STATE_DISP(fl) == (int8_t)TR_STATE_DISP(fl), "in a byte");
+const uint8_t jit_save[JIT_SAVE] = {
+    0x9f,                                         /* lahf */
+    0x0f, 0x90, 0xc0,                             /* seto al */
+    0x66, 0x89, 0x45, (uint8_t)TR_STATE_DISP(fl), /* mov [fl],ax */
+};
 
 static void load_flags(struct tr *t)
 {
@@ -76,32 +66,25 @@ void tr_flags_spill(struct tr *t)
         emit16(&t->e, t->fl_known);
         t->flags = FL_BOTH;
     } else if (t->flags == FL_HOST) {
-        emit_save_flags(&t->e);
+        emit_bytes(&t->e, jit_save, sizeof jit_save);
         t->flags = FL_BOTH;
     }
 }
 
 /* ---- what comes later in the block ---- */
 
-/* FLAGS_* of an instruction; those not known here may do anything, and leave. */
-static unsigned flags_of(const struct tr *t, const struct tr_insn *in)
+unsigned flags_of_row(const struct op_row *row, const struct lowering *l)
 {
-    if (in->result != DECODE_OK) {
-        return FLAGS_UNKNOWN;
-    }
-    const struct lowering *l = &t->j->lower[in->i.row];
-    const struct op_fns *fns = in->d.row->fns;
+    const struct op_fns *fns = row->fns;
+
     if (!l->fn) {
         return FLAGS_UNKNOWN;
     }
-    if (tr_is_jcc(in)) {
+    if (l->kind == LOWER_JCC) {
         return FLAGS_READ;
     }
-    if (in->d.row->enc & ENC_END) {
+    if (row->enc & ENC_END) {
         return FLAGS_UNKNOWN;
-    }
-    if (l->kind == LOWER_PLAIN) {
-        return plain_flags(l->arg, in);
     }
     if (fns == &fns_inc_z || fns == &fns_dec_z) {
         return FLAGS_CARRY | FLAGS_SET;
@@ -112,15 +95,28 @@ static unsigned flags_of(const struct tr *t, const struct tr_insn *in)
                : FLAGS_UNKNOWN;
 }
 
-bool tr_may_fault(const struct tr *t, const struct tr_insn *in)
+/* FLAGS_* of an instruction; those not known here may do anything, and leave. */
+static unsigned flags_of(const struct tr *t, const struct tr_insn *in)
 {
-    return (in->d.has_mem && !(in->d.row->enc & ENC_MEM_RAW)) ||
-           t->j->lower[in->i.row].kind == LOWER_STACK;
+    const struct lowering *l = &t->j->lower[in->i.row];
+
+    return in->result != DECODE_OK  ? FLAGS_UNKNOWN
+           : l->kind == LOWER_PLAIN ? plain_flags(l->arg, in)
+                                    : l->flags;
+}
+
+void tr_note_flags(struct tr *t, unsigned n)
+{
+    const struct tr_insn *in = &t->insn[n];
+
+    t->notes[n].flags = (uint8_t)flags_of(t, in);
+    t->notes[n].faults = (in->d.has_mem && !(in->d.row->enc & ENC_MEM_RAW)) ||
+                         t->j->lower[in->i.row].kind == LOWER_STACK;
 }
 
 static bool overwrites(struct tr *t, unsigned n, uint32_t regs)
 {
-    const struct effects *f = &tr_notes_of(t, n)->effects;
+    const struct effects *f = &t->notes[n].effects;
 
     return f->barrier || (f->written | (f->moved < 16 ? BIT(f->moved) : 0)) & regs;
 }
@@ -135,10 +131,9 @@ static bool can_wait(struct tr *t)
     bool again = true;
 
     for (unsigned n = t->at; n < t->n; n++) {
-        const struct tr_insn *in = &t->insn[n];
-        unsigned flags = flags_of(t, in);
+        unsigned flags = t->notes[n].flags;
 
-        if (flags & FLAGS_UNKNOWN || (!again && (flags & FLAGS_READ || tr_may_fault(t, in)))) {
+        if (flags & FLAGS_UNKNOWN || (!again && (flags & FLAGS_READ || t->notes[n].faults))) {
             return false;
         }
         if (flags) {
@@ -151,7 +146,7 @@ static bool can_wait(struct tr *t)
 
 bool tr_flags_are_made(const struct tr *t)
 {
-    unsigned flags = flags_of(t, t->in);
+    unsigned flags = t->notes[t->at].flags;
 
     return flags == FLAGS_SET ||
            (flags == (FLAGS_CARRY | FLAGS_SET) && (t->flags == FL_MEM || t->flags == FL_BOTH));
@@ -160,10 +155,9 @@ bool tr_flags_are_made(const struct tr *t)
 bool tr_flags_unwanted(struct tr *t)
 {
     for (unsigned n = 0; n < t->n; n++) {
-        const struct tr_insn *in = &t->insn[n];
-        unsigned flags = flags_of(t, in);
+        unsigned flags = t->notes[n].flags;
 
-        if (flags & (FLAGS_UNKNOWN | FLAGS_READ) || tr_may_fault(t, in)) {
+        if (flags & (FLAGS_UNKNOWN | FLAGS_READ) || t->notes[n].faults) {
             return false;
         }
         if (flags) {

@@ -395,7 +395,7 @@ void jit_drop(struct jit *j, struct code_block *k)
 {
     uint8_t bytes[JIT_SAVE + JIT_MOVED];
 
-    jit_save_bytes(bytes);
+    memcpy(bytes, jit_save, sizeof jit_save);
     bytes[JIT_SAVE] = 0xe8;
     for (const struct jit_code *at = version_at(j, k->jit); at; at = version_at(j, at->next)) {
         const uint8_t *begin = jit_begin(j, at);

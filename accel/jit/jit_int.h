@@ -62,7 +62,7 @@ enum { JIT_SPARE_PIECE = 128 };
 /* Guest calls whose return addresses are kept on the host's stack when a quantum begins. */
 enum { HOST_CALLS = 4096 };
 
-/* Bytes that save the flags (emit_save_flags). */
+/* Bytes that save the flags (jit_save). */
 enum { JIT_SAVE = 8 };
 /* Before those, where another block stands before and goes on there with the flags saved: a NOP
  * where they are one too, else a jump over them. */
@@ -176,9 +176,8 @@ static inline const uint8_t *jit_begin(const struct jit *j, const struct jit_cod
 }
 /* A place in the writable mapping, in the other. */
 const uint8_t *jit_rx(const struct jit *j, const uint8_t *rw);
-/* Emit JIT_SAVE bytes: c->fl = the guest's flags, which are in the host's.  Uses RAX. */
-void emit_save_flags(struct emit *e);
-void jit_save_bytes(uint8_t bytes[JIT_SAVE]);
+/* c->fl = the guest's flags, which are in the host's.  Uses RAX. */
+extern const uint8_t jit_save[JIT_SAVE];
 /* Change what has been made: bytes, a rel32, a jump or call (op); places are in rx. */
 void jit_poke(const struct jit *j, const void *at, const void *bytes, size_t n);
 void jit_poke_rel(const struct jit *j, const uint8_t *at, const uint8_t *to);
@@ -360,12 +359,15 @@ struct window *window_find_view(struct tr *t, const struct tr_place *p);
 /* t->in was emitted: what it changed. */
 void windows_after(struct tr *t);
 void windows_close(struct tr *t);
-/* What instruction n of the block accesses and changes. */
-const struct tr_notes *tr_notes_of(struct tr *t, unsigned n);
-static inline bool tr_is_jcc(const struct tr_insn *in)
+/* Work out t->notes: what each instruction of the block accesses and changes. */
+void tr_make_notes(struct tr *t);
+static inline const struct lowering *tr_lowering(const struct tr *t)
 {
-    return (in->d.map == MAP_1 && (in->d.op & 0xf0) == 0x70) ||
-           (in->d.map == MAP_0F && (in->d.op & 0xf0) == 0x80);
+    return &t->j->lower[t->in->i.row];
+}
+static inline bool tr_is_jcc(const struct tr *t, const struct tr_insn *in)
+{
+    return t->j->lower[in->i.row].kind == LOWER_JCC;
 }
 
 /* lower.c: the table of lowerings for the CPU's rows (g_free). */

@@ -31,15 +31,29 @@ static void look(struct tr *t)
     emit8(&t->e, 0);
 }
 
+/* c->left, by ADD or SUB (emit_alu_imm's op) of a few. */
+static void change_left(struct tr *t, unsigned op, unsigned by)
+{
+    static_assert(TR_STATE_DISP(left) == (int8_t)TR_STATE_DISP(left), "in a byte");
+    uint8_t bytes[] = {0x83, (uint8_t)(0x45 | op << 3), (uint8_t)TR_STATE_DISP(left), (uint8_t)by};
+
+    emit_bytes(&t->e, bytes, sizeof bytes);
+}
+
+void tr_charge(struct tr *t, unsigned count)
+{
+    change_left(t, 5, count);
+}
+
 void tr_count(struct tr *t)
 {
-    emit_alu_imm(&t->e, false, 5, tr_state(left), t->in->i.n - t->charged);
+    tr_charge(t, t->in->i.n - t->charged);
 }
 
 void tr_uncharge(struct tr *t)
 {
     if (t->charged) {
-        emit_alu_imm(&t->e, false, 0, tr_state(left), t->charged);
+        change_left(t, 0, t->charged);
         t->charged = 0;
     }
 }
@@ -451,7 +465,7 @@ void tr_call_rax(struct tr *t, void (*commit)(struct tr *t))
 static void cold_not_returned(struct tr *t, struct cold *k)
 {
     tr_sp_set(t, R_RSP, -(int32_t)k->size);
-    emit_alu_imm(&t->e, false, 0, tr_state(left), t->in->i.n - t->charged);
+    change_left(t, 0, t->in->i.n - t->charged);
     tr_go_to(t, GO_GP0);
 }
 
@@ -487,11 +501,11 @@ static const struct tr_insn *straight_behind(struct tr *t, unsigned *polls)
     const struct tr_insn *in = t->in, *jcc = in + 1;
     bool good = false;
 
-    if (t->at + 1 < t->n && jcc->result == DECODE_OK && tr_is_jcc(jcc) && is_flat(t) &&
+    if (t->at + 1 < t->n && jcc->result == DECODE_OK && tr_is_jcc(t, jcc) && is_flat(t) &&
         !t->j->unlinked) {
         t->in = jcc;
         *polls = polls_to(t, tr_target(t));
-        good = may_link(t, tr_target(t)) && !(*polls && tr_may_fault(t, in));
+        good = may_link(t, tr_target(t)) && !(*polls && t->notes[t->at].faults);
         t->in = in;
     }
     return good ? jcc : NULL;
@@ -530,14 +544,14 @@ void jump_charge(struct tr *t, const struct lowering *l)
     if (!jcc) {
         return;
     }
-    if (tr_may_fault(t, t->in)) {
+    if (t->notes[t->at].faults) {
         tr_flags_put_off(t);
     }
     if (polls) {
         tr_sp_settle(t);
     }
     t->flags = t->flags == FL_LAZY ? FL_LAZY : FL_MEM;
-    emit_alu_imm(&t->e, false, 5, tr_state(left), jcc->i.n - t->charged);
+    tr_charge(t, jcc->i.n - t->charged);
     t->charged = jcc->i.n;
     if (polls) {
         poll_before(t, polls);

@@ -9,10 +9,25 @@
 #include "accel/jit/simd.h"
 #include "cpu/ops.h"
 
+static bool is_jcc(const struct op_row *row)
+{
+    return (row->map == MAP_1 && (row->op & 0xf0) == 0x70) ||
+           (row->map == MAP_0F && (row->op & 0xf0) == 0x80);
+}
+
+static enum lower_kind kind_of(const struct op_row *row, lower_fn *fn)
+{
+    return fn == lower_plain          ? LOWER_PLAIN
+           : row->fns == &fns_lea     ? LOWER_LEA
+           : is_jcc(row)              ? LOWER_JCC
+           : fn && stack_of(row->fns) ? LOWER_STACK
+                                      : LOWER_OTHER;
+}
+
 static struct lowering lowering_of(const struct op_row *row)
 {
     const struct op_fns *fns = row->fns;
-    struct lowering l = {.fn = simd_of(row), .kind = LOWER_SIMD};
+    struct lowering l = {.fn = simd_of(row), .kind = LOWER_SIMD, .flags = FLAGS_UNKNOWN};
 
     if (l.fn || !fns) {
         return l;
@@ -24,10 +39,8 @@ static struct lowering lowering_of(const struct op_row *row)
     l.fn = l.fn ? l.fn : misc_of(fns);
     l.fn = l.fn ? l.fn : string_of(fns);
     l.fn = l.fn ? l.fn : sys_of(fns);
-    l.kind = l.fn == lower_plain     ? LOWER_PLAIN
-             : fns == &fns_lea       ? LOWER_LEA
-             : l.fn && stack_of(fns) ? LOWER_STACK
-                                     : LOWER_OTHER;
+    l.kind = kind_of(row, l.fn);
+    l.flags = (uint8_t)flags_of_row(row, &l);
     return l;
 }
 
@@ -40,11 +53,6 @@ struct lowering *lowerings_new(const struct cpu *c)
         l[n] = lowering_of(decoder_row(c->decoder, n));
     }
     return l;
-}
-
-const struct lowering *tr_lowering(const struct tr *t)
-{
-    return &t->j->lower[t->in->i.row];
 }
 
 static void cold_call(struct tr *t, struct cold *k)
@@ -76,7 +84,9 @@ void tr_want_registers(struct tr *t)
 void tr_begin(struct tr *t)
 {
     for (unsigned n = 0; n < t->n; n++) {
-        simd_needs(&t->insn[n], &t->vec, &t->x87);
+        if (t->j->lower[t->insn[n].i.row].kind == LOWER_SIMD) {
+            simd_needs(&t->insn[n], &t->vec, &t->x87);
+        }
     }
     t->in = &t->insn[0];
     tr_want_registers(t);

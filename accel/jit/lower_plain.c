@@ -140,23 +140,37 @@ const void *plain_of(const struct op_fns *fns)
 
 /* The instruction as it is to be emitted. */
 struct shape {
-    unsigned op, x;        /* opcode with its map, X_* */
-    unsigned ext;          /* ModRM.reg where that is no register */
-    unsigned size, rmsize; /* size index of the operation and of rm */
-    unsigned rm, reg;      /* guest register numbers, or byte offsets at size 0 */
-    unsigned imm;          /* bytes of immediate */
+    uint16_t op, x;       /* opcode with its map, X_* */
+    uint8_t ext;          /* ModRM.reg where that is no register */
+    uint8_t size, rmsize; /* size index of the operation and of rm */
+    uint8_t rm, reg;      /* guest register numbers, or byte offsets at size 0 */
+    uint8_t imm;          /* bytes of immediate */
     bool lock;
 };
 
-static unsigned opcode_of(const struct decode *d)
+static uint16_t opcode_of(const struct decode *d)
 {
-    return d->op | (d->map == MAP_0F     ? O_0F
-                    : d->map == MAP_0F38 ? O_0F38
-                    : d->map == MAP_0F3A ? O_0F3A
-                                         : 0u);
+    static const uint16_t maps[] = {
+        [MAP_0F] = O_0F, [MAP_0F38] = O_0F38, [MAP_0F3A] = O_0F3A, [MAP_COUNT] = 0};
+    uint8_t op = d->op == 0x82 && d->map == MAP_1 ? 0x80 : d->op; /* not in the host's mode */
+
+    return op | maps[d->map];
 }
 
-static unsigned imm_bytes(const struct op_row *row, unsigned size)
+static unsigned prefix_of(const struct op_row *row)
+{
+    return row->pfx == PFX_F3 ? X_F3 : row->pfx == PFX_F2 ? X_F2 : row->pfx == PFX_66 ? X_66 : 0;
+}
+
+static unsigned plain_rmsize(const struct plain *p, unsigned size)
+{
+    return !(p->flags & (F_RM8 | F_RM16 | F_RM32)) ? size
+           : p->flags & F_RM8                      ? 0
+           : p->flags & F_RM16                     ? 1
+                                                   : 2;
+}
+
+static uint8_t imm_bytes(const struct op_row *row, unsigned size)
 {
     if (row->enc & (ENC_IB | ENC_IBS)) {
         return 1;
@@ -183,27 +197,27 @@ static void make_shape(const struct tr *t, const struct plain *p, struct shape *
 {
     const struct decode *d = &t->in->d;
     const struct insn *i = &t->in->i;
+    unsigned size = d->size, rmsize = plain_rmsize(p, size);
+    unsigned x = (size == 3   ? X_W
+                  : size == 1 ? X_66
+                              : 0) |
+                 (rmsize == 0 ? X_BRM : 0) | (size == 0 && p->reg ? X_BREG : 0);
 
+    if (unlikely(d->row->pfx != PFX_ANY)) {
+        x |= prefix_of(d->row);
+    }
     *f = (struct shape){.op = opcode_of(d),
+                        .x = (uint16_t)x,
                         .ext = d->modrm >> 3 & 7,
-                        .size = d->size,
+                        .size = (uint8_t)size,
+                        .rmsize = (uint8_t)rmsize,
                         .rm = i->r2,
                         .reg = i->r1,
-                        .imm = imm_bytes(d->row, d->size)};
-    f->rmsize = p->flags & F_RM8 ? 0 : p->flags & F_RM16 ? 1 : p->flags & F_RM32 ? 2 : d->size;
+                        .imm = imm_bytes(d->row, size),
+                        .lock = d->lock && tr_is_smp(t)};
     if (p->second == S_ACC) {
         widen_acc(f, d);
     }
-    f->op = f->op == 0x82 ? 0x80 : f->op; /* no such opcode in the host's mode */
-    f->x = (f->size == 3   ? X_W
-            : f->size == 1 ? X_66
-                           : 0) |
-           (f->rmsize == 0 ? X_BRM : 0) | (f->size == 0 && p->reg ? X_BREG : 0);
-    if (d->row->pfx == PFX_F3 || d->row->pfx == PFX_F2) {
-        f->x |= d->row->pfx == PFX_F3 ? X_F3 : X_F2;
-    }
-    f->x |= d->row->pfx == PFX_66 ? X_66 : 0;
-    f->lock = d->lock && t->c->v->m->ncpus > 1;
 }
 
 /* Emit it: reg is a host register or, without second register, the opcode extension. */
@@ -306,11 +320,11 @@ struct plain_arg {
 
 static void mem_body(struct tr *t, struct hrm m, const void *arg)
 {
-    const struct plain *p;
-    struct shape f;
+    struct plain_arg a;
 
-    memcpy(&p, arg, sizeof p);
-    make_shape(t, p, &f);
+    memcpy(&a, arg, sizeof a);
+    const struct plain *p = a.p;
+    const struct shape f = a.f;
     before(t, p);
     load_count(t, p);
     unsigned x = f.x | (f.lock ? X_LOCK : 0);
@@ -354,7 +368,8 @@ static bool plain_mem(struct tr *t, const struct plain *p, const struct shape *f
     if (tr_is_view(t) && p->flags & F_XOR) { /* destroys them before the access */
         tr_flags_put_off(t);
     }
-    tr_mem_shared(t, access, 1u << f->rmsize, mem_body, &p, sizeof p);
+    struct plain_arg a = {p, *f};
+    tr_mem_shared(t, access, 1u << f->rmsize, mem_body, &a, sizeof a);
     return true;
 }
 
@@ -602,12 +617,8 @@ bool plain_extends(const void *plain, const struct tr_insn *in)
 void plain_access(const void *plain, const struct tr_insn *in, struct tr_place *p)
 {
     const struct plain *row = plain;
-    unsigned size = row->flags & F_RM8    ? 0
-                    : row->flags & F_RM16 ? 1
-                    : row->flags & F_RM32 ? 2
-                                          : in->d.size;
 
-    p->size = 1u << size;
+    p->size = (uint16_t)(1u << plain_rmsize(row, in->d.size));
     p->write = row->rm & P_W;
 }
 

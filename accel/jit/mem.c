@@ -437,58 +437,56 @@ static struct cold *access_apart(struct tr *t, const struct tr_place *p, enum tr
     return k;
 }
 
-struct cold *tr_access(struct tr *t, const struct tr_place *at, enum tr_access access,
-                       tr_body *body, const void *arg, unsigned arg_len)
+struct cold *tr_access(struct tr *t, struct tr_place *p, enum tr_access access, tr_body *body,
+                       const void *arg, unsigned arg_len)
 {
-    struct tr_place p = *at;
     struct window *w;
 
-    p.write = access != TR_LOAD;
-    if (view_access(t, &p, body, arg)) {
+    p->write = access != TR_LOAD;
+    if (view_access(t, p, body, arg)) {
         return NULL;
     }
-    w = window_find(t, &p);
+    w = window_find(t, p);
     if (w) {
-        in_window(t, w, &p, body, arg);
+        in_window(t, w, p, body, arg);
         return NULL;
     }
     tr_sp_settle(t);
     tr_flags_put_off(t);
-    w = window_plan(t, &p);
-    bool apart = can_be_apart(t, &p);
+    w = window_plan(t, p);
+    bool apart = can_be_apart(t, p);
     if (!w && apart) {
-        return access_apart(t, &p, access, body, arg, arg_len);
+        return access_apart(t, p, access, body, arg, arg_len);
     }
     if (!w) {
-        tr_place_linear(t, &p, p.disp);
-        tr_mem_at(t, access, p.size, body, arg, arg_len);
+        tr_place_linear(t, p, p->disp);
+        tr_mem_at(t, access, p->size, body, arg, arg_len);
         return &t->cold[t->ncold - 1];
     }
     if (apart) {
-        base_plus(t, &p, w->lo, H_RAX);
+        base_plus(t, p, w->lo, H_RAX);
     } else {
-        tr_place_linear(t, &p, w->lo);
+        tr_place_linear(t, p, w->lo);
     }
     uint8_t *miss = look_at(t, apart ? H_RAX : H_RDX, (unsigned)(w->hi - w->lo), w->write);
     struct cold *k = tr_cold(t, window_cold, miss);
     k->apart = apart;
     k->access = access;
-    k->size = p.size;
-    k->place = p;
+    k->size = p->size;
+    k->place = *p;
     k->window = *w;
     window_fill(t, w, k);
-    w->open = true;
     t->rdx = w->slot;
-    in_window(t, w, &p, body, arg);
+    in_window(t, w, p, body, arg);
     return NULL;
 }
 
 void tr_mem_shared(struct tr *t, enum tr_access access, unsigned size, tr_body *body,
                    const void *arg, unsigned arg_len)
 {
-    struct tr_place p;
+    struct tr_place p = t->notes[t->at].place;
 
-    if (!tr_place_of(t, t->in, &p)) {
+    if (!t->notes[t->at].placed) {
         tr_mem(t, access, size, body, arg, arg_len);
         return;
     }

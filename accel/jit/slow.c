@@ -396,7 +396,7 @@ static const uint8_t *piece_to_ip(struct jit *j, bool save)
     const uint8_t *piece = jit_rx(j, e.p);
 
     if (save) {
-        emit_save_flags(&e);
+        emit_bytes(&e, jit_save, sizeof jit_save);
     }
     if (j->c->mode & MODE_CS_FLAT) {
         struct cross x = emit_cross(&e, 0xe9);

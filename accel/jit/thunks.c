@@ -529,7 +529,7 @@ static void emit_links(struct emit *e, struct jit *j)
     go_where(e, j, (const void *)(uintptr_t)slow_edge);
 
     thunk_begin(e, j, TH_STRAIGHT);
-    emit_save_flags(e);
+    emit_bytes(e, jit_save, sizeof jit_save);
     emit_pop(e, H_RDX);
     go_where(e, j, (const void *)(uintptr_t)slow_straight);
 

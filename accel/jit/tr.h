@@ -28,8 +28,9 @@
 
 /* So that what compiled code uses is within 128 bytes of RBP: from r[8] on. */
 enum { STATE_BIAS = 188 };
-/* A field of struct cpu as host memory operand. */
-#define tr_state(field) hmem(H_RBP, (int32_t)offsetof(struct cpu, field) - STATE_BIAS)
+/* The displacement of a field of struct cpu from RBP, and the field as host memory operand. */
+#define TR_STATE_DISP(field) ((int32_t)offsetof(struct cpu, field) - STATE_BIAS)
+#define tr_state(field)      hmem(H_RBP, TR_STATE_DISP(field))
 static inline struct hrm tr_state_at(size_t offset)
 {
     return hmem(H_RBP, (int32_t)offset - STATE_BIAS);
@@ -66,9 +67,12 @@ struct effects {
     int32_t by;
 };
 
-/* An instruction as window.c sees it. */
+/* What is to be known of an instruction before it is its turn. */
 struct tr_notes {
-    bool made, accesses;
+    uint8_t flags; /* FLAGS_* */
+    bool faults;   /* accesses memory where that can fault */
+    bool placed;   /* `place` is its memory operand's */
+    bool accesses; /* and is looked up by tr_access */
     struct effects effects;
     struct tr_place place;
 };
@@ -77,7 +81,7 @@ struct tr_notes {
 enum { WINDOWS = 4 };
 struct window {
     struct tr_place key; /* but for disp, size and write */
-    bool open, write;
+    bool write;
     bool view;      /* the address can be one of a view */
     uint8_t slot;   /* of c->window[] */
     int64_t lo, hi; /* displacements it is good for, from the base as it is now */
@@ -173,6 +177,7 @@ struct tr {
     int32_t sp_pending; /* RSP is so much more than its host register (see tr_sp_settle) */
     bool sp_may_wait;   /* the present instruction's body may let it wait */
     struct window window[WINDOWS];
+    unsigned open;  /* bit n: window n is */
     uint32_t small; /* guest registers known to hold 32 bits, extended (view.c) */
     bool no_view;   /* the present access is not to be by a view */
     unsigned nsites;
@@ -272,14 +277,16 @@ static inline void tr_flags_clobber(struct tr *t)
 void tr_flags_put_off(struct tr *t);
 /* The present instruction was emitted: what it changed. */
 void tr_flags_after(struct tr *t);
+/* So many instructions are counted.  Destroys the host's flags. */
+void tr_charge(struct tr *t, unsigned count);
 /* What was counted already is not: destroys the host's flags. */
 void tr_uncharge(struct tr *t);
 /* Does the present instruction make flags and want none in the host's before it? */
 bool tr_flags_are_made(const struct tr *t);
 /* Are the flags that the block begins with overwritten before anybody can see them? */
 bool tr_flags_unwanted(struct tr *t);
-/* Does it access memory where that can fault? */
-bool tr_may_fault(const struct tr *t, const struct tr_insn *in);
+/* Instruction n of the block: notes.flags and notes.faults. */
+void tr_note_flags(struct tr *t, unsigned n);
 /* An instruction just emitted has set the guest's flags (those it does not set were there by
  * tr_flags_need, or all are set). */
 static inline void tr_flags_set(struct tr *t)
@@ -343,9 +350,9 @@ void tr_mem_run(struct tr *t, enum tr_access access, unsigned la);
 /*
  * As tr_mem, for a place; looks that are shared with other accesses of the block (window.c).  Flags
  * are as they were where no look is needed: spill or clobber them when the body relies on it.  The
- * slow path where `body` stands again, or NULL.
+ * slow path where `body` stands again, or NULL.  p->write is set here, from `access`.
  */
-struct cold *tr_access(struct tr *t, const struct tr_place *p, enum tr_access access, tr_body *body,
+struct cold *tr_access(struct tr *t, struct tr_place *p, enum tr_access access, tr_body *body,
                        const void *arg, unsigned arg_len);
 /* The memory operand of an instruction (disp only: size and write are the caller's); false: not
  * tr_ea_ok. */
@@ -421,13 +428,15 @@ void tr_want_registers(struct tr *t);
 typedef bool lower_fn(struct tr *t);
 /* What a row of the instruction tables is translated by; NULL: nothing.  `arg` is for the lowering
  * (struct plain of lower_plain.c, or NULL). */
-enum lower_kind { LOWER_OTHER, LOWER_PLAIN, LOWER_SIMD, LOWER_STACK, LOWER_LEA };
+enum lower_kind { LOWER_OTHER, LOWER_PLAIN, LOWER_SIMD, LOWER_STACK, LOWER_LEA, LOWER_JCC };
 struct lowering {
     lower_fn *fn;
     const void *arg;
     enum lower_kind kind;
+    uint8_t flags; /* FLAGS_*; of LOWER_PLAIN plain_flags has them */
 };
-const struct lowering *tr_lowering(const struct tr *t);
+/* flags.c: lowering.flags of a row. */
+unsigned flags_of_row(const struct op_row *row, const struct lowering *l);
 
 bool lower_plain(struct tr *t); /* lower_plain.c: the guest's instruction with other registers */
 const void *plain_of(const struct op_fns *fns);

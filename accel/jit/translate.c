@@ -176,7 +176,7 @@ static void cold_handler(struct tr *t, struct cold *k)
     tr_uncharge(t);
     call_handler(t);
     if (charged) {
-        emit_alu_imm(&t->e, false, 5, tr_state(left), charged);
+        tr_charge(t, charged);
         t->charged = charged;
     }
     if (k->after != FL_MEM) {
@@ -258,7 +258,7 @@ static void place_bails(struct tr *t)
 static void forget_rdx(struct tr *t, const struct lowering *l)
 {
     if (t->rdx >= 0 &&
-        !(l && (l->kind == LOWER_PLAIN || tr_is_jcc(t->in) || tr_sp_can_wait(t->in)))) {
+        !(l && (l->kind == LOWER_PLAIN || l->kind == LOWER_JCC || tr_sp_can_wait(t->in)))) {
         t->rdx = -1;
     }
 }
@@ -392,11 +392,7 @@ static void put_save(uint8_t *save, bool unwanted)
 {
     static const uint8_t nop[JIT_SAVE] = {0x0f, 0x1f, 0x84, 0};
 
-    if (unwanted) {
-        memcpy(save, nop, sizeof nop);
-    } else {
-        jit_save_bytes(save);
-    }
+    memcpy(save, unwanted ? nop : jit_save, JIT_SAVE);
 }
 
 bool translate(struct jit *j, struct code_block *k, uint64_t ip, struct jit_code *code)

@@ -156,7 +156,7 @@ static void follow(struct tr *t, struct known *w, unsigned n)
 {
     const struct tr_insn *in = &t->insn[n];
     const struct op_fns *fns = in->result == DECODE_OK ? in->d.row->fns : NULL;
-    const struct effects *f = &tr_notes_of(t, n)->effects;
+    const struct effects *f = &t->notes[n].effects;
     const struct insn *i = &in->i;
     uint64_t la, v = 0;
 
@@ -314,7 +314,7 @@ static void find_slot(struct tr *t, unsigned reg, unsigned to, unsigned key)
 /* A window of all that is within reach. */
 static const struct window *take_window(struct tr *t, const struct tr_place *p)
 {
-    const struct window all = {.key = *p, .open = true, .view = true, .lo = -REACH, .hi = REACH};
+    const struct window all = {.key = *p, .view = true, .lo = -REACH, .hi = REACH};
 
     return window_take(t, &all);
 }
@@ -478,43 +478,47 @@ static struct hrm with_index(struct tr *t, struct hrm m, const struct tr_place *
 
 bool view_access(struct tr *t, const struct tr_place *at, tr_body *body, const void *arg)
 {
-    struct tr_place p = *at;
     bool small = has_small_index(t, at);
+    struct tr_place base;
+    const struct tr_place *p = at;
+
     if (small) {
-        p.index = R_ZERO;
-        p.scale = 0;
+        base = *at;
+        base.index = R_ZERO;
+        base.scale = 0;
+        p = &base;
     }
-    enum kind kind = kind_of(t, &p);
+    enum kind kind = kind_of(t, p);
     struct hrm m;
 
     if (small && kind == KIND_NONE) { /* an index that is the address, or looked up */
-        p = *at;
+        p = at;
         small = false;
-        kind = kind_of(t, &p);
+        kind = kind_of(t, p);
     }
 
     if (kind == KIND_NONE) {
         return false;
     }
-    if (is_constant(&p) && kind != KIND_NARROW) {
-        m = constant(t, kind, (uint64_t)p.disp);
-    } else if (is_stack(&p) && !small) {
+    if (is_constant(p) && kind != KIND_NARROW) {
+        m = constant(t, kind, (uint64_t)p->disp);
+    } else if (is_stack(p) && !small) {
         t->sp_may_wait = tr_sp_can_wait(t->in) && t->sp_pending > -512 && t->sp_pending < 512;
         if (!t->sp_may_wait) {
             tr_sp_settle(t);
         }
-        m = based(kind, tr_host(R_RSP), (int32_t)p.disp + t->sp_pending);
+        m = based(kind, tr_host(R_RSP), (int32_t)p->disp + t->sp_pending);
     } else {
-        if (p.base == R_RSP || p.index == R_RSP) {
+        if (p->base == R_RSP || p->index == R_RSP) {
             tr_sp_settle(t);
         }
-        const struct window *w = kind == KIND_NARROW ? NULL : window_find_view(t, &p);
-        m = kind == KIND_NARROW ? narrow(t, &p)
-            : w                 ? compared(t, kind, w, &p)
-                                : first_compared(t, kind, &p);
+        const struct window *w = kind == KIND_NARROW ? NULL : window_find_view(t, p);
+        m = kind == KIND_NARROW ? narrow(t, p)
+            : w                 ? compared(t, kind, w, p)
+                                : first_compared(t, kind, p);
     }
     m = small ? with_index(t, m, at) : m;
-    add_site(t, site_here(t, key_of(&p)), t->e.p);
+    add_site(t, site_here(t, key_of(p)), t->e.p);
     body(t, m, arg);
     t->sp_may_wait = false;
     return true;
@@ -549,11 +553,13 @@ static bool makes_small(const struct tr *t, const struct tr_insn *in)
 
 void view_note_small(struct tr *t)
 {
-    const struct effects *f = &tr_notes_of(t, t->at)->effects;
+    const struct effects *f = &t->notes[t->at].effects;
     uint32_t changed = f->written | (f->moved < 16 ? BIT(f->moved) : 0);
 
-    if (!tr_is_view(t) || f->barrier) {
+    if (f->barrier) {
         t->small = 0;
+    } else if (!changed || !tr_is_view(t)) {
+        return;
     } else if (makes_small(t, t->in)) {
         t->small |= f->written;
     } else {
@@ -580,8 +586,7 @@ static bool may_go_far(const struct effects *f)
 
 void view_check_sp(struct tr *t)
 {
-    if (!tr_is_view(t) || !tr_is_64(t) || t->ended ||
-        !may_go_far(&tr_notes_of(t, t->at)->effects)) {
+    if (!tr_is_view(t) || !tr_is_64(t) || t->ended || !may_go_far(&t->notes[t->at].effects)) {
         return;
     }
     tr_sp_settle(t);

@@ -143,7 +143,7 @@ static void find_effects(const struct tr *t, const struct tr_insn *in, struct ef
         f->barrier = !simd_effects(in, &f->written);
     } else if (l->kind == LOWER_STACK) {
         stack_effects(t, in, f);
-    } else if (!tr_is_jcc(in)) {
+    } else if (l->kind != LOWER_JCC) {
         misc_effects(in, f);
     }
 }
@@ -161,12 +161,14 @@ static bool find_stack_access(const struct tr *t, const struct tr_insn *in, stru
     return (push || pop) && in->d.size == tr_full_size(t);
 }
 
-/* Its operand where that is looked up by tr_access. */
-static bool find_access(const struct tr *t, const struct tr_insn *in, struct tr_place *p)
+/* Its operand, x->place; true: that is looked up by tr_access. */
+static bool find_access(const struct tr *t, const struct tr_insn *in, struct tr_notes *x)
 {
     const struct op_row *row = in->d.row;
+    struct tr_place *p = &x->place;
     const struct lowering *l = &t->j->lower[in->i.row];
 
+    x->placed = false;
     if (in->result != DECODE_OK || !l->fn) {
         return false;
     }
@@ -176,6 +178,7 @@ static bool find_access(const struct tr *t, const struct tr_insn *in, struct tr_
     if (!in->d.has_mem || row->enc & ENC_MEM_RAW || !tr_place_of(t, in, p)) {
         return false;
     }
+    x->placed = true;
     if (l->kind == LOWER_PLAIN) {
         plain_access(l->arg, in, p);
         return true;
@@ -188,17 +191,13 @@ static bool find_access(const struct tr *t, const struct tr_insn *in, struct tr_
     return row->fns == &fns_xchg || row->fns == &fns_mul || row->fns == &fns_imul;
 }
 
-/* Both, worked out once for each instruction of the block. */
-const struct tr_notes *tr_notes_of(struct tr *t, unsigned n)
+void tr_make_notes(struct tr *t)
 {
-    struct tr_notes *x = &t->notes[n];
-
-    if (!x->made) {
-        find_effects(t, &t->insn[n], &x->effects);
-        x->accesses = find_access(t, &t->insn[n], &x->place);
-        x->made = true;
+    for (unsigned n = 0; n < t->n; n++) {
+        tr_note_flags(t, n);
+        find_effects(t, &t->insn[n], &t->notes[n].effects);
+        t->notes[n].accesses = find_access(t, &t->insn[n], &t->notes[n]);
     }
-    return x;
 }
 
 static bool same_key(const struct tr_place *a, const struct tr_place *b)
@@ -225,16 +224,16 @@ static int64_t shift_by(const struct tr_place *p, const struct effects *f)
 
 /* ---- the windows of a block ---- */
 
-static void drop_changed(struct tr *t, const struct effects *f)
+void windows_after(struct tr *t)
 {
-    for (unsigned n = 0; n < WINDOWS; n++) {
+    const struct effects *f = &t->notes[t->at].effects;
+
+    for (unsigned left = t->open; left; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
         struct window *w = &t->window[n];
 
-        if (!w->open) {
-            continue;
-        }
         if (f->barrier || f->written & regs_of(&w->key)) {
-            w->open = false;
+            t->open &= ~BIT(n);
         } else {
             int64_t by = shift_by(&w->key, f);
 
@@ -245,25 +244,18 @@ static void drop_changed(struct tr *t, const struct effects *f)
     }
 }
 
-void windows_after(struct tr *t)
-{
-    drop_changed(t, &tr_notes_of(t, t->at)->effects);
-}
-
 void windows_close(struct tr *t)
 {
-    for (unsigned n = 0; n < WINDOWS; n++) {
-        t->window[n].open = false;
-    }
+    t->open = 0;
 }
 
 struct window *window_find(struct tr *t, const struct tr_place *p)
 {
-    for (unsigned n = 0; n < WINDOWS; n++) {
-        struct window *w = &t->window[n];
+    for (unsigned left = t->open; left; left &= left - 1) {
+        struct window *w = &t->window[__builtin_ctz(left)];
 
-        if (w->open && !w->view && same_key(&w->key, p) && p->disp >= w->lo &&
-            p->disp + p->size <= w->hi && (w->write || !p->write)) {
+        if (!w->view && same_key(&w->key, p) && p->disp >= w->lo && p->disp + p->size <= w->hi &&
+            (w->write || !p->write)) {
             return w;
         }
     }
@@ -278,7 +270,7 @@ static unsigned look_ahead(struct tr *t, const struct tr_place *p, struct window
     bool write = p->write;
 
     for (unsigned n = t->at; n < t->n; n++) {
-        const struct tr_notes *x = tr_notes_of(t, n);
+        const struct tr_notes *x = &t->notes[n];
         const struct tr_place *q = &x->place;
 
         if (n > t->at && x->accesses && same_key(p, q) && !(q->write && tr_is_smp(t))) {
@@ -316,10 +308,11 @@ struct window *window_take(struct tr *t, const struct window *plan)
 {
     unsigned n = 0;
 
-    while (n < WINDOWS && t->window[n].open) {
+    while (n < WINDOWS && t->open & BIT(n)) {
         n++;
     }
     n = n < WINDOWS ? n : t->next_window++ % WINDOWS;
+    t->open |= BIT(n);
     t->window[n] = *plan;
     t->window[n].slot = n;
     t->rdx = t->rdx == (int)n ? -1 : t->rdx;
@@ -328,10 +321,10 @@ struct window *window_take(struct tr *t, const struct window *plan)
 
 struct window *window_find_view(struct tr *t, const struct tr_place *p)
 {
-    for (unsigned n = 0; n < WINDOWS; n++) {
-        struct window *w = &t->window[n];
+    for (unsigned left = t->open; left; left &= left - 1) {
+        struct window *w = &t->window[__builtin_ctz(left)];
 
-        if (w->open && w->view && same_key(&w->key, p) && p->disp >= w->lo && p->disp < w->hi) {
+        if (w->view && same_key(&w->key, p) && p->disp >= w->lo && p->disp < w->hi) {
             return w;
         }
     }

@@ -71,6 +71,7 @@ struct effects {
 struct tr_notes {
     uint8_t flags; /* FLAGS_* */
     bool faults;   /* accesses memory where that can fault */
+    bool changes;  /* `effects` has some */
     bool placed;   /* `place` is its memory operand's */
     bool accesses; /* and is looked up by tr_access */
     struct effects effects;
@@ -203,7 +204,12 @@ static inline unsigned tr_host(unsigned g)
     return map[g & 15];
 }
 /* Guest register g as an operand: a register, or its place in c->r[]. */
-struct hrm tr_gpr(unsigned g);
+static inline struct hrm tr_gpr(unsigned g)
+{
+    unsigned h = tr_host(g);
+
+    return h == H_NONE ? tr_state_at(g * 8) : hreg(h);
+}
 /* A host register with the whole of guest register g: its own, or `scratch`, loaded. */
 unsigned tr_gpr_get(struct tr *t, unsigned g, unsigned scratch);
 /* Guest register g = host register (64 bits). */

@@ -13,13 +13,6 @@
 
 /* ---- registers ---- */
 
-struct hrm tr_gpr(unsigned g)
-{
-    unsigned h = tr_host(g);
-
-    return h == H_NONE ? tr_state_at(g * 8) : hreg(h);
-}
-
 unsigned tr_gpr_get(struct tr *t, unsigned g, unsigned scratch)
 {
     unsigned h = tr_host(g);
@@ -255,12 +248,21 @@ static void place_bails(struct tr *t)
 /* ---- the pass ---- */
 
 /* Unless the present instruction knows of what is in RDX. */
-static void forget_rdx(struct tr *t, const struct lowering *l)
+static inline void forget_rdx(struct tr *t, const struct lowering *l)
 {
     if (t->rdx >= 0 &&
         !(l && (l->kind == LOWER_PLAIN || l->kind == LOWER_JCC || tr_sp_can_wait(t->in)))) {
         t->rdx = -1;
     }
+}
+
+/* What the present instruction did to registers. */
+static void note_changes(struct tr *t)
+{
+    windows_after(t);
+    view_note_small(t);
+    tr_flags_after(t);
+    view_check_sp(t);
 }
 
 /* Does it leave the stack pointer alone, or know that that was not moved yet? */
@@ -299,25 +301,28 @@ static void lower_all(struct tr *t)
 {
     t->ended = false;
     for (unsigned n = 0; n < t->n && !t->ended && !t->e.full; n++) {
+        struct tr_insn *in = &t->insn[n];
+
         t->at = n;
-        t->in = &t->insn[n];
-        t->insn[n].host = t->e.p;
+        t->in = in;
+        in->host = t->e.p;
         const struct lowering *l = t->in->result == DECODE_OK ? tr_lowering(t) : NULL;
 
         if (t->sp_pending && !minds_sp(t, l)) {
             tr_sp_settle(t);
         }
         forget_rdx(t, l);
-        jump_charge(t, l);
+        if (n + 1 < t->n && tr_is_jcc(t, in + 1)) {
+            jump_charge(t, l);
+        }
         if (!l || !l->fn || !l->fn(t)) {
             lower_by_handler(t);
         }
         forget_rdx(t, l);
         place_bails(t);
-        windows_after(t);
-        view_note_small(t);
-        tr_flags_after(t);
-        view_check_sp(t);
+        if (t->notes[n].changes) {
+            note_changes(t);
+        }
     }
     tr_sp_settle(t);
     if (!t->ended) {

@@ -194,9 +194,12 @@ static bool find_access(const struct tr *t, const struct tr_insn *in, struct tr_
 void tr_make_notes(struct tr *t)
 {
     for (unsigned n = 0; n < t->n; n++) {
+        struct tr_notes *x = &t->notes[n];
+
         tr_note_flags(t, n);
-        find_effects(t, &t->insn[n], &t->notes[n].effects);
-        t->notes[n].accesses = find_access(t, &t->insn[n], &t->notes[n]);
+        find_effects(t, &t->insn[n], &x->effects);
+        x->changes = x->effects.barrier || x->effects.written || x->effects.moved < 16;
+        x->accesses = find_access(t, &t->insn[n], x);
     }
 }
 

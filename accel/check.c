@@ -285,12 +285,14 @@ static enum check_end catch_up(struct check *k, struct cpu *c, enum check_end en
 
 /*
  * It went farther to where it reaches outside, and may have begun with that: there is no state to
- * compare.
+ * compare.  Or it came to where the other raises, and a page fault there flushes for it alone: the
+ * other has gone by its jump cache where this one fetched.
  */
 static bool reached_outside_behind(const struct check *k, const struct cpu *c, enum check_end end)
 {
-    return end == CHECK_OUTSIDE &&
-           (k->give_up || c->icount >= k->after->icount + (k->end == CHECK_RAISED));
+    bool raises = k->end == CHECK_RAISED && k->outside != OUTSIDE_FAULT;
+
+    return end == CHECK_OUTSIDE && (k->give_up || c->icount >= k->after->icount + raises);
 }
 
 static void count_checked(struct check *k, const struct cpu *c)

@@ -229,6 +229,7 @@ void check_sum_up(const struct check_stats *s, GString *out)
                                                      [OUTSIDE_RANDOM] = "random numbers",
                                                      [OUTSIDE_FERR] = "FERR#",
                                                      [OUTSIDE_TLB] = "TLB flushes",
+                                                     [OUTSIDE_FAULT] = "faults that flush",
                                                      [OUTSIDE_FETCH] = "odd fetches",
                                                      [OUTSIDE_RAISED] = "exceptions",
                                                      [OUTSIDE_KVM] = "not for KVM",

@@ -279,6 +279,7 @@ enum cpu_outside {
     OUTSIDE_RANDOM,
     OUTSIDE_FERR,
     OUTSIDE_TLB,    /* a flush */
+    OUTSIDE_FAULT,  /* the same by a page fault, where code was fetched from that page */
     OUTSIDE_FETCH,  /* the rest are the engine's: an instruction that is in no block */
     OUTSIDE_RAISED, /* an exception, whose delivery would not stop */
     OUTSIDE_KVM,    /* what is not compared with KVM */

@@ -319,6 +319,7 @@ void mmu_faulted(struct cpu *c, uint64_t la)
 
     if (unlikely(pageset_has(&x->fetched, la >> PAGE_SHIFT) ||
                  pageset_has(&c->mmu->global_fetched, la >> PAGE_SHIFT))) {
+        cpu_outside(c, OUTSIDE_FAULT);
         mmu_invlpg(c, la);
     } else {
         ctx_drop_page(c, x, la);

@@ -143,9 +143,9 @@ Test(lockstep, translator_as_it_runs_against_interpreter)
     lockstep_free(l);
 }
 
-static void run_seeds(const uint64_t *seeds, unsigned n)
+static void run_seeds(const struct check_second *second, const uint64_t *seeds, unsigned n)
 {
-    struct lockstep *l = begin(&check_second_jit);
+    struct lockstep *l = begin(second);
 
     for (unsigned k = 0; k < n; k++) {
         char *report = lockstep_run(l, seeds[k], STEPS);
@@ -162,7 +162,7 @@ Test(lockstep, programs_that_reach_outside_behind_the_other_engine)
 {
     static const uint64_t seeds[] = {902860, 2065268, 2106547, 2106548};
 
-    run_seeds(seeds, ARRAY_LEN(seeds));
+    run_seeds(&check_second_jit, seeds, ARRAY_LEN(seeds));
 }
 
 /* A page is run, is gone without INVLPG, and faults: it must not be run any more. */
@@ -170,7 +170,18 @@ Test(lockstep, pages_that_fault_are_forgotten)
 {
     static const uint64_t seeds[] = {31400300};
 
-    run_seeds(seeds, ARRAY_LEN(seeds));
+    run_seeds(&check_second_jit, seeds, ARRAY_LEN(seeds));
+}
+
+/* A page is run by one engine's jump cache while the other fetches there, and faults: a flush for
+ * one alone. */
+Test(lockstep, faults_that_flush_for_one_engine)
+{
+    static const uint64_t seeds[] = {101720263};
+    struct check_second second = check_second_jit;
+
+    second.init = init_as_it_runs;
+    run_seeds(&second, seeds, ARRAY_LEN(seeds));
 }
 
 /* ---- the search for a block ---- */
